@@ -1,0 +1,104 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * What can be done with certificates: request, import, export, delete, find.  Each
+ * mutation is one batch.  The helper and acmctl mutate; workers only find.
+ */
+
+
+#ifndef _ACM_CERTIFICATE_H_INCLUDED_
+#define _ACM_CERTIFICATE_H_INCLUDED_
+
+
+#include "acm_keyring.h"
+
+
+/* what is wanted; pointers are borrowed, names are in normal form */
+
+typedef struct {
+    const char    *account;
+    const char    *region;
+    const char    *issuer;
+    acm_key_e      key;
+    acm_type_e     type;
+    char *const   *names;        /* the first becomes DomainName */
+    size_t         nnames;
+} acm_request_t;
+
+
+/* What identifies a configured certificate: SHA-256 over account, region,
+   issuer, key type and the sorted set of names. */
+void acm_request_identity(const acm_request_t *req,
+    uint8_t identity[ACM_HASH_LEN]);
+
+/*
+ * Makes sure that a configured certificate exists: a new record, pending and due now,
+ * or the one that the identity already has, which is made due again if
+ * its renewal had been given up.  uuid gets the result (ACM_UUID_LEN + 1).
+ */
+acm_rc_t acm_certificate_ensure(acm_store_t *store, const acm_request_t *req,
+    int64_t now, char *uuid, acm_err_t *err);
+
+/*
+ * Commits new material for a certificate: material, chain, names, status, dates,
+ * next due time in one batch; the version before stays until the next one.  cert is the
+ * record as read at `revision` and is updated on success.  due as given.
+ */
+acm_rc_t acm_certificate_install(acm_keyring_t *ring, acm_cert_t *cert,
+    uint64_t revision, const acm_bundle_t *bundle, int64_t now, acm_due_e due,
+    int64_t due_at, acm_err_t *err);
+
+/*
+ * Imports: a new certificate, or new material for an imported one when uuid
+ * is not empty (its key type must stay).  uuid gets the result.  A due entry
+ * of kind ACM_DUE_EXPIRE is made for its end.
+ */
+acm_rc_t acm_certificate_import(acm_keyring_t *ring, const char *account,
+    const char *region, const acm_bundle_t *bundle, int64_t now, char *uuid,
+    acm_err_t *err);
+
+/* Rewrites the record itself and moves its due entry, with the precondition
+   that it is as read. */
+acm_rc_t acm_certificate_update(acm_store_t *store, const acm_cert_t *old,
+    uint64_t revision, const acm_cert_t *cert, acm_err_t *err);
+
+/* Record, materials, names and due entry, in one batch. */
+acm_rc_t acm_certificate_delete(acm_store_t *store, const char *account,
+    const char *region, const char *uuid, acm_err_t *err);
+
+
+/* what serves a name, one per key family */
+
+typedef struct {
+    acm_name_rec_t   ec;         /* key ACM_KEY_NONE: none */
+    acm_name_rec_t   rsa;
+} acm_found_t;
+
+
+/*
+ * Looks a normal-form name up, exactly, then by its wildcard.  Of several
+ * certificates of one family, one that is valid at `now` wins over one
+ * that is not, then the later not_before.  ACM_NOTFOUND.
+ */
+acm_rc_t acm_find_name(acm_snap_t *snap, const char *name, int64_t now,
+    acm_found_t *found);
+
+/* The same for one certificate by UUID or by identity. */
+acm_rc_t acm_find_uuid(acm_snap_t *snap, const char *account,
+    const char *region, const char *uuid, acm_found_t *found,
+    acm_err_t *err);
+acm_rc_t acm_find_identity(acm_snap_t *snap,
+    const uint8_t identity[ACM_HASH_LEN], acm_name_rec_t *rec,
+    acm_err_t *err);
+
+/*
+ * The material itself, opened: the leaf and chain as DER copies, the key as
+ * traditional DER.  Release with acm_bundle_free(); info is not filled.
+ */
+acm_rc_t acm_material_open(acm_keyring_t *ring, acm_snap_t *snap,
+    const char *uuid, uint32_t version, acm_bundle_t *bundle,
+    acm_err_t *err);
+
+
+#endif /* _ACM_CERTIFICATE_H_INCLUDED_ */

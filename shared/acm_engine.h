@@ -1,0 +1,68 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * What the helper does: keep the configured certificates in being and bring
+ * forward whatever the due index says.  Every step is one committed batch
+ * and the record is the only state, so a crash between two steps loses
+ * nothing.  No I/O but the store; no clock but the caller's.
+ */
+
+
+#ifndef _ACM_ENGINE_H_INCLUDED_
+#define _ACM_ENGINE_H_INCLUDED_
+
+
+#include "acm_certificate.h"
+#include "acm_sched.h"
+
+
+/* an issuer block; strings borrowed from the configuration */
+
+typedef struct {
+    const char    *name;
+    acm_key_e      ca_key;       /* of the built-in CA itself */
+    int64_t        lifetime;     /* of its certificates, seconds */
+    const char    *crl_url;      /* or NULL */
+} acm_issuer_t;
+
+
+typedef enum {
+    ACM_STEP_ISSUED,
+    ACM_STEP_RENEWED,
+    ACM_STEP_FAILED,             /* will be tried again */
+    ACM_STEP_EXPIRED,
+    ACM_STEP_IDLE                /* e.g. no longer configured: postponed */
+} acm_step_e;
+
+
+/* told after each step, for the log; cert is only lent; text may be "" */
+typedef void (*acm_engine_report_pt)(void *data, acm_step_e step,
+    const acm_cert_t *cert, const char *text);
+
+
+typedef struct {
+    acm_keyring_t          *ring;
+    acm_store_t            *store;
+    const acm_issuer_t     *issuers;
+    size_t                  nissuers;
+    const acm_request_t    *requests;    /* the configured certificates */
+    size_t                  nrequests;
+    acm_engine_report_pt    report;
+    void                   *data;
+    size_t                  ensured;     /* internal: requests done so far */
+} acm_engine_t;
+
+
+/*
+ * One slice of work at time `now`: ensure one batch of configured
+ * certificates, or one due entry, or nothing.  ACM_OK: call again soon;
+ * ACM_NOTFOUND: nothing is due, *next is when something will be (INT64_MAX:
+ * never).  Other results are faults of the store; the caller waits and tries
+ * again.  A failed issuance is no fault: it is recorded with its back-off.
+ */
+acm_rc_t acm_engine_tick(acm_engine_t *engine, int64_t now, int64_t *next,
+    acm_err_t *err);
+
+
+#endif /* _ACM_ENGINE_H_INCLUDED_ */

@@ -1,0 +1,175 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * The records of the store: C structures, their encoding, their keys.  Each
+ * encoded record starts with its type and format version; a version that is
+ * newer than ours gives ACM_VERSION and is never rewritten.  Decoded records
+ * own their memory: release each with its _free(), which accepts zeroed ones.
+ */
+
+
+#ifndef _ACM_RECORD_H_INCLUDED_
+#define _ACM_RECORD_H_INCLUDED_
+
+
+#include "acm_ca.h"
+#include "acm_store.h"
+
+
+/* Numbers are on disk: never renumber. */
+
+typedef enum {
+    ACM_TYPE_ISSUED = 1,        /* AMAZON_ISSUED: by an issuer of ours */
+    ACM_TYPE_IMPORTED = 2,
+    ACM_TYPE_PRIVATE = 3        /* by a built-in CA */
+} acm_type_e;
+
+typedef enum {
+    ACM_STATUS_PENDING_VALIDATION = 1,
+    ACM_STATUS_ISSUED = 2,
+    ACM_STATUS_INACTIVE = 3,
+    ACM_STATUS_EXPIRED = 4,
+    ACM_STATUS_VALIDATION_TIMED_OUT = 5,
+    ACM_STATUS_REVOKED = 6,
+    ACM_STATUS_FAILED = 7
+} acm_status_e;
+
+typedef enum {
+    ACM_DUE_NONE = 0,
+    ACM_DUE_ISSUE = 1,          /* first issuance */
+    ACM_DUE_RENEW = 2,
+    ACM_DUE_EXPIRE = 3          /* nobody renews it: mark it expired */
+} acm_due_e;
+
+
+typedef struct {
+    char          *account;
+    char          *region;
+    char           uuid[ACM_UUID_LEN + 1];
+    acm_type_e     type;
+    acm_status_e   status;
+    acm_key_e      key;
+    char          *domain;
+    char         **names;
+    size_t         nnames;
+    char          *issuer;       /* issuer block, or "" for an import */
+    uint8_t        identity[ACM_HASH_LEN];  /* all zero: not configured */
+    uint32_t       version;      /* of the material; 0 before the first */
+    char          *subject;
+    char          *issuer_dn;
+    char          *serial;
+    char          *sigalg;
+    int64_t        not_before;   /* seconds, 0 before the first issuance */
+    int64_t        not_after;
+    int64_t        created_at;
+    int64_t        issued_at;
+    int64_t        imported_at;
+    acm_due_e      due;
+    int64_t        due_at;       /* seconds, key of the due index */
+    uint32_t       attempts;     /* failed in a row */
+    char          *last_error;   /* "" after a success */
+    int64_t        last_error_at;
+} acm_cert_t;
+
+
+typedef struct {
+    char          *account;
+    char          *region;
+    acm_key_e      key;
+    acm_str_t      leaf;
+    size_t         nchain;
+    uint8_t        chain[ACM_MAX_CHAIN][ACM_HASH_LEN];
+    acm_str_t      sealed;       /* the key, traditional DER, sealed */
+} acm_material_t;
+
+
+/* the value of the name index; small, copied by value */
+
+typedef struct {
+    char           uuid[ACM_UUID_LEN + 1];
+    uint32_t       version;
+    acm_key_e      key;
+    int64_t        not_before;
+    int64_t        not_after;
+} acm_name_rec_t;
+
+
+/* a built-in CA as stored: keys sealed under the "ca" data key */
+
+typedef struct {
+    acm_key_e      key;
+    acm_str_t      root;
+    acm_str_t      root_sealed;
+    acm_str_t      issuing;
+    acm_str_t      issuing_sealed;
+} acm_ca_rec_t;
+
+
+typedef struct {
+    uint8_t        master_id[8]; /* of the key that wraps it */
+    acm_str_t      wrapped;
+} acm_seal_rec_t;
+
+
+acm_rc_t acm_cert_encode(const acm_cert_t *cert, acm_buf_t *out);
+acm_rc_t acm_cert_decode(const uint8_t *data, size_t len, acm_cert_t *cert);
+void acm_cert_free(acm_cert_t *cert);
+
+acm_rc_t acm_material_encode(const acm_material_t *m, acm_buf_t *out);
+acm_rc_t acm_material_decode(const uint8_t *data, size_t len,
+    acm_material_t *m);
+void acm_material_free(acm_material_t *m);
+
+acm_rc_t acm_name_rec_encode(const acm_name_rec_t *n, acm_buf_t *out);
+acm_rc_t acm_name_rec_decode(const uint8_t *data, size_t len,
+    acm_name_rec_t *n);
+
+acm_rc_t acm_ca_rec_encode(const acm_ca_rec_t *ca, acm_buf_t *out);
+acm_rc_t acm_ca_rec_decode(const uint8_t *data, size_t len, acm_ca_rec_t *ca);
+void acm_ca_rec_free(acm_ca_rec_t *ca);
+
+acm_rc_t acm_seal_rec_encode(const acm_seal_rec_t *s, acm_buf_t *out);
+acm_rc_t acm_seal_rec_decode(const uint8_t *data, size_t len,
+    acm_seal_rec_t *s);
+void acm_seal_rec_free(acm_seal_rec_t *s);
+
+
+/* Keys.  Each writes into buf, at least ACM_MAX_STORE_KEY octets, and returns the
+   length; 0 if a part is over its limit or holds "/" or NUL. */
+
+size_t acm_cert_key(uint8_t *buf, const char *account, const char *region,
+    const char *uuid);
+size_t acm_material_key(uint8_t *buf, const char *uuid, uint32_t version);
+size_t acm_name_key(uint8_t *buf, const char *name, acm_key_e key,
+    const char *uuid);
+/* what all keys of one name start with */
+size_t acm_name_prefix(uint8_t *buf, const char *name);
+size_t acm_due_key(uint8_t *buf, int64_t at, acm_due_e kind,
+    const char *uuid);
+acm_rc_t acm_due_key_parse(const uint8_t *key, size_t len, int64_t *at,
+    acm_due_e *kind, char *uuid);
+size_t acm_seal_key(uint8_t *buf, const char *account, const char *region);
+
+/* "arn:aws:acm:REGION:ACCOUNT:certificate/UUID"; buf holds ACM_MAX_ARN. */
+char *acm_arn_text(char *buf, const char *account, const char *region,
+    const char *uuid);
+/* The parts point into arn.  ACM_INVALID says in err which part is wrong. */
+acm_rc_t acm_arn_parse(const char *arn, size_t len, acm_str_t *account,
+    acm_str_t *region, char *uuid, acm_err_t *err);
+
+/* ACM's words: "PENDING_VALIDATION", "IMPORTED", "issue" */
+const char *acm_status_text(acm_status_e status);
+const char *acm_type_text(acm_type_e type);
+const char *acm_due_text(acm_due_e due);
+
+/* Typed reads: ACM_NOTFOUND, ACM_VERSION, ACM_CORRUPT.  revision may be
+   NULL. */
+acm_rc_t acm_cert_get(acm_snap_t *snap, const char *account,
+    const char *region, const char *uuid, acm_cert_t *cert,
+    uint64_t *revision);
+acm_rc_t acm_material_get(acm_snap_t *snap, const char *uuid,
+    uint32_t version, acm_material_t *m);
+
+
+#endif /* _ACM_RECORD_H_INCLUDED_ */

@@ -1,0 +1,41 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * When things are due.  Pure arithmetic on seconds; no clock of its own.
+ */
+
+
+#ifndef _ACM_SCHED_H_INCLUDED_
+#define _ACM_SCHED_H_INCLUDED_
+
+
+#include "acm.h"
+
+
+#define ACM_BACKOFF_MIN   60          /* seconds */
+#define ACM_BACKOFF_MAX   86400
+#define ACM_SHORT_LIFE    (10 * 86400)
+
+
+/*
+ * When a certificate is to be renewed: a third of its own life left, half if
+ * the life is under ten days, never later than 60 days before its end when
+ * the life is 395 days or more.  Always within [not_before, not_after].
+ */
+int64_t acm_sched_renew_at(int64_t not_before, int64_t not_after);
+
+/*
+ * How long to wait after the given number of failures in a row: min doubled
+ * with each, saturating at max, times 0.5 to 1.5 by jitter (0 to 65535).
+ * Never under min/2 nor over max, whatever the arguments.
+ */
+int64_t acm_sched_backoff(uint32_t failures, int64_t min, int64_t max,
+    uint16_t jitter);
+
+/* The smallest wait that makes sense for a certificate of this life: a
+   twentieth of it, between 1 second and ACM_BACKOFF_MIN. */
+int64_t acm_sched_backoff_min(int64_t lifetime);
+
+
+#endif /* _ACM_SCHED_H_INCLUDED_ */

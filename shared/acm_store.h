@@ -1,0 +1,190 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * The store contract: what every back end promises.  A store is a set of
+ * named, ordered maps from octets to octets.  Readers take a snapshot;
+ * writers hand over a batch, which is applied wholly and durably or not at
+ * all.  Transactions of a back end are never seen outside it, so that the
+ * same batches can be carried to a replicated engine.
+ *
+ * One process holds one handle on one store, opened after fork() and never
+ * in the nginx master.  A handle is used by one thread at a time.  A
+ * snapshot is short: it never lives across a return to an event loop.
+ */
+
+
+#ifndef _ACM_STORE_H_INCLUDED_
+#define _ACM_STORE_H_INCLUDED_
+
+
+#include "acm_buf.h"
+
+
+#define ACM_STORE_SCHEMA      1
+#define ACM_MAX_STORE_KEY     480          /* octets; LMDB's limit is 511 */
+#define ACM_MAX_STORE_VALUE   (1 << 20)    /* octets of one value */
+#define ACM_MAX_BATCH         4096         /* operations in one batch */
+#define ACM_STORE_MAP_SIZE    (64ULL << 30)/* default map: sparse */
+#define ACM_STORE_MIN_MAP     (1ULL << 20)
+#define ACM_STORE_READERS     4096
+/* a batch that adds (batch->grow) leaves this share of the map untouched,
+   so that deletes and renewals still find room: one in ... */
+#define ACM_STORE_RESERVE     10
+
+
+/* Numbers and names are on disk: only append. */
+
+typedef enum {
+    ACM_DB_META = 0,       /* schema, master key id */
+    ACM_DB_CERTIFICATE,    /* account/region/uuid -> certificate */
+    ACM_DB_MATERIAL,       /* uuid version -> leaf, chain ids, sealed key */
+    ACM_DB_CHAIN,          /* SHA-256 -> DER, stored once */
+    ACM_DB_NAME,           /* reversed name NUL key uuid -> what serves it */
+    ACM_DB_DUE,            /* time kind uuid -> account/region/uuid */
+    ACM_DB_IDENTITY,       /* SHA-256 of a configured request -> uuid */
+    ACM_DB_ISSUER,         /* issuer name -> built-in CA */
+    ACM_DB_SEAL,           /* account/region -> wrapped data key */
+    ACM_DB_MAX
+} acm_db_e;
+
+
+typedef struct acm_store_s  acm_store_t;
+typedef struct acm_snap_s   acm_snap_t;
+
+
+typedef struct {
+    const char   *path;          /* directory, which exists */
+    uint64_t      map_size;      /* octets; 0 is the default */
+    unsigned      create:1;      /* may make an absent store */
+    unsigned      readonly:1;    /* commits are refused */
+} acm_store_conf_t;
+
+
+/* Octets of a snapshot: valid until acm_store_end(). */
+
+typedef struct {
+    const uint8_t  *key;
+    size_t          key_len;
+    const uint8_t  *data;
+    size_t          len;
+    uint64_t        revision;    /* generation that wrote it; never 0 */
+} acm_entry_t;
+
+
+typedef struct {
+    uint64_t   generation;
+    uint64_t   map_size;         /* octets */
+    uint64_t   used;             /* octets of pages in use */
+    unsigned   readers;          /* reader slots in use, this process's too */
+    unsigned   max_readers;
+    unsigned   schema;           /* of the file; newer than ours: read only */
+    uint64_t   entries[ACM_DB_MAX];
+} acm_store_stat_t;
+
+
+typedef enum {
+    ACM_OP_PUT,
+    ACM_OP_DELETE,               /* of an absent key is no error */
+    ACM_OP_EXPECT                /* revision as given, 0 for absent */
+} acm_op_e;
+
+
+typedef struct {
+    acm_op_e    op;
+    acm_db_e    db;
+    uint8_t    *key;
+    size_t      key_len;
+    uint8_t    *data;
+    size_t      len;
+    uint64_t    revision;
+} acm_op_t;
+
+
+typedef struct {
+    acm_op_t   *ops;
+    size_t      nops;
+    size_t      size;
+    acm_rc_t    rc;              /* first failure of a builder; sticks */
+    unsigned    grow:1;          /* adds: stays out of the reserve */
+} acm_batch_t;
+
+
+/*
+ * The LMDB store.  Errors, each with the path and the cure in err:
+ * ACM_NOTFOUND no store there and create is 0, or it is still being made;
+ * ACM_DENIED files of a foreign user, or a network file system;
+ * ACM_CORRUPT no LMDB file of ours; ACM_BUSY raced with another opener.
+ * A newer schema opens, but is read only: commits give ACM_VERSION.
+ * With create, the maps and the schema record are made in one batch.
+ */
+acm_rc_t acm_store_lmdb_open(const acm_store_conf_t *conf,
+    acm_store_t **store, acm_err_t *err);
+
+/* The in-memory twin, for tests; map_size limits the sum of octets. */
+acm_rc_t acm_store_mem_open(const acm_store_conf_t *conf,
+    acm_store_t **store, acm_err_t *err);
+
+/* Accepts NULL.  No snapshot may be open. */
+void acm_store_close(acm_store_t *store);
+
+/* The number of the last committed batch; no system call, no lock. */
+uint64_t acm_store_generation(acm_store_t *store);
+
+/* One snapshot at a time per handle: ACM_BUSY for a second one. */
+acm_rc_t acm_store_begin(acm_store_t *store, acm_snap_t **snap,
+    acm_err_t *err);
+void acm_store_end(acm_snap_t *snap);
+uint64_t acm_snap_generation(acm_snap_t *snap);
+
+/* ACM_NOTFOUND; ACM_CORRUPT when the value's checksum does not hold. */
+acm_rc_t acm_store_get(acm_snap_t *snap, acm_db_e db, const void *key,
+    size_t len, acm_entry_t *entry);
+
+/*
+ * The first entry whose key is not less than the given one (len 0: the very
+ * first), then each next one.  ACM_NOTFOUND at the end.  A corrupt value
+ * gives ACM_CORRUPT with key set, and acm_store_next() goes on behind it.
+ */
+acm_rc_t acm_store_seek(acm_snap_t *snap, acm_db_e db, const void *key,
+    size_t len, acm_entry_t *entry);
+acm_rc_t acm_store_next(acm_snap_t *snap, acm_db_e db, acm_entry_t *entry);
+
+/* Builders copy what they are given.  A failure sticks in batch->rc. */
+void acm_batch_init(acm_batch_t *batch);
+void acm_batch_free(acm_batch_t *batch);
+void acm_batch_put(acm_batch_t *batch, acm_db_e db, const void *key,
+    size_t key_len, const void *data, size_t len);
+void acm_batch_delete(acm_batch_t *batch, acm_db_e db, const void *key,
+    size_t key_len);
+void acm_batch_expect(acm_batch_t *batch, acm_db_e db, const void *key,
+    size_t key_len, uint64_t revision);
+
+/*
+ * Checks all preconditions, then applies puts and deletes in order, then
+ * syncs.  Durable on ACM_OK.  ACM_CONFLICT: a precondition does not hold,
+ * nothing was changed.  ACM_FULL: no room; nothing was changed.  Must not be
+ * called while this handle has a snapshot open (ACM_BUSY).
+ */
+acm_rc_t acm_store_commit(acm_store_t *store, acm_batch_t *batch,
+    acm_err_t *err);
+
+acm_rc_t acm_store_stat(acm_store_t *store, acm_store_stat_t *stat,
+    acm_err_t *err);
+
+/* Frees reader slots of dead processes; returns how many. */
+unsigned acm_store_housekeep(acm_store_t *store);
+
+/* A compacting copy into an empty, existing directory, from a snapshot. */
+acm_rc_t acm_store_backup(acm_store_t *store, const char *dir,
+    acm_err_t *err);
+
+/* 1 if a statfs(2) f_type is of a network file system, which LMDB cannot
+   use; name (may be NULL) gets its common name. */
+int acm_store_is_network_fs(unsigned long type, const char **name);
+
+/* "certificate" and so on: the map's name on disk. */
+const char *acm_db_name(acm_db_e db);
+
+
+#endif /* _ACM_STORE_H_INCLUDED_ */

@@ -1,0 +1,123 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * Keys and certificates: generation, PEM and DER, the checks of an import.
+ * No I/O.  Called by the helper and by acmctl; workers use only the two
+ * decoders.  Everything returned belongs to the caller.
+ */
+
+
+#ifndef _ACM_X509_H_INCLUDED_
+#define _ACM_X509_H_INCLUDED_
+
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include "acm.h"
+
+
+/* Numbers are stored in records: never renumber. */
+
+typedef enum {
+    ACM_KEY_NONE = 0,
+    ACM_KEY_RSA_1024 = 1,
+    ACM_KEY_RSA_2048 = 2,
+    ACM_KEY_RSA_3072 = 3,
+    ACM_KEY_RSA_4096 = 4,
+    ACM_KEY_EC_P256 = 5,
+    ACM_KEY_EC_P384 = 6,
+    ACM_KEY_EC_P521 = 7
+} acm_key_e;
+
+
+/* what a certificate says, in our words; release with acm_x509_info_free() */
+
+typedef struct {
+    char        *domain;         /* CN if it is a name, else the first SAN */
+    char       **names;          /* dNSName and iPAddress, lower case */
+    size_t       nnames;
+    char        *subject;        /* RFC 2253 */
+    char        *issuer;         /* RFC 2253 */
+    char        *serial;         /* lower-case hex, colons between octets */
+    char        *sigalg;         /* "ecdsa-with-SHA256" */
+    int64_t      not_before;
+    int64_t      not_after;
+    acm_key_e    key;
+    unsigned     self_signed:1;
+    unsigned     ca:1;
+    unsigned     cn_only:1;      /* no SAN: clients will refuse it */
+} acm_x509_info_t;
+
+
+/* a checked import: DER throughout, the key in traditional form */
+
+typedef struct {
+    acm_str_t         leaf;
+    acm_str_t         chain[ACM_MAX_CHAIN];
+    size_t            nchain;
+    acm_str_t         key_secret;
+    acm_x509_info_t   info;
+} acm_bundle_t;
+
+
+/* "ecdsa:256", "ecdsa:384", "rsa:2048" and so on; ACM_KEY_NONE if unknown.
+   The other way gives the same words; never NULL. */
+acm_key_e acm_key_parse(const char *s, size_t len);
+const char *acm_key_text(acm_key_e key);
+/* ACM's words: "RSA-2048", "EC-prime256v1" */
+const char *acm_key_algorithm(acm_key_e key);
+
+/* Makes a key pair.  RSA takes a second: never in a worker. */
+acm_rc_t acm_key_generate(acm_key_e key, EVP_PKEY **pkey, acm_err_t *err);
+acm_key_e acm_key_type(EVP_PKEY *pkey);
+
+/* Traditional DER (RFC 5915, RFC 8017): the form that decodes fastest. */
+acm_rc_t acm_key_encode(EVP_PKEY *pkey, acm_str_t *der_secret, acm_err_t *err);
+acm_rc_t acm_key_decode(acm_key_e key, const uint8_t *der, size_t len,
+    EVP_PKEY **pkey, acm_err_t *err);
+
+acm_rc_t acm_x509_encode(X509 *x, acm_str_t *der, acm_err_t *err);
+acm_rc_t acm_x509_decode(const uint8_t *der, size_t len, X509 **x,
+    acm_err_t *err);
+
+/* Reads out what acm_x509_info_t lists.  ACM_INVALID for a version 1
+   certificate, no name, a dNSName that is not an A-label name (RFC 5280
+   s7.2), an unsupported key. */
+acm_rc_t acm_x509_info(X509 *x, acm_x509_info_t *info, acm_err_t *err);
+void acm_x509_info_free(acm_x509_info_t *info);
+
+/* 1 if the certificate holds exactly the public half of pkey. */
+int acm_x509_match(X509 *x, EVP_PKEY *pkey);
+
+/*
+ * A certificate signing request (RFC 2986) with the names as SAN, the first
+ * as CN when it fits ACM_MAX_CN, and no other attribute.
+ */
+acm_rc_t acm_x509_csr(EVP_PKEY *pkey, char *const *names, size_t nnames,
+    X509_REQ **req, acm_err_t *err);
+
+/*
+ * Parses and checks the three parts of an import as ACM does: exactly one
+ * leaf; an unencrypted key that matches it; each chain certificate certifies
+ * the one before it (by name and signature); inside its validity at `now`; key type
+ * supported and strong enough for OpenSSL's security level 1 or higher
+ * with SHA-1 signatures refused.  chain may be empty.  Text outside PEM
+ * blocks, CRLF and EC PARAMETERS blocks are tolerated.  Never prompts.
+ * Limits: ACM_MAX_PEM each, ACM_MAX_CHAIN.  On success release with
+ * acm_bundle_free(); on failure nothing is left to release.
+ */
+acm_rc_t acm_bundle_parse(const acm_str_t *cert_pem, const acm_str_t *key_pem,
+    const acm_str_t *chain_pem, int64_t now, acm_bundle_t *bundle,
+    acm_err_t *err);
+void acm_bundle_free(acm_bundle_t *bundle);
+
+/* PEM of DER parts, LF line ends; the key as unencrypted PKCS #8. */
+acm_rc_t acm_pem_certificate(const acm_str_t *der, acm_str_t *pem,
+    acm_err_t *err);
+acm_rc_t acm_pem_key(acm_key_e key, const acm_str_t *der_secret,
+    acm_str_t *pem_secret, acm_err_t *err);
+
+
+#endif /* _ACM_X509_H_INCLUDED_ */
