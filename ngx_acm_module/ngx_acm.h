@@ -1,0 +1,204 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * What the glue's files share: the configuration of the acm {} block, the
+ * state of one process, the memory that all processes see.
+ */
+
+
+#ifndef _NGX_ACM_H_INCLUDED_
+#define _NGX_ACM_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "../shared/acm_engine.h"
+
+
+#define NGX_ACM_MODULE         0x314d4341    /* "ACM1" */
+#define NGX_ACM_MAIN_CONF      0x02000000
+#define NGX_ACM_ISSUER_CONF    0x04000000
+
+#define NGX_ACM_ACCOUNT        "123456789012"
+#define NGX_ACM_REGION         "us-east-1"
+#define NGX_ACM_ISSUER         "internal"
+#define NGX_ACM_CACHE          4096          /* certificates, per worker */
+#define NGX_ACM_MAX_CACHE      10000000
+#define NGX_ACM_MAX_ISSUERS    64
+#define NGX_ACM_KEY_TYPES      2             /* one EC, one RSA */
+
+
+/* seen by all processes; each field is written by one of them */
+
+typedef struct {
+    ngx_atomic_t               helper_pid;
+    ngx_atomic_t               helper_locked;
+    ngx_atomic_t               helper_started;   /* seconds */
+    ngx_atomic_t               helper_tick;      /* seconds */
+    ngx_atomic_t               helper_next;      /* seconds, 0: nothing due */
+    ngx_atomic_t               issued;
+    ngx_atomic_t               renewed;
+    ngx_atomic_t               failed;
+    ngx_atomic_t               hits;
+    ngx_atomic_t               misses;
+    ngx_atomic_t               fallbacks;
+    u_char                     helper_error[ACM_MAX_ERROR];
+} ngx_acm_shared_t;
+
+
+typedef struct {
+    ngx_str_t                  name;
+    acm_issuer_t               issuer;
+    u_char                    *file;
+    ngx_uint_t                 line;
+    unsigned                   ca:1;
+} ngx_acm_issuer_t;
+
+
+typedef enum {
+    NGX_ACM_OFF = 0,
+    NGX_ACM_AUTO,
+    NGX_ACM_SNI,
+    NGX_ACM_ARN
+} ngx_acm_mode_e;
+
+
+/* one acm_certificate directive; resolved when all files are parsed */
+
+typedef struct {
+    ngx_acm_mode_e             mode;
+    ngx_str_t                  issuer;       /* empty: default_issuer */
+    ngx_array_t                names;        /* of char *, normal form */
+    acm_key_e                  keys[NGX_ACM_KEY_TYPES];
+    ngx_uint_t                 nkeys;
+    ngx_flag_t                 reject;       /* fallback=reject */
+    char                       account[ACM_MAX_LABEL + 1];
+    char                       region[ACM_MAX_LABEL + 1];
+    char                       uuid[ACM_UUID_LEN + 1];   /* of an ARN */
+    uint8_t                    identity[NGX_ACM_KEY_TYPES][ACM_HASH_LEN];
+    uint8_t                    id[ACM_HASH_LEN];  /* of the whole, for the
+                                                     cache; zero for sni */
+    u_char                    *file;
+    ngx_uint_t                 line;
+} ngx_acm_want_t;
+
+
+typedef struct {
+    ngx_flag_t                 enabled;      /* acm {} was given */
+    ngx_str_t                  store;
+    off_t                      map_size;
+    ngx_str_t                  master_key;
+    ngx_str_t                  account;
+    ngx_array_t               *regions;      /* of ngx_str_t */
+    ngx_int_t                  cache;
+    ngx_array_t                issuers;      /* of ngx_acm_issuer_t */
+    ngx_str_t                  default_issuer;
+    ngx_array_t                wants;        /* of ngx_acm_want_t * */
+    ngx_array_t                requests;     /* of acm_request_t */
+    ngx_rbtree_t               identities;   /* of the requests */
+    ngx_rbtree_node_t          sentinel;
+    acm_issuer_t              *engine_issuers;
+    acm_key_secret_t          *key_secret;   /* own page, not dumped */
+    ngx_str_t                  placeholder;  /* PEM, "data:" in front */
+    ngx_str_t                  placeholder_key;
+    ngx_path_t                *path;
+    ngx_shm_zone_t            *zone;
+    ngx_fd_t                   bell;         /* eventfd, -1: none */
+    u_char                    *file;
+    ngx_uint_t                 line;
+} ngx_acm_conf_t;
+
+
+/* configuration: ngx_acm_conf.c */
+
+/* Parses the block; also fills in defaults and registers path and zone. */
+char *ngx_acm_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* NULL if there is none of that name. */
+ngx_acm_issuer_t *ngx_acm_issuer_find(ngx_acm_conf_t *amcf, ngx_str_t *name);
+
+
+/* what is made of it: ngx_acm_resolve.c */
+
+/* Joins what the http module wants with issuers and account: the requests.
+   Messages name the file and line of the directive. */
+ngx_int_t ngx_acm_resolve(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf);
+/* Reads the master key; makes it at a real first start, never under -t. */
+ngx_int_t ngx_acm_load_key(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf);
+
+#define ngx_acm_get_conf(cycle)                                               \
+    ((ngx_acm_conf_t *) ngx_get_conf((cycle)->conf_ctx, ngx_acm_module))
+
+#define ngx_acm_shared(amcf)                                                  \
+    ((ngx_acm_shared_t *) (amcf)->zone->data)
+
+
+/* the process: ngx_acm_process.c */
+
+/*
+ * The process's handle on the store and its keyring, opened when first asked
+ * for, or NGX_DECLINED when that is not possible now; asked again at most
+ * ten times a second.  LMDB wants one handle per process, so it is kept
+ * beside the cycle and outlives a reload without master.
+ */
+ngx_int_t ngx_acm_open(ngx_acm_conf_t *amcf, ngx_uint_t create,
+    acm_store_t **store, acm_keyring_t **ring, ngx_log_t *log);
+/* Closes both; accepts that they never were open. */
+void ngx_acm_close(void);
+/* Wakes the helper. */
+void ngx_acm_ring(ngx_acm_conf_t *amcf, ngx_log_t *log);
+
+
+/* the helper: ngx_acm_helper.c */
+
+ngx_msec_t ngx_acm_helper_manager(void *data);
+void ngx_acm_helper_start(ngx_cycle_t *cycle);
+
+
+/* the certificates in memory: ngx_acm_cache.c */
+
+typedef struct ngx_acm_material_s  ngx_acm_material_t;
+
+struct ngx_acm_material_s {
+    ngx_str_node_t             sn;           /* uuid and version */
+    u_char                     key[ACM_UUID_LEN + 4];
+    X509                      *leaf;
+    STACK_OF(X509)            *chain;
+    EVP_PKEY                  *pkey;
+    acm_key_e                  type;
+    time_t                     not_after;
+    ngx_uint_t                 refs;
+};
+
+typedef struct {
+    ngx_acm_material_t        *ec;
+    ngx_acm_material_t        *rsa;
+} ngx_acm_pair_t;
+
+/*
+ * What serves a name (normal form, NULL without SNI) for one directive.  The
+ * materials stay the cache's.  NGX_DECLINED: nothing fits, use the fallback.
+ */
+ngx_int_t ngx_acm_cache_get(ngx_acm_conf_t *amcf, ngx_acm_want_t *want,
+    const char *name, ngx_acm_pair_t *pair, ngx_log_t *log);
+void ngx_acm_cache_free(void);
+
+
+/* TLS: ngx_acm_ssl.c */
+
+/* The certificate callback of a server's SSL_CTX; arg is the want. */
+int ngx_acm_ssl_cert_cb(ngx_ssl_conn_t *ssl, void *arg);
+/* PEM of a self-signed placeholder pair, each with "data:" in front. */
+ngx_int_t ngx_acm_ssl_placeholder(ngx_conf_t *cf, ngx_str_t *cert,
+    ngx_str_t *key);
+/* Sessions depend on the directive, not on the placeholder of this cycle. */
+ngx_int_t ngx_acm_ssl_session_context(ngx_acm_want_t *want, SSL_CTX *ctx);
+
+
+extern ngx_module_t  ngx_acm_module;
+extern ngx_module_t  ngx_acm_conf_module;
+
+
+#endif /* _NGX_ACM_H_INCLUDED_ */

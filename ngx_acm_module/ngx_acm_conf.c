@@ -1,0 +1,739 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * The directives inside acm {}.
+ */
+
+
+#include "ngx_acm.h"
+
+
+typedef struct {
+    void                     **conf;
+} ngx_acm_conf_ctx_t;
+
+
+static char *ngx_acm_parse_block(ngx_conf_t *cf, ngx_uint_t type);
+static char *ngx_acm_block_done(ngx_conf_t *cf, ngx_acm_conf_t *amcf);
+static ngx_int_t ngx_acm_default_store(ngx_conf_t *cf, ngx_str_t *store);
+static ngx_int_t ngx_acm_add_path(ngx_conf_t *cf, ngx_acm_conf_t *amcf);
+static ngx_int_t ngx_acm_init_zone(ngx_shm_zone_t *zone, void *data);
+static char *ngx_acm_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_acm_account(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_acm_region(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_acm_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_acm_issuer_ca(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_acm_issuer_key(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_acm_issuer_lifetime(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_acm_issuer_crl(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static ngx_acm_issuer_t *ngx_acm_issuer_add(ngx_conf_t *cf,
+    ngx_acm_conf_t *amcf, ngx_str_t *name);
+
+
+static ngx_conf_num_bounds_t  ngx_acm_cache_bounds = {
+    ngx_conf_check_num_bounds, 1, NGX_ACM_MAX_CACHE
+};
+
+
+static ngx_command_t  ngx_acm_conf_commands[] = {
+
+    /*
+     * Syntax:  store path [size=size];
+     * Default: store acm;
+     * Context: acm
+     *
+     * The directory of the store, made by nginx for the worker user.  It must
+     * be on a local file system.  The default is a directory beside nginx's
+     * temporary directories.  "size" limits the store; the file grows as it is
+     * filled.  64g by default, at least 1m.
+     */
+    { ngx_string("store"),
+      NGX_ACM_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_acm_store,
+      0,
+      0,
+      NULL },
+
+    /*
+     * Syntax:  master_key file;
+     * Default: master_key acm.key;
+     * Context: acm
+     *
+     * The key that seals all private keys of the store.  Read by the master
+     * process; a first start makes it, readable by nobody else.  Keep a copy
+     * in a safe place: without it the store's keys are lost.
+     */
+    { ngx_string("master_key"),
+      NGX_ACM_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_acm_conf_t, master_key),
+      NULL },
+
+    /*
+     * Syntax:  account number;
+     * Default: account 123456789012;
+     * Context: acm
+     *
+     * The account that configured certificates belong to: twelve digits.
+     */
+    { ngx_string("account"),
+      NGX_ACM_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_acm_account,
+      0,
+      0,
+      NULL },
+
+    /*
+     * Syntax:  region name ... | any;
+     * Default: region us-east-1;
+     * Context: acm
+     *
+     * The regions whose certificates may be named; configured certificates
+     * belong to the first.  "any" accepts every region, and us-east-1 is
+     * the first.
+     */
+    { ngx_string("region"),
+      NGX_ACM_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_acm_region,
+      0,
+      0,
+      NULL },
+
+    /*
+     * Syntax:  issuer name { ... }
+     * Default: issuer internal { ca; }
+     * Context: acm
+     *
+     * Where certificates come from.
+     */
+    { ngx_string("issuer"),
+      NGX_ACM_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_acm_issuer,
+      0,
+      0,
+      NULL },
+
+    /*
+     * Syntax:  default_issuer name;
+     * Default: the first issuer
+     * Context: acm
+     *
+     * The issuer of certificates that name none.
+     */
+    { ngx_string("default_issuer"),
+      NGX_ACM_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_acm_conf_t, default_issuer),
+      NULL },
+
+    /*
+     * Syntax:  cache number;
+     * Default: cache 4096;
+     * Context: acm
+     *
+     * How many names each worker keeps ready for handshakes.  One takes about
+     * 11 KB; a name that is not among them costs its handshake a look into
+     * the store.
+     */
+    { ngx_string("cache"),
+      NGX_ACM_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      0,
+      offsetof(ngx_acm_conf_t, cache),
+      &ngx_acm_cache_bounds },
+
+    /*
+     * Syntax:  ca;
+     * Default: -
+     * Context: issuer
+     *
+     * A built-in CA: a root and an issuing CA under it, made at first use and
+     * kept in the store.  Clients need its root: "acmctl ca NAME".
+     */
+    { ngx_string("ca"),
+      NGX_ACM_ISSUER_CONF|NGX_CONF_NOARGS,
+      ngx_acm_issuer_ca,
+      0,
+      0,
+      NULL },
+
+    /*
+     * Syntax:  key ecdsa:256 | ecdsa:384 | rsa:2048 | rsa:3072 | rsa:4096;
+     * Default: key ecdsa:256;
+     * Context: issuer
+     *
+     * The key type of the built-in CA itself.
+     */
+    { ngx_string("key"),
+      NGX_ACM_ISSUER_CONF|NGX_CONF_TAKE1,
+      ngx_acm_issuer_key,
+      0,
+      0,
+      NULL },
+
+    /*
+     * Syntax:  lifetime time;
+     * Default: lifetime 395d;
+     * Context: issuer
+     *
+     * How long certificates of the built-in CA are valid: 5s to 3650d.
+     */
+    { ngx_string("lifetime"),
+      NGX_ACM_ISSUER_CONF|NGX_CONF_TAKE1,
+      ngx_acm_issuer_lifetime,
+      0,
+      0,
+      NULL },
+
+    /*
+     * Syntax:  crl_distribution_point url;
+     * Default: -
+     * Context: issuer
+     *
+     * The address of the revocation list, written into each certificate of
+     * the built-in CA.
+     */
+    { ngx_string("crl_distribution_point"),
+      NGX_ACM_ISSUER_CONF|NGX_CONF_TAKE1,
+      ngx_acm_issuer_crl,
+      0,
+      0,
+      NULL },
+
+    ngx_null_command
+};
+
+
+ngx_module_t  ngx_acm_conf_module = {
+    NGX_MODULE_V1,
+    NULL,                                  /* module context */
+    ngx_acm_conf_commands,                 /* module directives */
+    NGX_ACM_MODULE,                        /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+char *
+ngx_acm_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char                *rv;
+    void                *confp[1];
+    ngx_conf_t           pcf;
+    ngx_acm_conf_t      *amcf;
+    ngx_acm_conf_ctx_t   ctx;
+
+    amcf = *(ngx_acm_conf_t **) conf;
+
+    if (amcf->enabled) {
+        return "is duplicate";
+    }
+
+    amcf->enabled = 1;
+    amcf->file = cf->conf_file->file.name.data;
+    amcf->line = cf->conf_file->line;
+
+    /* the one module of this type: it needs no numbering */
+
+    ngx_acm_conf_module.ctx_index = 0;
+
+    confp[0] = amcf;
+    ctx.conf = confp;
+
+    pcf = *cf;
+
+    cf->ctx = &ctx;
+    cf->module_type = NGX_ACM_MODULE;
+
+    rv = ngx_acm_parse_block(cf, NGX_ACM_MAIN_CONF);
+
+    *cf = pcf;
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    return ngx_acm_block_done(cf, amcf);
+}
+
+
+static char *
+ngx_acm_parse_block(ngx_conf_t *cf, ngx_uint_t type)
+{
+    char        *rv;
+    ngx_uint_t   cmd_type;
+
+    cmd_type = cf->cmd_type;
+    cf->cmd_type = type;
+
+    rv = ngx_conf_parse(cf, NULL);
+
+    cf->cmd_type = cmd_type;
+
+    return rv;
+}
+
+
+static char *
+ngx_acm_block_done(ngx_conf_t *cf, ngx_acm_conf_t *amcf)
+{
+    static ngx_str_t  zone = ngx_string("acm");
+    static ngx_str_t  key = ngx_string("acm.key");
+    static ngx_str_t  name = ngx_string(NGX_ACM_ISSUER);
+
+    ngx_acm_issuer_t  *issuer;
+
+    if (amcf->issuers.nelts == 0) {
+        issuer = ngx_acm_issuer_add(cf, amcf, &name);
+        if (issuer == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        issuer->ca = 1;
+    }
+
+    if (amcf->account.data == NULL) {
+        ngx_str_set(&amcf->account, NGX_ACM_ACCOUNT);
+    }
+
+    ngx_conf_init_value(amcf->map_size, (off_t) ACM_STORE_MAP_SIZE);
+    ngx_conf_init_value(amcf->cache, NGX_ACM_CACHE);
+
+    if (amcf->store.data == NULL
+        && ngx_acm_default_store(cf, &amcf->store) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (amcf->master_key.data == NULL) {
+        amcf->master_key = key;
+    }
+
+    if (ngx_conf_full_name(cf->cycle, &amcf->store, 0) != NGX_OK
+        || ngx_conf_full_name(cf->cycle, &amcf->master_key, 1) != NGX_OK
+        || ngx_acm_add_path(cf, amcf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    amcf->zone = ngx_shared_memory_add(cf, &zone, 8 * ngx_pagesize,
+                                       &ngx_acm_module);
+    if (amcf->zone == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    amcf->zone->init = ngx_acm_init_zone;
+
+    return NGX_CONF_OK;
+}
+
+
+/* "acm" in the directory that nginx's own temporary directories lie in */
+
+static ngx_int_t
+ngx_acm_default_store(ngx_conf_t *cf, ngx_str_t *store)
+{
+    u_char            *p;
+    size_t             len;
+    static ngx_str_t   temp = ngx_string(NGX_HTTP_PROXY_TEMP_PATH);
+
+    for (len = temp.len; len > 0 && temp.data[len - 1] != '/'; len--) {
+        /* void */
+    }
+
+    store->len = len + sizeof("acm") - 1;
+    store->data = ngx_pnalloc(cf->pool, store->len + 1);
+    if (store->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(store->data, temp.data, len);
+    ngx_memcpy(p, "acm", sizeof("acm"));
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_acm_add_path(ngx_conf_t *cf, ngx_acm_conf_t *amcf)
+{
+    ngx_path_t  *path;
+
+    path = ngx_pcalloc(cf->pool, sizeof(ngx_path_t));
+    if (path == NULL) {
+        return NGX_ERROR;
+    }
+
+    path->name = amcf->store;
+    path->manager = ngx_acm_helper_manager;
+    path->data = amcf;
+    path->conf_file = amcf->file;
+    path->line = amcf->line;
+
+    amcf->path = path;
+
+    return ngx_add_path(cf, &amcf->path);
+}
+
+
+static ngx_int_t
+ngx_acm_init_zone(ngx_shm_zone_t *zone, void *data)
+{
+    ngx_slab_pool_t  *shpool;
+
+    if (data) {
+        zone->data = data;
+        return NGX_OK;
+    }
+
+    shpool = (ngx_slab_pool_t *) zone->shm.addr;
+
+    if (zone->shm.exists) {
+        zone->data = shpool->data;
+        return NGX_OK;
+    }
+
+    zone->data = ngx_slab_calloc(shpool, sizeof(ngx_acm_shared_t));
+    if (zone->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    shpool->data = zone->data;
+
+    return NGX_OK;
+}
+
+
+static char *
+ngx_acm_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_acm_conf_t  *amcf = conf;
+
+    ngx_str_t  *value, size;
+
+    if (amcf->store.data) {
+        return "is duplicate: one acm {} has one store";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len == 0) {
+        return "has an empty path";
+    }
+
+    amcf->store = value[1];
+
+    while (amcf->store.len > 1
+           && amcf->store.data[amcf->store.len - 1] == '/')
+    {
+        amcf->store.data[--amcf->store.len] = '\0';
+    }
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(value[2].data, "size=", 5) != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\": \"size=\" is the only "
+                           "one", &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    size.data = value[2].data + 5;
+    size.len = value[2].len - 5;
+
+    amcf->map_size = ngx_parse_offset(&size);
+
+    if (amcf->map_size == NGX_ERROR
+        || amcf->map_size < (off_t) ACM_STORE_MIN_MAP)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid store size \"%V\": use at least 1m, "
+                           "like \"size=64g\"", &size);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_acm_account(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_acm_conf_t  *amcf = conf;
+
+    size_t      i;
+    ngx_str_t  *value;
+
+    if (amcf->account.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = 0; i < value[1].len; i++) {
+        if (value[1].data[i] < '0' || value[1].data[i] > '9') {
+            break;
+        }
+    }
+
+    if (i != 12 || value[1].len != 12) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid account \"%V\": use twelve digits",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    amcf->account = value[1];
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_acm_region(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_acm_conf_t  *amcf = conf;
+
+    size_t       n;
+    u_char       ch;
+    ngx_str_t   *value, *region;
+    ngx_uint_t   i;
+
+    if (amcf->regions) {
+        return "is duplicate";
+    }
+
+    amcf->regions = ngx_array_create(cf->pool, cf->args->nelts,
+                                     sizeof(ngx_str_t));
+    if (amcf->regions == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        for (n = 0; n < value[i].len; n++) {
+            ch = value[i].data[n];
+
+            if (!((ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9')
+                  || ch == '-'))
+            {
+                break;
+            }
+        }
+
+        if (n == 0 || n != value[i].len || n > 32) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid region \"%V\": use up to 32 lower "
+                               "case letters, digits and hyphens",
+                               &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        region = ngx_array_push(amcf->regions);
+        if (region == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *region = value[i];
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_acm_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_acm_conf_t  *amcf = conf;
+
+    char              *rv;
+    size_t             n;
+    u_char             ch;
+    ngx_str_t         *value;
+    ngx_acm_issuer_t  *issuer;
+
+    value = cf->args->elts;
+
+    for (n = 0; n < value[1].len; n++) {
+        ch = (u_char) (value[1].data[n] | 0x20);
+
+        if (!((ch >= 'a' && ch <= 'z') || value[1].data[n] == '-'
+              || value[1].data[n] == '.'
+              || (value[1].data[n] >= '0' && value[1].data[n] <= '9')
+              || (value[1].data[n] == '_' && n > 0)))
+        {
+            break;
+        }
+    }
+
+    if (n == 0 || n != value[1].len || n > ACM_MAX_CN / 2) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid issuer name \"%V\": use up to %d "
+                           "letters, digits, \".\", \"-\" and \"_\"",
+                           &value[1], ACM_MAX_CN / 2);
+        return NGX_CONF_ERROR;
+    }
+
+    issuer = ngx_acm_issuer_find(amcf, &value[1]);
+
+    if (issuer) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate issuer \"%V\", the first is in %s:%ui",
+                           &value[1], issuer->file, issuer->line);
+        return NGX_CONF_ERROR;
+    }
+
+    if (amcf->issuers.nelts == NGX_ACM_MAX_ISSUERS) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "more than %d issuers", NGX_ACM_MAX_ISSUERS);
+        return NGX_CONF_ERROR;
+    }
+
+    issuer = ngx_acm_issuer_add(cf, amcf, &value[1]);
+    if (issuer == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    rv = ngx_acm_parse_block(cf, NGX_ACM_ISSUER_CONF);
+
+    if (rv == NGX_CONF_OK && !issuer->ca) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "issuer \"%V\" in %s:%ui says no kind: add \"ca;\"",
+                      &issuer->name, issuer->file, issuer->line);
+        return NGX_CONF_ERROR;
+    }
+
+    return rv;
+}
+
+
+static ngx_acm_issuer_t *
+ngx_acm_issuer_add(ngx_conf_t *cf, ngx_acm_conf_t *amcf, ngx_str_t *name)
+{
+    ngx_acm_issuer_t  *issuer;
+
+    issuer = ngx_array_push(&amcf->issuers);
+    if (issuer == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(issuer, sizeof(ngx_acm_issuer_t));
+
+    issuer->name = *name;
+    issuer->file = cf->conf_file->file.name.data;
+    issuer->line = cf->conf_file->line;
+    issuer->issuer.name = (char *) name->data;
+    issuer->issuer.ca_key = ACM_KEY_EC_P256;
+    issuer->issuer.lifetime = ACM_CA_LEAF_LIFETIME;
+
+    return issuer;
+}
+
+
+/* the issuer whose block is being parsed is the last one */
+
+#define ngx_acm_issuer_last(amcf)                                             \
+    ((ngx_acm_issuer_t *) (amcf)->issuers.elts + (amcf)->issuers.nelts - 1)
+
+
+static char *
+ngx_acm_issuer_ca(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_acm_issuer_last((ngx_acm_conf_t *) conf)->ca = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_acm_issuer_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    acm_key_e          key;
+    ngx_str_t         *value;
+    ngx_acm_issuer_t  *issuer;
+
+    value = cf->args->elts;
+    issuer = ngx_acm_issuer_last((ngx_acm_conf_t *) conf);
+
+    key = acm_key_parse((char *) value[1].data, value[1].len);
+
+    if (key == ACM_KEY_NONE || key == ACM_KEY_RSA_1024) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid key \"%V\": use ecdsa:256, ecdsa:384, "
+                           "rsa:2048, rsa:3072 or rsa:4096", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    issuer->issuer.ca_key = key;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_acm_issuer_lifetime(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_int_t          lifetime;
+    ngx_str_t         *value;
+    ngx_acm_issuer_t  *issuer;
+
+    value = cf->args->elts;
+    issuer = ngx_acm_issuer_last((ngx_acm_conf_t *) conf);
+
+    lifetime = ngx_parse_time(&value[1], 1);
+
+    if (lifetime == NGX_ERROR || lifetime < ACM_CA_MIN_LIFETIME
+        || lifetime > ACM_CA_ISSUING_LIFETIME)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid lifetime \"%V\": use %d seconds to %d "
+                           "days, like \"395d\"", &value[1],
+                           ACM_CA_MIN_LIFETIME,
+                           (int) (ACM_CA_ISSUING_LIFETIME / 86400));
+        return NGX_CONF_ERROR;
+    }
+
+    issuer->issuer.lifetime = lifetime;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_acm_issuer_crl(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t         *value;
+    ngx_acm_issuer_t  *issuer;
+
+    value = cf->args->elts;
+    issuer = ngx_acm_issuer_last((ngx_acm_conf_t *) conf);
+
+    if (value[1].len < 8 || value[1].len > 1000
+        || (ngx_strncasecmp(value[1].data, (u_char *) "http://", 7) != 0
+            && ngx_strncasecmp(value[1].data, (u_char *) "https://", 8)
+               != 0))
+    {
+        return "is no http:// or https:// URL of up to 1000 characters";
+    }
+
+    issuer->issuer.crl_url = (char *) value[1].data;
+
+    return NGX_CONF_OK;
+}

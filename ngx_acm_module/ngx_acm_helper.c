@@ -1,0 +1,407 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * The helper: the process that nginx keeps for paths with a manager.  It is
+ * the only one that issues and renews.  It has no exit hook and may be
+ * killed at any moment: what it knows is in the store.
+ */
+
+
+#include <sys/file.h>
+
+#include "ngx_acm.h"
+
+
+#define NGX_ACM_TICK         1000            /* milliseconds, at most */
+#define NGX_ACM_LOCK_RETRY   250
+#define NGX_ACM_SLICE        20              /* milliseconds of work at once */
+#define NGX_ACM_HOUSEKEEP    60              /* seconds */
+#define NGX_ACM_FAULT_WAIT   1000            /* doubled with each fault */
+#define NGX_ACM_FAULT_MAX    30000
+
+
+typedef struct {
+    void              *ident[4];             /* what the timer's log reads */
+    ngx_event_t        timer;
+    ngx_acm_conf_t    *amcf;                 /* of the cycle seen last */
+    acm_engine_t       engine;
+    ngx_fd_t           lock;
+    ngx_pid_t          parent;
+    time_t             housekeep;            /* not before */
+    ngx_msec_t         wait;                 /* after a fault */
+    unsigned           locked:1;
+    unsigned           started:1;
+} ngx_acm_helper_t;
+
+
+static void ngx_acm_helper_bell(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf);
+static void ngx_acm_helper_rung(ngx_event_t *ev);
+static void ngx_acm_helper_timer(ngx_event_t *ev);
+static ngx_msec_t ngx_acm_helper_run(ngx_acm_helper_t *h, ngx_log_t *log);
+static void ngx_acm_helper_adopt(ngx_acm_helper_t *h, ngx_acm_conf_t *amcf,
+    ngx_log_t *log);
+static ngx_int_t ngx_acm_helper_lock(ngx_acm_helper_t *h, ngx_log_t *log);
+static ngx_msec_t ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log);
+static ngx_msec_t ngx_acm_helper_fault(ngx_acm_helper_t *h, acm_rc_t rc,
+    acm_err_t *err, ngx_log_t *log);
+static void ngx_acm_helper_report(void *data, acm_step_e step,
+    const acm_cert_t *cert, const char *text);
+
+
+/* one in a process, and like the store's handle it outlives a cycle */
+
+static ngx_acm_helper_t  ngx_acm_helper;
+
+
+ngx_msec_t
+ngx_acm_helper_manager(void *data)
+{
+    /*
+     * Other paths may call this early or late: it only starts the helper,
+     * which then keeps its own time.
+     */
+
+    if (!ngx_acm_helper.started) {
+        ngx_acm_helper_start((ngx_cycle_t *) ngx_cycle);
+    }
+
+    return 3600000;
+}
+
+
+void
+ngx_acm_helper_start(ngx_cycle_t *cycle)
+{
+    ngx_acm_conf_t    *amcf;
+    ngx_acm_helper_t  *h;
+
+    h = &ngx_acm_helper;
+    amcf = ngx_acm_get_conf(cycle);
+
+    h->started = 1;
+    h->lock = NGX_INVALID_FILE;
+    h->parent = getppid();
+    h->ident[3] = (void *) -1;
+
+    h->timer.handler = ngx_acm_helper_timer;
+    h->timer.data = h->ident;
+    h->timer.log = cycle->log;
+    h->timer.cancelable = 1;
+
+    ngx_acm_helper_bell(cycle, amcf);
+
+    ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0,
+                  "acm: helper process %P started for store \"%V\"",
+                  ngx_pid, &amcf->store);
+
+    ngx_add_timer(&h->timer, 1);
+}
+
+
+static void
+ngx_acm_helper_bell(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf)
+{
+    ngx_connection_t  *c;
+
+    if (amcf->bell == -1 || ngx_process == NGX_PROCESS_SINGLE) {
+        return;
+    }
+
+    c = ngx_get_connection(amcf->bell, cycle->log);
+    if (c == NULL) {
+        return;
+    }
+
+    c->recv = NULL;
+    c->read->handler = ngx_acm_helper_rung;
+    c->read->log = cycle->log;
+    c->write->log = cycle->log;
+
+    if (ngx_add_event(c->read, NGX_READ_EVENT, 0) != NGX_OK) {
+        ngx_free_connection(c);
+    }
+}
+
+
+static void
+ngx_acm_helper_rung(ngx_event_t *ev)
+{
+    uint64_t           n;
+    ngx_connection_t  *c;
+
+    c = ev->data;
+
+    while (read(c->fd, &n, sizeof(uint64_t)) > 0) {
+        /* void */
+    }
+
+    ngx_log_debug0(NGX_LOG_DEBUG_EVENT, ev->log, 0, "acm helper: rung");
+
+    ngx_add_timer(&ngx_acm_helper.timer, 1);
+}
+
+
+static void
+ngx_acm_helper_timer(ngx_event_t *ev)
+{
+    ngx_msec_t  wait;
+
+    wait = ngx_acm_helper_run(&ngx_acm_helper, ev->log);
+
+    if (wait != NGX_TIMER_INFINITE) {
+        ngx_add_timer(ev, wait);
+    }
+}
+
+
+static ngx_msec_t
+ngx_acm_helper_run(ngx_acm_helper_t *h, ngx_log_t *log)
+{
+    ngx_acm_conf_t    *amcf;
+    ngx_acm_shared_t  *shared;
+
+    if (ngx_process != NGX_PROCESS_SINGLE && getppid() != h->parent) {
+
+        /* the master is gone: its successor's helper needs the lock */
+
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "acm: helper process %P lost its master, exiting",
+                      ngx_pid);
+        exit(0);
+    }
+
+    if (ngx_quit || ngx_terminate) {
+        return NGX_TIMER_INFINITE;
+    }
+
+    amcf = ngx_acm_get_conf(ngx_cycle);
+
+    if (!amcf->enabled) {
+        return NGX_ACM_TICK;
+    }
+
+    if (amcf != h->amcf) {
+        ngx_acm_helper_adopt(h, amcf, log);
+    }
+
+    shared = ngx_acm_shared(amcf);
+
+    if (!h->locked) {
+        if (ngx_acm_helper_lock(h, log) != NGX_OK) {
+            return NGX_ACM_LOCK_RETRY;
+        }
+
+        shared->helper_pid = (ngx_atomic_uint_t) ngx_pid;
+        shared->helper_started = (ngx_atomic_uint_t) ngx_time();
+        shared->helper_locked = 1;
+        shared->helper_error[0] = '\0';
+    }
+
+    shared->helper_tick = (ngx_atomic_uint_t) ngx_time();
+
+    return ngx_acm_helper_work(h, log);
+}
+
+
+/* Takes over the configuration of a cycle: the first one, or, without a
+   master, each next. */
+
+static void
+ngx_acm_helper_adopt(ngx_acm_helper_t *h, ngx_acm_conf_t *amcf,
+    ngx_log_t *log)
+{
+    acm_engine_done(&h->engine);
+
+    ngx_memzero(&h->engine, sizeof(acm_engine_t));
+
+    h->engine.issuers = amcf->engine_issuers;
+    h->engine.nissuers = amcf->issuers.nelts;
+    h->engine.requests = amcf->requests.elts;
+    h->engine.nrequests = amcf->requests.nelts;
+    h->engine.report = ngx_acm_helper_report;
+    h->engine.data = h;
+
+    h->amcf = amcf;
+    h->wait = 0;
+}
+
+
+/*
+ * At a reload two helpers exist for a moment, after a binary upgrade two
+ * masters: only the one with the lock works.  LMDB's own lock file must not
+ * be used for this: closing it would drop LMDB's locks.
+ */
+
+static ngx_int_t
+ngx_acm_helper_lock(ngx_acm_helper_t *h, ngx_log_t *log)
+{
+    u_char  path[NGX_MAX_PATH], *p;
+
+    if (h->lock == NGX_INVALID_FILE) {
+        p = ngx_snprintf(path, NGX_MAX_PATH - 1, "%V/helper.lock",
+                         &h->amcf->store);
+        *p = '\0';
+
+        h->lock = open((char *) path, O_RDWR|O_CREAT|O_CLOEXEC|O_NOFOLLOW,
+                       0600);
+
+        if (h->lock == NGX_INVALID_FILE) {
+            ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
+                          "acm: open(\"%s\") failed", path);
+            return NGX_DECLINED;
+        }
+    }
+
+    if (flock(h->lock, LOCK_EX|LOCK_NB) == -1) {
+        ngx_log_debug0(NGX_LOG_DEBUG_EVENT, log, ngx_errno,
+                       "acm helper: lock is held");
+        return NGX_DECLINED;
+    }
+
+    h->locked = 1;
+
+    ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                  "acm: helper process %P took the lock", ngx_pid);
+
+    return NGX_OK;
+}
+
+
+static ngx_msec_t
+ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log)
+{
+    int64_t            now, next;
+    acm_rc_t           rc;
+    acm_err_t          err;
+    ngx_msec_t         start;
+    ngx_acm_shared_t  *shared;
+
+    shared = ngx_acm_shared(h->amcf);
+
+    if (h->engine.ring == NULL
+        && ngx_acm_open(h->amcf, 1, &h->engine.store, &h->engine.ring, log)
+           != NGX_OK)
+    {
+        ngx_sprintf(shared->helper_error, "the store cannot be opened, see "
+                    "the error log%Z");
+        return NGX_ACM_TICK;
+    }
+
+    if (ngx_time() >= h->housekeep) {
+        (void) acm_store_housekeep(h->engine.store);
+        h->housekeep = ngx_time() + NGX_ACM_HOUSEKEEP;
+    }
+
+    start = ngx_current_msec;
+
+    do {
+        err.text[0] = '\0';
+        now = acm_now();
+
+        rc = acm_engine_tick(&h->engine, now, &next, &err);
+
+        if (rc != ACM_OK && rc != ACM_NOTFOUND) {
+            return ngx_acm_helper_fault(h, rc, &err, log);
+        }
+
+        ngx_time_update();
+
+        shared->helper_tick = (ngx_atomic_uint_t) ngx_time();
+
+        if (rc == ACM_NOTFOUND) {
+            h->wait = 0;
+            shared->helper_error[0] = '\0';
+            shared->helper_next = (next == INT64_MAX) ? 0
+                                  : (ngx_atomic_uint_t) next;
+            return NGX_ACM_TICK;
+        }
+
+    } while (ngx_current_msec - start < NGX_ACM_SLICE);
+
+    /* more to do, but signals and the doorbell come first */
+
+    return 1;
+}
+
+
+static ngx_msec_t
+ngx_acm_helper_fault(ngx_acm_helper_t *h, acm_rc_t rc, acm_err_t *err,
+    ngx_log_t *log)
+{
+    ngx_acm_shared_t  *shared;
+
+    h->wait = h->wait ? ngx_min(h->wait * 2, NGX_ACM_FAULT_MAX)
+                      : NGX_ACM_FAULT_WAIT;
+
+    shared = ngx_acm_shared(h->amcf);
+
+    ngx_cpystrn(shared->helper_error, (u_char *) err->text, ACM_MAX_ERROR);
+
+    ngx_log_error(NGX_LOG_CRIT, log, 0,
+                  "acm: %s: %s; trying again in %M ms", acm_rc_text(rc),
+                  err->text, h->wait);
+
+    return h->wait;
+}
+
+
+static void
+ngx_acm_helper_report(void *data, acm_step_e step, const acm_cert_t *cert,
+    const char *text)
+{
+    ngx_acm_helper_t  *h = data;
+
+    char               arn[ACM_MAX_ARN], not_after[32], due[32];
+    ngx_log_t         *log;
+    ngx_acm_shared_t  *shared;
+
+    log = ngx_cycle->log;
+    shared = ngx_acm_shared(h->amcf);
+
+    (void) acm_arn_text(arn, cert->account, cert->region, cert->uuid);
+    (void) acm_time_text(cert->not_after, not_after);
+    (void) acm_time_text(cert->due_at, due);
+
+    switch (step) {
+
+    case ACM_STEP_ISSUED:
+    case ACM_STEP_RENEWED:
+
+        (void) ngx_atomic_fetch_add(step == ACM_STEP_ISSUED ? &shared->issued
+                                    : &shared->renewed, 1);
+
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "acm: certificate \"%s\" for \"%s\" %s: version %uD, "
+                      "valid until %s, renewal at %s",
+                      arn, cert->domain,
+                      step == ACM_STEP_ISSUED ? "issued" : "renewed",
+                      cert->version, not_after, due);
+        break;
+
+    case ACM_STEP_FAILED:
+
+        (void) ngx_atomic_fetch_add(&shared->failed, 1);
+
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "acm: certificate \"%s\" for \"%s\" failed, attempt "
+                      "%uD, next at %s: %s",
+                      arn, cert->domain, cert->attempts, due, text);
+        break;
+
+    case ACM_STEP_EXPIRED:
+
+        ngx_log_error(NGX_LOG_CRIT, log, 0,
+                      "acm: certificate \"%s\" for \"%s\" expired at %s",
+                      arn, cert->domain, not_after);
+        break;
+
+    case ACM_STEP_IDLE:
+
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "acm: certificate \"%s\" for \"%s\" is no longer "
+                      "configured and will not be renewed",
+                      arn, cert->domain);
+        break;
+    }
+}

@@ -1,0 +1,176 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * What one process holds: its handle on the store and the keyring.
+ */
+
+
+#include "ngx_acm.h"
+
+
+#define NGX_ACM_RETRY      100               /* milliseconds */
+#define NGX_ACM_LOG_EVERY  60                /* seconds, for the same fault */
+
+
+typedef struct {
+    acm_store_t       *store;
+    acm_keyring_t     *ring;
+    ngx_msec_t         retry;                /* not before */
+    time_t             logged;
+    acm_rc_t           fault;                /* the last one logged */
+    unsigned           tried:1;
+} ngx_acm_process_t;
+
+
+static ngx_int_t ngx_acm_open_store(ngx_acm_conf_t *amcf, ngx_uint_t create,
+    acm_err_t *err, acm_rc_t *rc);
+static void ngx_acm_log_fault(acm_rc_t rc, acm_err_t *err, ngx_log_t *log);
+
+
+/*
+ * LMDB allows one handle on a store in a process, and without a master the
+ * process goes through several cycles: so this hangs off the process.
+ */
+
+static ngx_acm_process_t  ngx_acm_process;
+
+
+ngx_int_t
+ngx_acm_open(ngx_acm_conf_t *amcf, ngx_uint_t create, acm_store_t **store,
+    acm_keyring_t **ring, ngx_log_t *log)
+{
+    acm_rc_t            rc;
+    acm_err_t           err;
+    ngx_acm_process_t  *p;
+
+    p = &ngx_acm_process;
+
+    if (p->ring == NULL) {
+
+        if (p->tried && !create
+            && (ngx_msec_int_t) (p->retry - ngx_current_msec) > 0)
+        {
+            return NGX_DECLINED;
+        }
+
+        p->tried = 1;
+        p->retry = ngx_current_msec + NGX_ACM_RETRY;
+
+        err.text[0] = '\0';
+
+        if (ngx_acm_open_store(amcf, create, &err, &rc) != NGX_OK) {
+            ngx_acm_log_fault(rc, &err, log);
+            return NGX_DECLINED;
+        }
+
+        p->fault = ACM_OK;
+    }
+
+    *store = p->store;
+    *ring = p->ring;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_acm_open_store(ngx_acm_conf_t *amcf, ngx_uint_t create, acm_err_t *err,
+    acm_rc_t *rc)
+{
+    acm_store_conf_t    conf;
+    ngx_acm_process_t  *p;
+
+    p = &ngx_acm_process;
+
+    if (p->store == NULL) {
+        ngx_memzero(&conf, sizeof(acm_store_conf_t));
+
+        conf.path = (char *) amcf->store.data;
+        conf.map_size = (uint64_t) amcf->map_size;
+        conf.create = create ? 1 : 0;
+
+        *rc = acm_store_lmdb_open(&conf, &p->store, err);
+
+        if (*rc != ACM_OK) {
+            p->store = NULL;
+            return NGX_DECLINED;
+        }
+    }
+
+    *rc = acm_keyring_open(p->store, amcf->key_secret, (int) create, &p->ring,
+                           err);
+
+    if (*rc != ACM_OK) {
+        p->ring = NULL;
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+/* A store that is still being made is no fault; others are told once. */
+
+static void
+ngx_acm_log_fault(acm_rc_t rc, acm_err_t *err, ngx_log_t *log)
+{
+    ngx_acm_process_t  *p;
+
+    p = &ngx_acm_process;
+
+    if (rc == ACM_NOTFOUND) {
+        ngx_log_error(NGX_LOG_INFO, log, 0, "acm: %s", err->text);
+        return;
+    }
+
+    if (p->fault == rc && ngx_time() - p->logged < NGX_ACM_LOG_EVERY) {
+        return;
+    }
+
+    p->fault = rc;
+    p->logged = ngx_time();
+
+    ngx_log_error(NGX_LOG_CRIT, log, 0, "acm: %s", err->text);
+}
+
+
+void
+ngx_acm_close(void)
+{
+    ngx_acm_process_t  *p;
+
+    p = &ngx_acm_process;
+
+    if (p->ring) {
+        acm_keyring_close(p->ring);
+        p->ring = NULL;
+    }
+
+    if (p->store) {
+        acm_store_close(p->store);
+        p->store = NULL;
+    }
+}
+
+
+void
+ngx_acm_ring(ngx_acm_conf_t *amcf, ngx_log_t *log)
+{
+    uint64_t  n;
+
+    if (amcf->bell == -1) {
+        return;
+    }
+
+    n = 1;
+
+    /* EAGAIN: it has been rung 2^64 times, which is enough */
+
+    if (write(amcf->bell, &n, sizeof(uint64_t)) == -1
+        && ngx_errno != NGX_EAGAIN)
+    {
+        ngx_log_error(NGX_LOG_ERR, log, ngx_errno,
+                      "acm: write() to the doorbell failed");
+    }
+}

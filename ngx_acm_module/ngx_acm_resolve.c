@@ -1,0 +1,377 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * What is made of the directives when all files are parsed: the requests for
+ * configured certificates, and the master key in memory.
+ */
+
+
+#include <sys/mman.h>
+
+#include "ngx_acm.h"
+
+
+static ngx_int_t ngx_acm_resolve_want(ngx_cycle_t *cycle,
+    ngx_acm_conf_t *amcf, ngx_acm_want_t *want);
+static ngx_int_t ngx_acm_resolve_auto(ngx_cycle_t *cycle,
+    ngx_acm_conf_t *amcf, ngx_acm_want_t *want);
+static ngx_int_t ngx_acm_resolve_arn(ngx_cycle_t *cycle,
+    ngx_acm_conf_t *amcf, ngx_acm_want_t *want);
+static ngx_int_t ngx_acm_add_request(ngx_acm_conf_t *amcf,
+    acm_request_t *req, uint8_t *identity);
+static ngx_int_t ngx_acm_key_page(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf);
+static void ngx_acm_key_wipe(void *data);
+static ngx_int_t ngx_acm_store_exists(ngx_acm_conf_t *amcf);
+
+
+ngx_int_t
+ngx_acm_resolve(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf)
+{
+    ngx_str_t         *name;
+    ngx_uint_t         i;
+    ngx_acm_want_t   **wants;
+    ngx_acm_issuer_t  *issuer;
+
+    wants = amcf->wants.elts;
+
+    if (!amcf->enabled) {
+
+        if (amcf->wants.nelts) {
+            ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                          "\"acm_certificate\" in %s:%ui needs an \"acm {}\" "
+                          "block: add one beside \"http\"",
+                          wants[0]->file, wants[0]->line);
+            return NGX_ERROR;
+        }
+
+        return NGX_OK;
+    }
+
+    name = &amcf->default_issuer;
+
+    if (name->data && ngx_acm_issuer_find(amcf, name) == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "\"default_issuer\" names unknown issuer \"%V\" in "
+                      "\"acm\" in %s:%ui: add \"issuer %V { ca; }\"",
+                      name, amcf->file, amcf->line, name);
+        return NGX_ERROR;
+    }
+
+    issuer = amcf->issuers.elts;
+
+    amcf->engine_issuers = ngx_palloc(cycle->pool, amcf->issuers.nelts
+                                                   * sizeof(acm_issuer_t));
+    if (amcf->engine_issuers == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < amcf->issuers.nelts; i++) {
+        amcf->engine_issuers[i] = issuer[i].issuer;
+    }
+
+    for (i = 0; i < amcf->wants.nelts; i++) {
+        if (ngx_acm_resolve_want(cycle, amcf, wants[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_acm_resolve_want(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf,
+    ngx_acm_want_t *want)
+{
+    if (want->mode == NGX_ACM_AUTO) {
+        return ngx_acm_resolve_auto(cycle, amcf, want);
+    }
+
+    if (want->mode == NGX_ACM_ARN) {
+        return ngx_acm_resolve_arn(cycle, amcf, want);
+    }
+
+    /* sni: what a name gets does not depend on the server */
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_acm_resolve_auto(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf,
+    ngx_acm_want_t *want)
+{
+    ngx_str_t          *name;
+    ngx_uint_t          i;
+    acm_request_t       req;
+    ngx_acm_issuer_t   *issuer;
+
+    if (want->issuer.len) {
+        name = &want->issuer;
+
+    } else if (amcf->default_issuer.data) {
+        name = &amcf->default_issuer;
+
+    } else {
+        issuer = amcf->issuers.elts;
+        name = &issuer[0].name;
+    }
+
+    issuer = ngx_acm_issuer_find(amcf, name);
+
+    if (issuer == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "unknown issuer \"%V\" in %s:%ui: add \"issuer %V "
+                      "{ ca; }\" to the \"acm\" block",
+                      name, want->file, want->line, name);
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&req, sizeof(acm_request_t));
+
+    req.account = (char *) amcf->account.data;
+    req.region = NGX_ACM_REGION;
+
+    if (amcf->regions) {
+        name = amcf->regions->elts;
+
+        if (ngx_strcmp(name[0].data, "any") != 0) {
+            req.region = (char *) name[0].data;
+        }
+    }
+
+    req.issuer = issuer->issuer.name;
+    req.type = ACM_TYPE_PRIVATE;
+    req.names = want->names.elts;
+    req.nnames = want->names.nelts;
+
+    for (i = 0; i < want->nkeys; i++) {
+        req.key = want->keys[i];
+
+        if (ngx_acm_add_request(amcf, &req, want->identity[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    EVP_Digest(want->identity, want->nkeys * ACM_HASH_LEN, want->id, NULL,
+               EVP_sha256(), NULL);
+
+    return NGX_OK;
+}
+
+
+/* Servers that want the same certificate share one request. */
+
+static ngx_int_t
+ngx_acm_add_request(ngx_acm_conf_t *amcf, acm_request_t *req,
+    uint8_t *identity)
+{
+    uint32_t         hash;
+    ngx_str_t        id;
+    acm_request_t   *reqs;
+    ngx_str_node_t  *sn;
+
+    acm_request_identity(req, identity);
+
+    id.len = ACM_HASH_LEN;
+    id.data = identity;
+    hash = ngx_murmur_hash2(identity, ACM_HASH_LEN);
+
+    if (ngx_str_rbtree_lookup(&amcf->identities, &id, hash)) {
+        return NGX_OK;
+    }
+
+    sn = ngx_palloc(amcf->requests.pool, sizeof(ngx_str_node_t));
+    reqs = ngx_array_push(&amcf->requests);
+
+    if (sn == NULL || reqs == NULL) {
+        return NGX_ERROR;
+    }
+
+    sn->str = id;
+    sn->node.key = hash;
+    ngx_rbtree_insert(&amcf->identities, &sn->node);
+
+    *reqs = *req;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_acm_resolve_arn(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf,
+    ngx_acm_want_t *want)
+{
+    ngx_str_t   *region;
+    ngx_uint_t   i;
+
+    EVP_Digest(want->uuid, ACM_UUID_LEN, want->id, NULL, EVP_sha256(), NULL);
+
+    if (ngx_strcmp(want->account, amcf->account.data) != 0) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "the ARN in %s:%ui is of account %s, but \"account\" "
+                      "says %V", want->file, want->line, want->account,
+                      &amcf->account);
+        return NGX_ERROR;
+    }
+
+    if (amcf->regions == NULL) {
+        if (ngx_strcmp(want->region, NGX_ACM_REGION) == 0) {
+            return NGX_OK;
+        }
+
+    } else {
+        region = amcf->regions->elts;
+
+        for (i = 0; i < amcf->regions->nelts; i++) {
+            if (ngx_strcmp(region[i].data, want->region) == 0
+                || ngx_strcmp(region[i].data, "any") == 0)
+            {
+                return NGX_OK;
+            }
+        }
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                  "the ARN in %s:%ui is of region %s, which \"region\" does "
+                  "not list", want->file, want->line, want->region);
+
+    return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_acm_load_key(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf)
+{
+    char       *path;
+    acm_rc_t    rc;
+    acm_err_t   err;
+
+    if (ngx_process == NGX_PROCESS_SIGNALLER) {
+        return NGX_OK;
+    }
+
+    if (ngx_acm_key_page(cycle, amcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    path = (char *) amcf->master_key.data;
+
+    rc = acm_master_key_read(path, amcf->key_secret, &err);
+
+    if (rc == ACM_NOTFOUND && ngx_acm_store_exists(amcf)) {
+
+        /* a new key would make all private keys of the store unreadable */
+
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "master key file \"%V\" is missing, but the store "
+                      "\"%V\" was sealed with one: restore the file, or "
+                      "move the store away to start anew",
+                      &amcf->master_key, &amcf->store);
+        return NGX_ERROR;
+    }
+
+    if (rc == ACM_NOTFOUND) {
+
+        if (ngx_test_config) {
+            return NGX_OK;
+        }
+
+        rc = acm_master_key_create(path, amcf->key_secret, &err);
+
+        if (rc == ACM_CONFLICT) {
+            rc = acm_master_key_read(path, amcf->key_secret, &err);
+
+        } else if (rc == ACM_OK) {
+            ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0,
+                          "acm: made master key \"%V\": keep a copy of it",
+                          &amcf->master_key);
+        }
+    }
+
+    if (rc != ACM_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "%s (\"master_key\" of \"acm\" in %s:%ui)",
+                      err.text, amcf->file, amcf->line);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* The key has a page of its own, which a core dump leaves out. */
+
+static ngx_int_t
+ngx_acm_key_page(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf)
+{
+    void                *page;
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(cycle->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    page = mmap(NULL, ngx_pagesize, PROT_READ|PROT_WRITE,
+                MAP_PRIVATE|MAP_ANONYMOUS, -1, 0);
+
+    if (page == MAP_FAILED) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
+                      "acm: mmap() of the key page failed");
+        return NGX_ERROR;
+    }
+
+    (void) madvise(page, ngx_pagesize, MADV_DONTDUMP);
+
+    amcf->key_secret = page;
+
+    cln->handler = ngx_acm_key_wipe;
+    cln->data = page;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_acm_key_wipe(void *data)
+{
+    acm_key_wipe(data);
+
+    (void) munmap(data, ngx_pagesize);
+}
+
+
+static ngx_int_t
+ngx_acm_store_exists(ngx_acm_conf_t *amcf)
+{
+    u_char           path[NGX_MAX_PATH], *p;
+    ngx_file_info_t  fi;
+
+    p = ngx_snprintf(path, NGX_MAX_PATH - 1, "%V/data.mdb", &amcf->store);
+    *p = '\0';
+
+    return ngx_file_info(path, &fi) != NGX_FILE_ERROR
+           && ngx_file_size(&fi) > 0;
+}
+
+
+ngx_acm_issuer_t *
+ngx_acm_issuer_find(ngx_acm_conf_t *amcf, ngx_str_t *name)
+{
+    ngx_uint_t         i;
+    ngx_acm_issuer_t  *issuer;
+
+    issuer = amcf->issuers.elts;
+
+    for (i = 0; i < amcf->issuers.nelts; i++) {
+        if (issuer[i].name.len == name->len
+            && ngx_strncmp(issuer[i].name.data, name->data, name->len) == 0)
+        {
+            return &issuer[i];
+        }
+    }
+
+    return NULL;
+}

@@ -1,0 +1,214 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ */
+
+
+#include <string.h>
+
+#include "acm_json.h"
+
+
+static int acm_json_put(json_t *o, const char *name, json_t *value);
+static int acm_json_put_text(json_t *o, const char *name, const char *text);
+static int acm_json_put_time(json_t *o, const char *name, int64_t t);
+static json_t *acm_json_names(const acm_cert_t *cert);
+static int acm_json_put_life(json_t *o, const acm_cert_t *cert, int64_t now);
+static int acm_json_write(const char *data, size_t len, void *buf);
+
+
+/* Fills o; any failure makes the result of the whole a failure. */
+
+static int
+acm_json_put(json_t *o, const char *name, json_t *value)
+{
+    return json_object_set_new(o, name, value);
+}
+
+
+/* Empty texts are left out, as ACM does. */
+
+static int
+acm_json_put_text(json_t *o, const char *name, const char *text)
+{
+    if (text == NULL || *text == '\0') {
+        return 0;
+    }
+
+    return acm_json_put(o, name, json_string(text));
+}
+
+
+static int
+acm_json_put_time(json_t *o, const char *name, int64_t t)
+{
+    char  buf[32];
+
+    if (t == 0) {
+        return 0;
+    }
+
+    return acm_json_put(o, name, json_string(acm_time_text(t, buf)));
+}
+
+
+static json_t *
+acm_json_names(const acm_cert_t *cert)
+{
+    size_t   i;
+    json_t  *names;
+
+    names = json_array();
+
+    for (i = 0; names != NULL && i < cert->nnames; i++) {
+        if (json_array_append_new(names, json_string(cert->names[i])) != 0) {
+            json_decref(names);
+            return NULL;
+        }
+    }
+
+    return names;
+}
+
+
+json_t *
+acm_json_cert(const acm_cert_t *cert, int64_t now)
+{
+    int      rc;
+    char     arn[ACM_MAX_ARN];
+    json_t  *o;
+
+    o = json_object();
+    if (o == NULL) {
+        return NULL;
+    }
+
+    (void) acm_arn_text(arn, cert->account, cert->region, cert->uuid);
+
+    rc = acm_json_put_text(o, "CertificateArn", arn);
+    rc |= acm_json_put_text(o, "DomainName", cert->domain);
+    rc |= acm_json_put(o, "SubjectAlternativeNames", acm_json_names(cert));
+    rc |= acm_json_put_text(o, "Type", acm_type_text(cert->type));
+    rc |= acm_json_put_text(o, "Status", acm_status_text(cert->status));
+    rc |= acm_json_put_text(o, "KeyAlgorithm", acm_key_algorithm(cert->key));
+    rc |= acm_json_put_text(o, "IssuerName", cert->issuer);
+    rc |= acm_json_put(o, "Version", json_integer(cert->version));
+    rc |= acm_json_put_text(o, "Subject", cert->subject);
+    rc |= acm_json_put_text(o, "Issuer", cert->issuer_dn);
+    rc |= acm_json_put_text(o, "Serial", cert->serial);
+    rc |= acm_json_put_text(o, "SignatureAlgorithm", cert->sigalg);
+    rc |= acm_json_put_time(o, "CreatedAt", cert->created_at);
+    rc |= acm_json_put_time(o, "IssuedAt", cert->issued_at);
+    rc |= acm_json_put_time(o, "ImportedAt", cert->imported_at);
+    rc |= acm_json_put_life(o, cert, now);
+
+    if (rc != 0) {
+        json_decref(o);
+        return NULL;
+    }
+
+    return o;
+}
+
+
+static int
+acm_json_put_life(json_t *o, const acm_cert_t *cert, int64_t now)
+{
+    int      rc;
+    int64_t  left;
+
+    rc = acm_json_put_time(o, "NotBefore", cert->not_before);
+    rc |= acm_json_put_time(o, "NotAfter", cert->not_after);
+
+    if (cert->not_after != 0) {
+        left = acm_add_sat(cert->not_after, -now);
+
+        rc |= acm_json_put(o, "DaysLeft", json_integer(left / 86400));
+        rc |= acm_json_put(o, "SecondsLeft", json_integer(left));
+    }
+
+    if (cert->due != ACM_DUE_NONE) {
+        rc |= acm_json_put_text(o, "NextStep", acm_due_text(cert->due));
+        rc |= acm_json_put_time(o, "NextStepAt", cert->due_at);
+    }
+
+    rc |= acm_json_put(o, "Attempts", json_integer(cert->attempts));
+    rc |= acm_json_put_text(o, "LastError", cert->last_error);
+    rc |= acm_json_put_time(o, "LastErrorAt", cert->last_error_at);
+
+    return rc;
+}
+
+
+json_t *
+acm_json_store(const acm_store_stat_t *stat)
+{
+    int       rc;
+    size_t    i;
+    json_t   *o, *entries;
+
+    o = json_object();
+    if (o == NULL) {
+        return NULL;
+    }
+
+    entries = json_object();
+
+    rc = acm_json_put(o, "Entries", entries);
+    rc |= acm_json_put(o, "Generation",
+                       json_integer((json_int_t) stat->generation));
+    rc |= acm_json_put(o, "Schema", json_integer(stat->schema));
+    rc |= acm_json_put(o, "MapSize",
+                       json_integer((json_int_t) stat->map_size));
+    rc |= acm_json_put(o, "Used", json_integer((json_int_t) stat->used));
+    rc |= acm_json_put(o, "Readers", json_integer(stat->readers));
+    rc |= acm_json_put(o, "MaxReaders", json_integer(stat->max_readers));
+
+    for (i = 0; rc == 0 && i < ACM_DB_MAX; i++) {
+        rc |= acm_json_put(entries, acm_db_name((acm_db_e) i),
+                           json_integer((json_int_t) stat->entries[i]));
+    }
+
+    if (rc != 0) {
+        json_decref(o);
+        return NULL;
+    }
+
+    return o;
+}
+
+
+static int
+acm_json_write(const char *data, size_t len, void *buf)
+{
+    acm_buf_add(buf, data, len);
+
+    return acm_buf_rc(buf) == ACM_OK ? 0 : -1;
+}
+
+
+acm_rc_t
+acm_json_text(const json_t *json, int indent, acm_str_t *text,
+    acm_err_t *err)
+{
+    size_t     flags;
+    acm_buf_t  buf;
+
+    flags = indent ? JSON_INDENT(2) : JSON_COMPACT;
+
+    acm_buf_init(&buf, SIZE_MAX / 2);
+
+    if (json_dump_callback(json, acm_json_write, &buf, flags) == 0) {
+        acm_buf_text(&buf, "\n");
+    }
+
+    if (acm_buf_rc(&buf) != ACM_OK || buf.len == 0) {
+        acm_buf_free(&buf);
+        return acm_fail(err, ACM_NOMEM, "no memory for JSON");
+    }
+
+    text->data = buf.data;
+    text->len = buf.len;
+
+    return ACM_OK;
+}

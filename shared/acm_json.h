@@ -1,0 +1,31 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * Records as JSON, under ACM's member names where it has them; times are
+ * RFC 3339 text.  Nothing secret is ever among them.
+ */
+
+
+#ifndef _ACM_JSON_H_INCLUDED_
+#define _ACM_JSON_H_INCLUDED_
+
+
+#include <jansson.h>
+
+#include "acm_record.h"
+
+
+/* A new reference, or NULL without memory. now: seconds, for DaysLeft. */
+json_t *acm_json_cert(const acm_cert_t *cert, int64_t now);
+
+/* The same for acm_store_stat_t. */
+json_t *acm_json_store(const acm_store_stat_t *stat);
+
+/* Compact or indented text with a final line feed; release with
+   acm_free(). */
+acm_rc_t acm_json_text(const json_t *json, int indent, acm_str_t *text,
+    acm_err_t *err);
+
+
+#endif /* _ACM_JSON_H_INCLUDED_ */
