@@ -1,0 +1,211 @@
+#!/usr/bin/perl
+
+# Copyright (C) The ngx_acm authors
+
+# nginx -t finds mistakes, names file, line and cure, and touches no store.
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::Nginx::ACM;
+
+my $t = Test::Nginx::ACM->new();
+my $dir = $t->{dir};
+
+sub check {
+    my ($acm, $server, $http) = @_;
+
+    $t->write_config(<<"EOF");
+%%GLOBALS%%
+events { }
+$acm
+http {
+    %%HTTP%%
+    $server
+}
+EOF
+
+    return $t->nginx('-t');
+}
+
+sub bad {
+    my ($name, $acm, $server, @like) = @_;
+
+    my ($rc, $out) = check($acm, $server);
+
+    isnt($rc, 0, "$name: refused");
+    like($out, $_, "$name: says $_") for @like;
+}
+
+sub good {
+    my ($name, $acm, $server) = @_;
+
+    my ($rc, $out) = check($acm, $server);
+
+    is($rc, 0, "$name: accepted") or diag($out);
+}
+
+my $acm = 'acm { store %%DIR%%/store; master_key %%DIR%%/acm.key; }';
+my $at = qr/nginx\.conf:\d+/;
+
+sub in_acm {
+    return "acm { store %%DIR%%/store; master_key %%DIR%%/acm.key; $_[0] }";
+}
+
+sub server {
+    return "server { listen 127.0.0.1:8443 ssl; server_name "
+        . ($_[1] // 'www.example.com') . "; $_[0] }";
+}
+
+good('two lines', $acm, server('acm_certificate auto;'));
+good('all directives', in_acm('account 210987654321; region eu-west-1 any; '
+    . 'cache 100; issuer a { ca; key rsa:2048; lifetime 90d; '
+    . 'crl_distribution_point http://crl.example.com/a.crl; } '
+    . 'issuer b.c-d_e { ca; } default_issuer b.c-d_e;'),
+    server('acm_certificate auto issuer=a key=ecdsa:384,rsa:3072 '
+    . 'fallback=reject;'));
+good('sni', $acm, server('acm_certificate sni fallback=self_signed;'));
+good('explicit names', $acm, server('acm_certificate auto www.example.com '
+    . '*.example.org BÜCHER.example;', '_'));
+good('leading dot', $acm, server('acm_certificate auto;', '.example.com'));
+good('arn', $acm, server('acm_certificate arn:aws:acm:us-east-1:'
+    . '123456789012:certificate/00000000-0000-4000-8000-000000000001;'));
+
+bad('no acm block', '', server('acm_certificate auto;'),
+    qr/acm_certificate" in \S*$at needs an "acm \{\}" block/);
+bad('acm twice', "$acm acm { }", '', qr/"acm" directive is duplicate/, $at);
+bad('store twice', in_acm('store %%DIR%%/other;'), '',
+    qr/"store" directive is duplicate/, $at);
+bad('store size', 'acm { store %%DIR%%/store size=512k; }', '',
+    qr/invalid store size "512k": use at least 1m/, $at);
+bad('store parameter', 'acm { store %%DIR%%/store sice=1g; }', '',
+    qr/invalid parameter "sice=1g"/, $at);
+bad('account', in_acm('account 12345678901;'), '',
+    qr/invalid account "12345678901": use twelve digits/, $at);
+bad('region', in_acm('region US_east;'), '', qr/invalid region/, $at);
+bad('cache 0', in_acm('cache 0;'), '', qr/"cache"|must be equal/, $at);
+bad('issuer without kind', in_acm('issuer x { }'), '',
+    qr/issuer "x" in \S*$at says no kind: add "ca;"/);
+bad('issuer twice', in_acm('issuer x { ca; } issuer x { ca; }'), '',
+    qr/duplicate issuer "x", the first is in \S*$at/);
+bad('issuer name', in_acm('issuer a/b { ca; }'), '',
+    qr/invalid issuer name "a\/b"/, $at);
+bad('issuer name of 33', in_acm('issuer ' . 'a' x 33 . ' { ca; }'), '',
+    qr/invalid issuer name/);
+good('issuer name of 32', in_acm('issuer ' . 'a' x 32 . ' { ca; }'), '');
+bad('issuer key', in_acm('issuer x { ca; key dsa:1024; }'), '',
+    qr/invalid key "dsa:1024": use ecdsa:256/, $at);
+bad('lifetime 4s', in_acm('issuer x { ca; lifetime 4s; }'), '',
+    qr/invalid lifetime "4s"/, $at);
+good('lifetime 5s', in_acm('issuer x { ca; lifetime 5s; }'), '');
+good('lifetime 3650d', in_acm('issuer x { ca; lifetime 3650d; }'), '');
+bad('lifetime 3651d', in_acm('issuer x { ca; lifetime 3651d; }'), '',
+    qr/invalid lifetime/);
+bad('unknown in issuer', in_acm('issuer x { ca; acne; }'), '',
+    qr/unknown directive "acne"/, $at);
+bad('ca outside issuer', in_acm('ca;'), '',
+    qr/"ca" directive is not allowed here/, $at);
+bad('crl', in_acm('issuer x { ca; crl_distribution_point ftp://x/; }'), '',
+    qr/is no http/, $at);
+bad('default issuer', in_acm('issuer x { ca; } default_issuer y;'), '',
+    qr/unknown issuer "y".*$at/s);
+
+bad('unknown issuer', $acm, server('acm_certificate auto issuer=nowhere;'),
+    qr/unknown issuer "nowhere" in \S*$at: add "issuer nowhere/);
+bad('mode', $acm, server('acm_certificate automatic;'),
+    qr/invalid value "automatic": use "auto", "sni" or the ARN/, $at);
+bad('twice', $acm, server('acm_certificate auto; acm_certificate sni;'),
+    qr/"acm_certificate" directive is duplicate/, $at);
+bad('key', $acm, server('acm_certificate auto key=rsa:1024;'),
+    qr/invalid key "rsa:1024"/, $at);
+bad('two ECDSA keys', $acm,
+    server('acm_certificate auto key=ecdsa:256,ecdsa:384;'),
+    qr/too many keys/, $at);
+bad('three keys', $acm,
+    server('acm_certificate auto key=ecdsa:256,rsa:2048,rsa:4096;'),
+    qr/too many keys/, $at);
+bad('empty key', $acm, server('acm_certificate auto key=;'),
+    qr/invalid key/, $at);
+bad('parameter', $acm, server('acm_certificate auto colour=red;'),
+    qr/invalid parameter "colour=red": "issuer="/, $at);
+bad('sni with issuer', $acm, server('acm_certificate sni issuer=x;'),
+    qr/only "fallback=" goes without "auto"/, $at);
+bad('ARN', $acm, server('acm_certificate arn:aws:acm:us-east-1:1:x;'),
+    qr/invalid ARN/, $at);
+bad('ARN of another account', $acm, server('acm_certificate arn:aws:acm:'
+    . 'us-east-1:210987654321:certificate/'
+    . '00000000-0000-4000-8000-000000000001;'),
+    qr/the ARN in \S*$at is of account 210987654321/);
+bad('ARN of another region', $acm, server('acm_certificate arn:aws:acm:'
+    . 'eu-west-1:123456789012:certificate/'
+    . '00000000-0000-4000-8000-000000000001;'),
+    qr/the ARN in \S*$at is of region eu-west-1/);
+
+for my $name ('_', 'localhost', 'www.example.*', '~^www', 'a_b.example.com',
+    'x' x 64 . '.example.com', '*.*.example.com', '192.0.2.1',
+    'ab--cd.example.com', 'xn--zzzzzz99999.example.com')
+{
+    bad("server_name $name", $acm, server('acm_certificate auto;', $name),
+        qr/"acm_certificate auto" in \S*$at: server name ".*cannot be in a /,
+        qr/acm_certificate auto www\.example\.com;/);
+}
+
+bad('no names', $acm, server('acm_certificate auto;', '""'),
+    qr/has no names: add "server_name"/, $at);
+
+my @many = map { "n$_.example.com" } (1 .. 101);
+bad('101 names', $acm, server('acm_certificate auto;', "@many"),
+    qr/at most 100 names/);
+pop @many;
+good('100 names', $acm, server('acm_certificate auto;', "@many"));
+
+$t->self_signed('own', 'www.example.com');
+my $own = 'ssl_certificate %%DIR%%/own.crt; ssl_certificate_key '
+    . '%%DIR%%/own.key;';
+
+bad('with ssl_certificate before', $acm,
+    server("$own acm_certificate auto;"), qr/"ssl_certificate"/, $at);
+bad('with ssl_certificate behind', $acm,
+    server("acm_certificate auto; $own"), qr/"ssl_certificate"/, $at);
+
+$t->write_file('both.pem', $t->read_file('own.crt')
+    . $t->read_file('own.key'));
+good('fallback file', $acm,
+    server('acm_certificate sni fallback=%%DIR%%/both.pem;'));
+bad('fallback file missing', $acm,
+    server('acm_certificate sni fallback=%%DIR%%/none.pem;'),
+    qr/none\.pem/);
+
+# the key file
+
+my $key = "$dir/acm.key";
+
+ok(!-e $key, 'nginx -t makes no key file');
+
+$t->write_file('acm.key', "short\n");
+chmod(0600, $key);
+bad('bad key file', $acm, '', qr/acm\.key/, $at);
+
+$t->write_file('acm.key', 'A' x 43 . "=\n");
+chmod(0640, $key);
+bad('readable key file', $acm, '', qr/acm\.key/, $at);
+
+chmod(0600, $key);
+good('key file', $acm, '');
+
+unlink($key);
+mkdir($key);
+bad('key file is a directory', $acm, '', qr/acm\.key/, $at);
+rmdir($key);
+
+ok(!glob("$dir/store/*"), 'nginx -t puts nothing into the store directory');
+
+$t->write_file('store/data.mdb', 'x' x 8192);
+bad('store without its key', $acm, '',
+    qr/master key file .* is missing, but the store/);
+
+done_testing();

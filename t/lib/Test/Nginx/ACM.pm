@@ -1,0 +1,553 @@
+package Test::Nginx::ACM;
+
+# Copyright (C) The ngx_acm authors
+
+# A private nginx with the module for one test file.  Every file gets for
+# free: no alert, no sanitizer line, no orphan process, no leaked descriptor
+# in the master after the last reload.
+#
+# Environment:
+#   TEST_NGINX_BINARY   nginx to run, default /usr/sbin/nginx
+#   TEST_NGINX_MODULE   the module, default build/ngx_acm_module.so; "static"
+#                       when it is part of the binary
+#   TEST_NGINX_ACMCTL   acmctl, default build/acmctl
+#   TEST_NGINX_PRELOAD  library to preload, for sanitizers
+#   TEST_NGINX_LEAVE    leave the directory behind
+
+use warnings;
+use strict;
+
+use Cwd qw/ abs_path /;
+use File::Basename qw/ dirname /;
+use File::Path qw/ remove_tree /;
+use File::Temp qw/ tempdir /;
+use IO::Socket::INET;
+use JSON::PP;
+use POSIX qw/ :sys_wait_h /;
+use Test::More;
+use Time::HiRes qw/ sleep time /;
+
+our $ROOT = abs_path(dirname(__FILE__) . '/../../../..');
+
+
+sub new {
+    my ($class) = @_;
+
+    my $self = bless {
+        nginx => $ENV{TEST_NGINX_BINARY} || '/usr/sbin/nginx',
+        module => $ENV{TEST_NGINX_MODULE} || "$ROOT/build/ngx_acm_module.so",
+        acmctl => $ENV{TEST_NGINX_ACMCTL} || "$ROOT/build/acmctl",
+        dir => tempdir('ngx-acm-XXXXXX', TMPDIR => 1),
+        ports => {},
+        owner => $$,
+        allow => [],
+    }, $class;
+
+    # workers must be able to walk through it
+    chmod(0755, $self->{dir});
+    mkdir("$self->{dir}/logs");
+
+    return $self;
+}
+
+
+# The real port behind the number that a configuration uses.
+
+sub port {
+    my ($self, $n) = @_;
+
+    return $self->{ports}{$n} if $self->{ports}{$n};
+
+    my $s = IO::Socket::INET->new(
+        Proto => 'tcp', LocalAddr => '127.0.0.1', Listen => 1)
+        or die "no free port: $!";
+
+    # kept open until all are chosen, so that none is chosen twice
+    push @{$self->{holders}}, $s;
+
+    return $self->{ports}{$n} = $s->sockport();
+}
+
+
+# %%GLOBALS%%, %%HTTP%%, %%DIR%%, 127.0.0.1:8443 are filled in.
+
+sub write_config {
+    my ($self, $conf, $name) = @_;
+
+    my $dir = $self->{dir};
+    my $globals = $self->{module} eq 'static' ? ''
+        : "load_module $self->{module};\n";
+
+    $globals .= "user www-data;\n" if $> == 0;
+    $globals .= "pid $dir/nginx.pid;\nerror_log $dir/error.log info;\n";
+
+    my $http = "access_log off;\n" . join('', map {
+        "${_}_temp_path $dir/${_}_temp;\n"
+    } qw/ client_body proxy fastcgi uwsgi scgi /);
+
+    $conf =~ s/%%GLOBALS%%/$globals/g;
+    $conf =~ s/%%HTTP%%/$http/g;
+    $conf =~ s/%%DIR%%/$dir/g;
+    $conf =~ s/127\.0\.0\.1:(\d+)/'127.0.0.1:' . $self->port($1)/ge;
+
+    $self->write_file($name || 'nginx.conf', $conf);
+
+    $_->close() for @{delete $self->{holders} || []};
+
+    return $self;
+}
+
+
+sub write_file {
+    my ($self, $name, $text) = @_;
+
+    open(my $fh, '>', "$self->{dir}/$name") or die "$name: $!";
+    print $fh $text;
+    close($fh) or die "$name: $!";
+
+    return "$self->{dir}/$name";
+}
+
+
+sub read_file {
+    my ($self, $name) = @_;
+
+    open(my $fh, '<', "$self->{dir}/$name") or return '';
+    local $/;
+    return scalar <$fh>;
+}
+
+
+sub command {
+    my ($self, @args) = @_;
+
+    return ($self->{nginx}, '-p', "$self->{dir}/", '-c',
+        "$self->{dir}/nginx.conf", '-e', "$self->{dir}/error.log", @args);
+}
+
+
+# Runs nginx with arguments; returns exit code and all its output.
+
+sub nginx {
+    my ($self, @args) = @_;
+
+    my $pid = open(my $fh, '-|') // die "fork: $!";
+
+    if ($pid == 0) {
+        open(STDERR, '>&', \*STDOUT);
+        local %ENV = %ENV;
+
+        if ($ENV{TEST_NGINX_PRELOAD}) {
+            $ENV{LD_PRELOAD} = $ENV{TEST_NGINX_PRELOAD};
+            $ENV{ASAN_OPTIONS} ||= 'detect_leaks=0';
+        }
+
+        exec($self->command(@args)) or POSIX::_exit(127);
+    }
+
+    my $out = do { local $/; <$fh> };
+    close($fh);
+
+    return ($? >> 8, $out // '');
+}
+
+
+sub run {
+    my ($self) = @_;
+
+    my ($rc, $out) = $self->nginx();
+
+    die "nginx did not start:\n$out" . $self->read_file('error.log') if $rc;
+
+    $self->wait_for(sub { $self->pid() }) or die 'no pid file';
+    $self->{running} = 1;
+
+    return $self;
+}
+
+
+# For "daemon off": runs in the background, and is ours to reap.
+
+sub run_foreground {
+    my ($self) = @_;
+
+    my $pid = fork() // die "fork: $!";
+
+    if ($pid == 0) {
+        if ($ENV{TEST_NGINX_PRELOAD}) {
+            $ENV{LD_PRELOAD} = $ENV{TEST_NGINX_PRELOAD};
+            $ENV{ASAN_OPTIONS} ||= 'detect_leaks=0';
+        }
+
+        open(STDOUT, '>', '/dev/null');
+        open(STDERR, '>>', "$self->{dir}/error.log");
+        exec($self->command()) or POSIX::_exit(127);
+    }
+
+    $self->{child} = $pid;
+    $self->{running} = 1;
+    $self->wait_for(sub { $self->pid() }) or die 'no pid file';
+
+    return $self;
+}
+
+
+sub pid {
+    my ($self) = @_;
+
+    my $pid = $self->read_file('nginx.pid');
+    chomp $pid;
+
+    return $pid =~ /^\d+$/ ? $pid : 0;
+}
+
+
+sub alive { my ($pid) = @_; return $pid && kill(0, $pid) }
+
+
+sub reload {
+    my ($self) = @_;
+
+    kill('HUP', $self->pid());
+    return $self;
+}
+
+
+sub stop {
+    my ($self, $signal) = @_;
+
+    return $self unless $self->{running};
+
+    my $pid = $self->pid();
+
+    if ($pid) {
+        kill($signal || 'QUIT', $pid);
+
+        if (!$self->wait_for(sub {
+            waitpid($self->{child}, WNOHANG) if $self->{child};
+            return !alive($pid);
+        }, 20))
+        {
+            kill('KILL', $pid);
+            fail("nginx $pid stops");
+        }
+    }
+
+    $self->{running} = 0;
+    unlink("$self->{dir}/nginx.pid");
+
+    return $self;
+}
+
+
+# Waits for a condition, not for a time; returns what the condition returned.
+
+sub wait_for {
+    my ($self, $code, $seconds) = @_;
+
+    my $end = time() + ($seconds || 30);
+    my $rv;
+
+    for (;;) {
+        $rv = $code->();
+        return $rv if $rv || time() > $end;
+        sleep(0.02);
+    }
+}
+
+
+# Processes of this nginx: master, workers and helper, by their parent.
+
+sub children {
+    my ($self, $title) = @_;
+
+    my $master = $self->pid() or return;
+    my @found;
+
+    for my $dir (glob('/proc/[0-9]*')) {
+        my ($pid) = $dir =~ /(\d+)$/;
+        my $stat = slurp("$dir/stat") or next;
+        my ($state, $ppid) = $stat =~ /\) (\S) (\d+)/ or next;
+
+        next if $ppid != $master || $state eq 'Z';
+        next if $title && slurp("$dir/cmdline") !~ /$title/;
+
+        push @found, $pid;
+    }
+
+    return @found;
+}
+
+
+sub workers { return $_[0]->children('worker process(?! is shutting)') }
+sub helpers { return $_[0]->children('cache manager') }
+
+
+sub slurp {
+    my ($path) = @_;
+
+    open(my $fh, '<', $path) or return '';
+    local $/;
+    return scalar(<$fh>) // '';
+}
+
+
+sub descriptors {
+    my ($self, $pid) = @_;
+
+    return scalar(grep { !/\.\.?$/ } glob("/proc/$pid/fd/*"));
+}
+
+
+sub http_get {
+    my ($self, $port, $uri) = @_;
+
+    my $s = IO::Socket::INET->new(Proto => 'tcp',
+        PeerAddr => '127.0.0.1:' . $self->port($port)) or return '';
+
+    print $s "GET $uri HTTP/1.0\r\nHost: localhost\r\n\r\n";
+
+    local $/;
+    return scalar(<$s>) // '';
+}
+
+
+# The decoded answer of acm_status at 127.0.0.1:8080/status.
+
+sub status {
+    my ($self, $args) = @_;
+
+    my $answer = $self->http_get(8080, '/status' . ($args || ''));
+    my ($body) = $answer =~ /\r\n\r\n(.*)/s or return {};
+
+    return eval { decode_json($body) } || {};
+}
+
+
+# The certificate record of a domain name in the status, the newest.
+
+sub certificate {
+    my ($self, $domain, $key) = @_;
+
+    my @c = sort { ($b->{CreatedAt} // '') cmp ($a->{CreatedAt} // '') }
+        grep { ($_->{DomainName} // '') eq $domain
+            && (!$key || $_->{KeyAlgorithm} eq $key) }
+        @{$self->status()->{Certificates} || []};
+
+    return $c[0];
+}
+
+
+sub wait_issued {
+    my ($self, $domain, $seconds) = @_;
+
+    return $self->wait_for(sub {
+        my $c = $self->certificate($domain);
+        return $c && $c->{Status} eq 'ISSUED' && $c;
+    }, $seconds);
+}
+
+
+# Roots of the built-in CA as a PEM file.
+
+sub root {
+    my ($self, $issuer) = @_;
+
+    $issuer ||= 'internal';
+
+    my ($rc, $out) = $self->acmctl('ca', $issuer);
+    die "acmctl ca: $out" if $rc;
+
+    return $self->write_file("$issuer.pem", $out);
+}
+
+
+sub acmctl {
+    my ($self, @args) = @_;
+
+    my $pid = open(my $fh, '-|') // die "fork: $!";
+
+    if ($pid == 0) {
+        open(STDERR, '>&', \*STDOUT);
+        exec($self->{acmctl}, '--store', "$self->{dir}/store",
+            '--master-key', "$self->{dir}/acm.key", @args)
+            or POSIX::_exit(127);
+    }
+
+    my $out = do { local $/; <$fh> };
+    close($fh);
+
+    return ($? >> 8, $out // '');
+}
+
+
+# One handshake with openssl s_client; returns a hash: verified, names (of
+# the leaf), subject, alert, text.
+
+sub handshake {
+    my ($self, $port, $sni, %opt) = @_;
+
+    my @cmd = ('openssl', 's_client', '-connect',
+        '127.0.0.1:' . $self->port($port), '-ign_eof');
+
+    push @cmd, defined $sni ? ('-servername', $sni) : '-noservername';
+    push @cmd, '-verify_return_error', '-CAfile', $opt{root} if $opt{root};
+    push @cmd, '-verify_hostname', $opt{verify} // $sni
+        if $opt{root} && ($opt{verify} // $sni);
+    push @cmd, @{$opt{args} || []};
+
+    my $pid = open(my $fh, '-|') // die "fork: $!";
+
+    if ($pid == 0) {
+        open(STDERR, '>&', \*STDOUT);
+        open(STDIN, '<', '/dev/null');
+        $ENV{LD_PRELOAD} = '';
+        # the server closes: no request is sent
+        exec('timeout', '20', @cmd[0 .. 3], grep { $_ ne '-ign_eof' }
+            @cmd[4 .. $#cmd]) or POSIX::_exit(127);
+    }
+
+    my $out = do { local $/; <$fh> } // '';
+    close($fh);
+
+    my %r = (text => $out);
+    my ($pem) = $out =~ /(-----BEGIN CERT.*?-----END CERT[^\n]+\n)/s;
+
+    $r{verified} = $out =~ /Verify return code: 0 \(ok\)/ ? 1 : 0;
+    ($r{alert}) = $out =~ /SSL alert number (\d+)/;
+    $r{pem} = $pem;
+    ($r{subject}) = $out =~ /^subject=(.*)$/m;
+    $r{names} = [$self->names($pem)] if $pem;
+
+    return \%r;
+}
+
+
+# dNSNames of a PEM certificate.
+
+sub names {
+    my ($self, $pem) = @_;
+
+    my $file = $self->write_file('peer.pem', $pem);
+    my $text = `openssl x509 -in $file -noout -ext subjectAltName 2>/dev/null`;
+
+    return $text =~ /DNS:([^,\s]+)/g;
+}
+
+
+sub serial {
+    my ($self, $pem) = @_;
+
+    my $file = $self->write_file('peer.pem', $pem);
+    my $text = `openssl x509 -in $file -noout -serial`;
+
+    chomp $text;
+    return $text;
+}
+
+
+# Makes a self-signed pair NAME.crt, NAME.key for the names.
+
+sub self_signed {
+    my ($self, $file, @names) = @_;
+
+    my $san = join(',', map { "DNS:$_" } @names);
+
+    system("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "
+        . "-nodes -days 30 -keyout $self->{dir}/$file.key "
+        . "-out $self->{dir}/$file.crt -subj '/CN=$names[0]' "
+        . "-addext 'subjectAltName=$san' >/dev/null 2>&1") == 0
+        or die "openssl req failed";
+
+    return ("$self->{dir}/$file.crt", "$self->{dir}/$file.key");
+}
+
+
+# An alert that this test provokes, as a pattern.
+
+sub allow { my ($self, $re) = @_; push @{$self->{allow}}, $re; return $self }
+
+
+# Call it last: stops nginx and makes the assertions that every test gets.
+
+sub finish {
+    my ($self) = @_;
+
+    $self->stop();
+
+    my @lines = split(/\n/, $self->read_file('error.log'));
+    my @bad = grep { /\[alert\]/ } @lines;
+
+    for my $re (@{$self->{allow}}) {
+        @bad = grep { !/$re/ } @bad;
+    }
+
+    is(join("\n", @bad), '', 'no alerts');
+
+    my @san = grep { /Sanitizer|runtime error:/ } @lines;
+    is(join("\n", @san), '', 'no sanitizer lines');
+
+    my @left = $self->left_over();
+    ok($self->wait_for(sub { !(@left = $self->left_over()) }, 10),
+        'no orphans') or diag("left over: @left");
+
+    return;
+}
+
+
+# Processes that still have this test's error log open.
+
+sub left_over {
+    my ($self) = @_;
+
+    my @left;
+
+    for my $dir (glob('/proc/[0-9]*')) {
+        my ($pid) = $dir =~ /(\d+)$/;
+        next if $pid == $$;
+
+        for my $fd (glob("$dir/fd/*")) {
+            my $to = readlink($fd) or next;
+
+            if ($to eq "$self->{dir}/error.log") {
+                push @left, $pid;
+                last;
+            }
+        }
+    }
+
+    return @left;
+}
+
+
+sub DESTROY {
+    my ($self) = @_;
+
+    return if $self->{owner} != $$;
+
+    local ($?, $@);
+
+    if ($self->{running}) {
+        my $pid = $self->pid();
+        kill('TERM', $pid) if alive($pid);
+        $self->wait_for(sub {
+            waitpid($self->{child}, WNOHANG) if $self->{child};
+            return !alive($pid);
+        }, 10);
+    }
+
+    # killed masters leave processes of ours behind
+    kill('KILL', $_) for $self->left_over();
+
+    if ($ENV{TEST_NGINX_LEAVE}) {
+        diag("left $self->{dir}");
+
+    } else {
+        remove_tree($self->{dir});
+    }
+
+    return;
+}
+
+
+1;
