@@ -16,6 +16,7 @@
 #include <ngx_event.h>
 
 #include "../shared/acm_engine.h"
+#include "../shared/acm_name.h"
 
 
 #define NGX_ACM_MODULE         0x314d4341    /* "ACM1" */

@@ -222,16 +222,18 @@ ngx_http_acm_status_certs(ngx_http_request_t *r, acm_snap_t *snap,
     json_t       *list;
     acm_rc_t      rc;
     ngx_int_t     limit;
-    ngx_str_t     arg, dst;
+    u_char       *from, *to;
+    ngx_str_t     arg, last;
     acm_cert_t    cert;
     acm_entry_t   entry;
 
     limit = NGX_HTTP_ACM_STATUS_LIMIT;
+    ngx_str_null(&last);
 
     if (ngx_http_arg(r, (u_char *) "limit", 5, &arg) == NGX_OK) {
         limit = ngx_atoi(arg.data, arg.len);
 
-        if (limit == NGX_ERROR || limit > NGX_HTTP_ACM_STATUS_MAX) {
+        if (limit < 1 || limit > NGX_HTTP_ACM_STATUS_MAX) {
             limit = NGX_HTTP_ACM_STATUS_MAX;
         }
     }
@@ -241,8 +243,6 @@ ngx_http_acm_status_certs(ngx_http_request_t *r, acm_snap_t *snap,
     if (ngx_http_arg(r, (u_char *) "after", 5, &arg) == NGX_OK
         && arg.len < ACM_MAX_STORE_KEY)
     {
-        u_char  *from, *to;
-
         from = arg.data;
         to = key;
         ngx_unescape_uri(&to, &from, arg.len, 0);
@@ -265,13 +265,13 @@ ngx_http_acm_status_certs(ngx_http_request_t *r, acm_snap_t *snap,
     {
         if (limit-- == 0) {
             return json_object_set_new(root, "Next",
-                                       json_stringn((char *) dst.data,
-                                                    dst.len))
+                                       json_stringn((char *) last.data,
+                                                    last.len))
                    == 0 ? NGX_OK : NGX_ERROR;
         }
 
-        dst.len = entry.key_len;
-        dst.data = (u_char *) entry.key;
+        last.len = entry.key_len;
+        last.data = (u_char *) entry.key;
 
         ngx_memzero(&cert, sizeof(acm_cert_t));
 
