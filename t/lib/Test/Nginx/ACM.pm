@@ -37,6 +37,7 @@ sub new {
         nginx => $ENV{TEST_NGINX_BINARY} || '/usr/sbin/nginx',
         module => $ENV{TEST_NGINX_MODULE} || "$ROOT/build/ngx_acm_module.so",
         acmctl => $ENV{TEST_NGINX_ACMCTL} || "$ROOT/build/acmctl",
+        out => dirname($ENV{TEST_NGINX_ACMCTL} || "$ROOT/build/acmctl"),
         dir => tempdir('ngx-acm-XXXXXX', TMPDIR => 1),
         ports => {},
         owner => $$,
