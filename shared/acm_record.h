@@ -17,7 +17,25 @@
 #include "acm_store.h"
 
 
+#define ACM_MAX_DN       8192        /* octets of a subject or issuer, text */
+#define ACM_MAX_SERIAL   256         /* octets of a serial number, text */
+#define ACM_MAX_SIGALG   128
+
+#define ACM_MASTER_ID    8           /* octets that name a master key */
+#define ACM_META_MASTER  "master"    /* key of the acm_master_rec_t */
+
+
 /* Numbers are on disk: never renumber. */
+
+typedef enum {
+    ACM_REC_CERT = 1,
+    ACM_REC_MATERIAL = 2,
+    ACM_REC_NAME = 3,
+    ACM_REC_CA = 4,
+    ACM_REC_SEAL = 5,
+    ACM_REC_REF = 6,
+    ACM_REC_MASTER = 7
+} acm_rec_e;
 
 typedef enum {
     ACM_TYPE_ISSUED = 1,        /* AMAZON_ISSUED: by an issuer of ours */
@@ -95,7 +113,7 @@ typedef struct {
 } acm_name_rec_t;
 
 
-/* a built-in CA as stored: keys sealed under the "ca" data key */
+/* a built-in CA as stored: keys sealed under the data key of CAs */
 
 typedef struct {
     acm_key_e      key;
@@ -107,9 +125,33 @@ typedef struct {
 
 
 typedef struct {
-    uint8_t        master_id[8]; /* of the key that wraps it */
+    uint8_t        master_id[ACM_MASTER_ID];  /* of the key that wraps it */
     acm_str_t      wrapped;
 } acm_seal_rec_t;
+
+
+/* which certificate: value of the due and identity indices; no allocation */
+
+typedef struct {
+    char           account[ACM_MAX_LABEL + 1];
+    char           region[ACM_MAX_LABEL + 1];
+    char           uuid[ACM_UUID_LEN + 1];
+} acm_ref_t;
+
+
+/* whose store this is: the one record of ACM_META_MASTER */
+
+typedef struct {
+    uint8_t        id[ACM_MASTER_ID];
+} acm_master_rec_t;
+
+
+/*
+ * Encoders append to out.  ACM_TOOBIG: a field is over its limit;
+ * ACM_INVALID: one is missing or no value of its type.  Decoders set the
+ * record on ACM_OK only; its strings are then never NULL.  ACM_VERSION,
+ * ACM_CORRUPT, ACM_NOMEM.
+ */
 
 
 acm_rc_t acm_cert_encode(const acm_cert_t *cert, acm_buf_t *out);
@@ -134,9 +176,16 @@ acm_rc_t acm_seal_rec_decode(const uint8_t *data, size_t len,
     acm_seal_rec_t *s);
 void acm_seal_rec_free(acm_seal_rec_t *s);
 
+acm_rc_t acm_ref_encode(const acm_ref_t *ref, acm_buf_t *out);
+acm_rc_t acm_ref_decode(const uint8_t *data, size_t len, acm_ref_t *ref);
 
-/* Keys.  Each writes into buf, at least ACM_MAX_STORE_KEY octets, and returns the
-   length; 0 if a part is over its limit or holds "/" or NUL. */
+acm_rc_t acm_master_rec_encode(const acm_master_rec_t *m, acm_buf_t *out);
+acm_rc_t acm_master_rec_decode(const uint8_t *data, size_t len,
+    acm_master_rec_t *m);
+
+
+/* Keys.  Each writes into buf, at least ACM_MAX_STORE_KEY octets, and returns
+   the length; 0 if a part is empty, over its limit or holds "/". */
 
 size_t acm_cert_key(uint8_t *buf, const char *account, const char *region,
     const char *uuid);
