@@ -2,7 +2,7 @@
 /*
  * Copyright (C) The ngx_acm authors
  *
- * What can be done with certificates: request, import, export, delete, find.  Each
+ * What can be done with certificates: request, import, delete, find.  Each
  * mutation is one batch.  The helper and acmctl mutate; workers only find.
  */
 
@@ -33,17 +33,17 @@ void acm_request_identity(const acm_request_t *req,
     uint8_t identity[ACM_HASH_LEN]);
 
 /*
- * Makes sure that a configured certificate exists: a new record, pending and due now,
- * or the one that the identity already has, which is made due again if
+ * Makes sure that a configured certificate exists: a new record, pending and
+ * due now, or the one that the identity already has, which is made due again if
  * its renewal had been given up.  uuid gets the result (ACM_UUID_LEN + 1).
  */
 acm_rc_t acm_certificate_ensure(acm_store_t *store, const acm_request_t *req,
     int64_t now, char *uuid, acm_err_t *err);
 
 /*
- * Commits new material for a certificate: material, chain, names, status, dates,
- * next due time in one batch; the version before stays until the next one.  cert is the
- * record as read at `revision` and is updated on success.  due as given.
+ * Commits new material for a certificate: material, chain, names, status,
+ * dates, next due time in one batch; the version before stays until the next
+ * one.  cert is the record as read at `revision` and is updated on success.  due as given.
  */
 acm_rc_t acm_certificate_install(acm_keyring_t *ring, acm_cert_t *cert,
     uint64_t revision, const acm_bundle_t *bundle, int64_t now, acm_due_e due,

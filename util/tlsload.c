@@ -151,8 +151,9 @@ usage(FILE *f)
 "    -2         TLS 1.2 (default: TLS 1.3)\n"
 "    -g GROUPS  key exchange groups, as SSL_CTX_set1_groups_list() takes them\n"
 "    -a ALGS    signature algorithms, as SSL_CTX_set1_sigalgs_list() does\n"
-"    -x         do not verify ECDSA signatures of the server: a cheaper client,\n"
-"               so that one core of client can saturate one core of server\n"
+"    -x         do not verify ECDSA signatures of the server: a cheaper\n"
+"               client, so that one core of client can saturate one core\n"
+"               of server\n"
 "    -C FILE    verify chain and validity against the roots in FILE\n"
 "               (default: neither is verified)\n"
 "  server\n"
@@ -714,7 +715,9 @@ main(int argc, char **argv)
     struct stats    all;
     struct worker  *w;
 
-    while ((ch = getopt(argc, argv, "n:f:o:z:Ss:kc:t:d:w:m:r:2g:a:xC:p:h")) != -1) {
+    static const char  letters[] = "n:f:o:z:Ss:kc:t:d:w:m:r:2g:a:xC:p:h";
+
+    while ((ch = getopt(argc, argv, letters)) != -1) {
         switch (ch) {
         case 'n': opt.names = atol(optarg); break;
         case 'f': opt.format = optarg; break;

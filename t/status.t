@@ -1,0 +1,108 @@
+#!/usr/bin/perl
+
+# Copyright (C) The ngx_acm authors
+
+# The status endpoint: members, paging, methods, a store that is not there.
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::Nginx::ACM;
+
+my $t = Test::Nginx::ACM->new();
+
+my $servers = join('', map {
+    "server { listen 127.0.0.1:8443 ssl; server_name s$_.example.com; "
+    . "acm_certificate auto; }\n" } 1 .. 7);
+
+$t->write_config(<<"EOF");
+%%GLOBALS%%
+events { }
+acm {
+    store %%DIR%%/store;
+    master_key %%DIR%%/acm.key;
+}
+http {
+    %%HTTP%%
+    $servers
+    server {
+        listen 127.0.0.1:8080;
+        location /status { acm_status; }
+    }
+}
+EOF
+
+$t->run();
+
+ok($t->wait_for(sub {
+    7 == grep { $_->{Status} eq 'ISSUED' } @{$t->status()->{Certificates}}
+}), 'issued');
+
+my $s = $t->status();
+
+is($s->{Helper}{Pid}, ($t->helpers())[0], 'helper pid');
+ok($s->{Helper}{Locked}, 'helper has the lock');
+is($s->{Helper}{Queue}, 0, 'nothing in the queue');
+is($s->{Helper}{Issued}, 7, 'issued is counted');
+like($s->{Helper}{$_}, qr/^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, $_)
+    for qw/ StartedAt LastTickAt NextStepAt /;
+
+is($s->{Store}{Path}, "$t->{dir}/store", 'store path');
+is($s->{Store}{MapSize}, 64 * 2 ** 30, 'map size');
+cmp_ok($s->{Store}{Used}, '>', 0, 'map use');
+cmp_ok($s->{Store}{Readers}, '>', 0, 'readers');
+is($s->{Store}{Entries}{certificate}, 7, 'entries');
+
+my $c = $s->{Certificates}[0];
+
+for (qw/ CertificateArn DomainName SubjectAlternativeNames Type Status
+    KeyAlgorithm IssuerName Version Subject Issuer Serial SignatureAlgorithm
+    CreatedAt IssuedAt NotBefore NotAfter DaysLeft NextStep NextStepAt
+    Attempts /)
+{
+    ok(defined $c->{$_}, "member $_");
+}
+
+# pages
+
+my (@all, $next);
+
+for (1 .. 5) {
+    my $page = $t->status('?limit=3'
+        . (defined $next ? "&after=$next" : ''));
+    push @all, map { $_->{CertificateArn} } @{$page->{Certificates}};
+    $next = $page->{Next};
+    last unless defined $next;
+}
+
+is(scalar(@all), 7, 'three pages');
+is_deeply([sort @all],
+    [sort map { $_->{CertificateArn} } @{$s->{Certificates}}],
+    'of all certificates');
+
+is(scalar(@{$t->status("?limit=$_")->{Certificates}}), 7, "limit=$_")
+    for (0, -1, 'x', 1000, 1001, '9' x 30);
+
+is(scalar(@{$t->status('?after=' . 'x' x 2000)->{Certificates}}), 7,
+    'over-long after');
+is(scalar(@{$t->status('?after=%ff%00')->{Certificates}}), 0,
+    'after the last');
+
+my $answer = $t->http_get(8080, '/status');
+like($answer, qr/^HTTP\/1\.1 200/, '200');
+like($answer, qr/Content-Type: application\/json/, 'type');
+like($answer, qr/Cache-Control: no-store/, 'not cached');
+unlike($answer, qr/PRIVATE|acm\.key/, 'nothing secret');
+
+my $sock = IO::Socket::INET->new(Proto => 'tcp',
+    PeerAddr => '127.0.0.1:' . $t->port(8080));
+print $sock "POST /status HTTP/1.0\r\nContent-Length: 0\r\n\r\n";
+like(scalar(<$sock>), qr/ 405 /, 'POST is not allowed');
+
+$t->finish();
+
+done_testing();
