@@ -50,7 +50,15 @@ typedef struct {
     size_t                  nrequests;
     acm_engine_report_pt    report;
     void                   *data;
-    size_t                  ensured;     /* internal: requests done so far */
+
+    /* internal, all zero at first */
+
+    uint8_t                *identities;  /* of the requests, sorted */
+    size_t                  ensured;     /* requests done in this pass */
+    int64_t                 ensured_at;
+    uint64_t                generation;  /* of the store in the last pass */
+    acm_rc_t                ensure_rc;   /* a failure of this pass */
+    acm_err_t               ensure_err;
 } acm_engine_t;
 
 
@@ -63,6 +71,10 @@ typedef struct {
  */
 acm_rc_t acm_engine_tick(acm_engine_t *engine, int64_t now, int64_t *next,
     acm_err_t *err);
+
+/* Frees what the engine holds itself; it may then be given a new
+   configuration. */
+void acm_engine_done(acm_engine_t *engine);
 
 
 #endif /* _ACM_ENGINE_H_INCLUDED_ */

@@ -34,6 +34,9 @@ acm_rc_t acm_keyring_open(acm_store_t *store, const acm_key_secret_t *master,
     int create, acm_keyring_t **ring, acm_err_t *err);
 void acm_keyring_close(acm_keyring_t *ring);
 
+/* The store it was opened on. */
+acm_store_t *acm_keyring_store(acm_keyring_t *ring);
+
 /* Makes and commits the data key if there is none.  No snapshot open. */
 acm_rc_t acm_keyring_ensure(acm_keyring_t *ring, const char *account,
     const char *region, acm_err_t *err);

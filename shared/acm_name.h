@@ -15,6 +15,9 @@
 #include "acm.h"
 
 
+#define ACM_MAX_NAME_UTF8    1012    /* octets of a name to be converted */
+
+
 /*
  * Brings a name from a ClientHello to its normal form: lower case, one
  * trailing dot removed.  out holds ACM_MAX_NAME + 1 octets.  ACM_INVALID for

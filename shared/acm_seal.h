@@ -21,6 +21,7 @@
 #define ACM_SEAL_TAG_LEN     16
 /* format octet, nonce, tag */
 #define ACM_SEAL_OVERHEAD    (1 + ACM_SEAL_NONCE_LEN + ACM_SEAL_TAG_LEN)
+#define ACM_MAX_SEAL         1048576 /* octets sealed, and of their data */
 
 
 typedef struct {
@@ -32,8 +33,8 @@ typedef struct {
  * The master key file: one line of base64 (44 characters, LF).
  *
  * _read: ACM_NOTFOUND if there is no such file, ACM_DENIED if it is not a
- * regular file, is readable or writable by group or others, or cannot be
- * opened; ACM_INVALID if the content is no key.
+ * regular file, is open to group or others, belongs to neither root nor the
+ * caller, or cannot be opened; ACM_INVALID if the content is no key.
  * _create: makes a random key in a new file, mode 0600, synced to disk before
  * it gets its name; ACM_CONFLICT if the name exists: never overwrites.
  */
@@ -50,7 +51,7 @@ void acm_key_wipe(acm_key_secret_t *key);
 
 /*
  * Seals plain with a fresh random nonce.  sealed gets a new allocation of
- * len + ACM_SEAL_OVERHEAD octets.
+ * len + ACM_SEAL_OVERHEAD octets; ACM_TOOBIG over ACM_MAX_SEAL.
  */
 acm_rc_t acm_seal(const acm_key_secret_t *key, const void *aad, size_t aad_len,
     const uint8_t *plain, size_t len, acm_str_t *sealed, acm_err_t *err);

@@ -18,6 +18,10 @@
 #include "acm.h"
 
 
+#define ACM_MAX_DN      4096    /* octets of a distinguished name as text */
+#define ACM_MAX_SERIAL  64      /* octets of a serial number */
+
+
 /* Numbers are stored in records: never renumber. */
 
 typedef enum {
@@ -88,6 +92,20 @@ acm_rc_t acm_x509_decode(const uint8_t *der, size_t len, X509 **x,
 acm_rc_t acm_x509_info(X509 *x, acm_x509_info_t *info, acm_err_t *err);
 void acm_x509_info_free(acm_x509_info_t *info);
 
+/* notBefore and notAfter, seconds since the epoch */
+acm_rc_t acm_x509_dates(X509 *x, int64_t *not_before, int64_t *not_after,
+    acm_err_t *err);
+
+/*
+ * The names as a subjectAltName extension: host names as dNSName, IPv4 and
+ * IPv6 addresses as iPAddress.  ACM_INVALID for anything else.
+ */
+acm_rc_t acm_x509_san(char *const *names, size_t nnames, int critical,
+    X509_EXTENSION **ext, acm_err_t *err);
+
+/* The digest to sign with: as strong as the key. */
+const EVP_MD *acm_x509_digest(EVP_PKEY *pkey);
+
 /* 1 if the certificate holds exactly the public half of pkey. */
 int acm_x509_match(X509 *x, EVP_PKEY *pkey);
 
@@ -101,9 +119,9 @@ acm_rc_t acm_x509_csr(EVP_PKEY *pkey, char *const *names, size_t nnames,
 /*
  * Parses and checks the three parts of an import as ACM does: exactly one
  * leaf; an unencrypted key that matches it; each chain certificate certifies
- * the one before it (by name and signature); inside its validity at `now`; key type
- * supported and strong enough for OpenSSL's security level 1 or higher
- * with SHA-1 signatures refused.  chain may be empty.  Text outside PEM
+ * the one before it (by name and signature); all inside their validity at
+ * `now`; key type supported and everything strong enough for OpenSSL's
+ * security level 2 (112 bits: no RSA under 2048 bits, no SHA-1 signatures).  chain may be empty.  Text outside PEM
  * blocks, CRLF and EC PARAMETERS blocks are tolerated.  Never prompts.
  * Limits: ACM_MAX_PEM each, ACM_MAX_CHAIN.  On success release with
  * acm_bundle_free(); on failure nothing is left to release.

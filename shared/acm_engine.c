@@ -1,0 +1,606 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * The steps of the helper over the due index.  What is attempted is written
+ * down before the attempt, with its back-off, so that a process that dies in
+ * a step again and again does so ever more slowly.
+ */
+
+
+#include <openssl/rand.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "acm_engine.h"
+#include "acm_issue.h"
+
+
+#define ACM_ENGINE_ENSURE    16          /* requests in one slice */
+#define ACM_ENGINE_AGAIN     60          /* seconds between looks at all */
+#define ACM_ENGINE_POSTPONE  3600        /* for a record we cannot read */
+
+
+/* a due entry and the certificate behind it */
+
+typedef struct {
+    uint8_t      key[ACM_MAX_STORE_KEY];
+    size_t       key_len;
+    uint64_t     key_revision;
+    int64_t      at;
+    acm_due_e    kind;
+    acm_ref_t    ref;
+    acm_cert_t   cert;
+    uint64_t     revision;
+    acm_rc_t     rc;                     /* of reading the certificate */
+} acm_work_t;
+
+
+static acm_rc_t acm_engine_ensure(acm_engine_t *e, int64_t now);
+static int acm_engine_ensured(acm_engine_t *e, int64_t now);
+static acm_rc_t acm_engine_next(acm_engine_t *e, int64_t now,
+    acm_work_t *work, int64_t *next, acm_err_t *err);
+static acm_rc_t acm_engine_read(acm_snap_t *snap, const acm_entry_t *entry,
+    acm_work_t *work);
+static acm_rc_t acm_engine_step(acm_engine_t *e, acm_work_t *work,
+    int64_t now, acm_err_t *err);
+static acm_rc_t acm_engine_stray(acm_engine_t *e, const acm_work_t *work,
+    int64_t now, acm_err_t *err);
+static acm_rc_t acm_engine_expire(acm_engine_t *e, acm_work_t *work,
+    int64_t now, acm_err_t *err);
+static acm_rc_t acm_engine_retire(acm_engine_t *e, acm_work_t *work,
+    int64_t now, acm_err_t *err);
+static acm_rc_t acm_engine_issue(acm_engine_t *e, acm_work_t *work,
+    int64_t now, acm_err_t *err);
+static acm_rc_t acm_engine_attempt(acm_engine_t *e, acm_work_t *work,
+    const acm_issuer_t *issuer, int64_t now, acm_err_t *err);
+static acm_rc_t acm_engine_failed(acm_engine_t *e, acm_work_t *work,
+    int64_t now, const acm_err_t *why, acm_err_t *err);
+static int acm_engine_configured(acm_engine_t *e, const uint8_t *identity);
+static acm_rc_t acm_engine_identities(acm_engine_t *e, acm_err_t *err);
+static int acm_identity_order(const void *a, const void *b);
+static const acm_issuer_t *acm_engine_issuer(acm_engine_t *e,
+    const char *name);
+static void acm_engine_tell(acm_engine_t *e, acm_step_e step,
+    const acm_cert_t *cert, const char *text);
+
+
+acm_rc_t
+acm_engine_tick(acm_engine_t *e, int64_t now, int64_t *next, acm_err_t *err)
+{
+    acm_rc_t    rc;
+    acm_work_t  work;
+
+    if (e->identities == NULL) {
+        rc = acm_engine_identities(e, err);
+
+        if (rc != ACM_OK) {
+            return rc;
+        }
+    }
+
+    if (!acm_engine_ensured(e, now)) {
+        return acm_engine_ensure(e, now);
+    }
+
+    rc = acm_engine_next(e, now, &work, next, err);
+
+    if (rc == ACM_NOTFOUND && e->ensure_rc != ACM_OK) {
+
+        /* told once a pass, when nothing more urgent is to be done */
+
+        rc = e->ensure_rc;
+        e->ensure_rc = ACM_OK;
+
+        return acm_fail(err, rc, "%s", e->ensure_err.text);
+    }
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    rc = acm_engine_step(e, &work, now, err);
+
+    acm_cert_free(&work.cert);
+
+    /* somebody else was there meanwhile: look again */
+
+    return (rc == ACM_CONFLICT) ? ACM_OK : rc;
+}
+
+
+void
+acm_engine_done(acm_engine_t *e)
+{
+    acm_free(e->identities);
+    e->identities = NULL;
+}
+
+
+/* All requests are looked at when the configuration is new, and from time to
+   time if the store has changed: a record may have been deleted. */
+
+static int
+acm_engine_ensured(acm_engine_t *e, int64_t now)
+{
+    uint64_t  generation;
+
+    if (e->ensured < e->nrequests) {
+        return 0;
+    }
+
+    if (now >= e->ensured_at && now - e->ensured_at < ACM_ENGINE_AGAIN) {
+        return 1;
+    }
+
+    e->ensured_at = now;
+    generation = acm_store_generation(e->store);
+
+    if (generation == e->generation) {
+        return 1;
+    }
+
+    e->generation = generation;
+    e->ensured = 0;
+
+    return e->nrequests == 0;
+}
+
+
+/* One that cannot be made does not keep the others, or renewals, waiting. */
+
+static acm_rc_t
+acm_engine_ensure(acm_engine_t *e, int64_t now)
+{
+    char      uuid[ACM_UUID_LEN + 1];
+    size_t    n;
+    acm_rc_t  rc;
+
+    for (n = 0; n < ACM_ENGINE_ENSURE && e->ensured < e->nrequests; n++) {
+
+        rc = acm_certificate_ensure(e->store, &e->requests[e->ensured], now,
+                                    uuid, &e->ensure_err);
+        e->ensured++;
+
+        if (rc != ACM_OK && rc != ACM_CONFLICT) {
+            e->ensure_rc = rc;
+        }
+    }
+
+    if (e->ensured >= e->nrequests) {
+        e->ensured_at = now;
+    }
+
+    return ACM_OK;
+}
+
+
+/*
+ * The first due entry that can be worked on.  An entry that we cannot make
+ * sense of, of a newer version perhaps, is left where it is and passed over.
+ */
+
+static acm_rc_t
+acm_engine_next(acm_engine_t *e, int64_t now, acm_work_t *work,
+    int64_t *next, acm_err_t *err)
+{
+    acm_rc_t      rc;
+    acm_snap_t   *snap;
+    acm_entry_t   entry;
+
+    *next = INT64_MAX;
+
+    rc = acm_store_begin(e->store, &snap, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    for (rc = acm_store_seek(snap, ACM_DB_DUE, NULL, 0, &entry);
+         rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL);
+         rc = acm_store_next(snap, ACM_DB_DUE, &entry))
+    {
+        if (acm_due_key_parse(entry.key, entry.key_len, &work->at,
+                              &work->kind, work->ref.uuid)
+            != ACM_OK)
+        {
+            continue;
+        }
+
+        if (work->at > now) {
+            *next = work->at;
+            rc = ACM_NOTFOUND;
+            break;
+        }
+
+        if (rc == ACM_OK && acm_engine_read(snap, &entry, work) == ACM_OK) {
+            break;
+        }
+    }
+
+    acm_store_end(snap);
+
+    if (rc != ACM_OK && rc != ACM_NOTFOUND) {
+        return acm_fail(err, rc, "the due index cannot be read: %s",
+                        acm_rc_text(rc));
+    }
+
+    return rc;
+}
+
+
+static acm_rc_t
+acm_engine_read(acm_snap_t *snap, const acm_entry_t *entry, acm_work_t *work)
+{
+    acm_rc_t  rc;
+
+    rc = acm_ref_decode(entry->data, entry->len, &work->ref);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    memcpy(work->key, entry->key, entry->key_len);
+    work->key_len = entry->key_len;
+    work->key_revision = entry->revision;
+
+    memset(&work->cert, 0, sizeof(acm_cert_t));
+
+    work->rc = acm_cert_get(snap, work->ref.account, work->ref.region,
+                            work->ref.uuid, &work->cert, &work->revision);
+
+    return ACM_OK;
+}
+
+
+static acm_rc_t
+acm_engine_step(acm_engine_t *e, acm_work_t *work, int64_t now,
+    acm_err_t *err)
+{
+    if (work->rc != ACM_OK || work->cert.due != work->kind
+        || work->cert.due_at != work->at)
+    {
+        return acm_engine_stray(e, work, now, err);
+    }
+
+    switch (work->kind) {
+
+    case ACM_DUE_NONE:
+        return acm_engine_stray(e, work, now, err);
+
+    case ACM_DUE_EXPIRE:
+        return acm_engine_expire(e, work, now, err);
+
+    case ACM_DUE_ISSUE:
+    case ACM_DUE_RENEW:
+        break;
+    }
+
+    if (!acm_engine_configured(e, work->cert.identity)) {
+        return acm_engine_retire(e, work, now, err);
+    }
+
+    return acm_engine_issue(e, work, now, err);
+}
+
+
+/*
+ * An entry that its certificate does not know of goes; one whose certificate
+ * cannot be read now is tried later, so that it blocks no other.
+ */
+
+static acm_rc_t
+acm_engine_stray(acm_engine_t *e, const acm_work_t *work, int64_t now,
+    acm_err_t *err)
+{
+    size_t       len;
+    uint8_t      key[ACM_MAX_STORE_KEY];
+    acm_rc_t     rc;
+    acm_buf_t    buf;
+    acm_batch_t  batch;
+
+    acm_batch_init(&batch);
+    acm_buf_init(&buf, ACM_MAX_STORE_VALUE);
+
+    acm_batch_expect(&batch, ACM_DB_DUE, work->key, work->key_len,
+                     work->key_revision);
+    acm_batch_delete(&batch, ACM_DB_DUE, work->key, work->key_len);
+
+    rc = ACM_OK;
+
+    if (work->rc != ACM_OK && work->rc != ACM_NOTFOUND) {
+
+        len = acm_due_key(key, acm_add_sat(now, ACM_ENGINE_POSTPONE),
+                          work->kind, work->ref.uuid);
+        rc = acm_ref_encode(&work->ref, &buf);
+
+        if (rc == ACM_OK) {
+            acm_batch_put(&batch, ACM_DB_DUE, key, len, buf.data, buf.len);
+        }
+    }
+
+    if (rc == ACM_OK) {
+        rc = acm_store_commit(e->store, &batch, err);
+    }
+
+    acm_buf_free(&buf);
+    acm_batch_free(&batch);
+
+    if (rc == ACM_OK && work->rc != ACM_OK && work->rc != ACM_NOTFOUND) {
+
+        /* it is out of the way; now it can be told */
+
+        return acm_fail(err, work->rc, "certificate %s cannot be read: %s; "
+                        "restore it from a backup", work->ref.uuid,
+                        acm_rc_text(work->rc));
+    }
+
+    return rc;
+}
+
+
+static acm_rc_t
+acm_engine_expire(acm_engine_t *e, acm_work_t *work, int64_t now,
+    acm_err_t *err)
+{
+    acm_rc_t    rc;
+    acm_cert_t  next;
+
+    next = work->cert;
+    next.due = ACM_DUE_NONE;
+    next.due_at = 0;
+
+    if (now >= next.not_after) {
+        next.status = ACM_STATUS_EXPIRED;
+    }
+
+    rc = acm_certificate_update(e->store, &work->cert, work->revision, &next,
+                                err);
+
+    if (rc == ACM_OK && next.status == ACM_STATUS_EXPIRED) {
+        acm_engine_tell(e, ACM_STEP_EXPIRED, &next, "");
+    }
+
+    return rc;
+}
+
+
+/* Nobody asks for it any more: it lives to its end and is not renewed. */
+
+static acm_rc_t
+acm_engine_retire(acm_engine_t *e, acm_work_t *work, int64_t now,
+    acm_err_t *err)
+{
+    acm_rc_t    rc;
+    acm_cert_t  next;
+
+    next = work->cert;
+
+    if (next.version == 0) {
+        next.due = ACM_DUE_NONE;
+        next.due_at = 0;
+
+    } else {
+        next.due = ACM_DUE_EXPIRE;
+        next.due_at = (next.not_after > now) ? next.not_after : now;
+    }
+
+    rc = acm_certificate_update(e->store, &work->cert, work->revision, &next,
+                                err);
+
+    if (rc == ACM_OK) {
+        acm_engine_tell(e, ACM_STEP_IDLE, &next, "");
+    }
+
+    return rc;
+}
+
+
+static acm_rc_t
+acm_engine_issue(acm_engine_t *e, acm_work_t *work, int64_t now,
+    acm_err_t *err)
+{
+    int                  first;
+    int64_t              renew_at;
+    acm_rc_t             rc;
+    acm_err_t            why;
+    acm_bundle_t         bundle;
+    const acm_issuer_t  *issuer;
+
+    why.text[0] = '\0';
+    first = (work->cert.version == 0);
+    issuer = acm_engine_issuer(e, work->cert.issuer);
+
+    rc = acm_engine_attempt(e, work, issuer, now, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    if (issuer == NULL) {
+        (void) acm_fail(&why, ACM_NOTFOUND, "issuer \"%s\" is not "
+                        "configured: add it to \"acm\"", work->cert.issuer);
+        return acm_engine_failed(e, work, now, &why, err);
+    }
+
+    rc = acm_issue_bundle(e->ring, issuer, &work->cert, now, &bundle, &why);
+
+    if (rc != ACM_OK) {
+        return acm_engine_failed(e, work, now, &why, err);
+    }
+
+    renew_at = acm_sched_renew_at(bundle.info.not_before,
+                                  bundle.info.not_after);
+
+    rc = acm_certificate_install(e->ring, &work->cert, work->revision,
+                                 &bundle, now, ACM_DUE_RENEW, renew_at,
+                                 &why);
+    acm_bundle_free(&bundle);
+
+    if (rc == ACM_CONFLICT) {
+        return rc;
+    }
+
+    if (rc != ACM_OK) {
+        return acm_engine_failed(e, work, now, &why, err);
+    }
+
+    acm_engine_tell(e, first ? ACM_STEP_ISSUED : ACM_STEP_RENEWED,
+                    &work->cert, "");
+
+    return ACM_OK;
+}
+
+
+/* Writes the attempt and when the next one may be, before it is made. */
+
+static acm_rc_t
+acm_engine_attempt(acm_engine_t *e, acm_work_t *work,
+    const acm_issuer_t *issuer, int64_t now, acm_err_t *err)
+{
+    int64_t       min;
+    uint16_t      jitter;
+    acm_rc_t      rc;
+    acm_cert_t   *cert, next;
+    acm_snap_t   *snap;
+
+    cert = &work->cert;
+
+    if (RAND_bytes((unsigned char *) &jitter, sizeof(jitter)) != 1) {
+        return acm_fail_ssl(err, ACM_ERROR, "no random numbers");
+    }
+
+    min = (issuer != NULL) ? acm_sched_backoff_min(issuer->lifetime)
+                           : ACM_BACKOFF_MIN;
+
+    next = *cert;
+    next.attempts = (cert->attempts == UINT32_MAX) ? UINT32_MAX
+                                                   : cert->attempts + 1;
+    next.due_at = acm_add_sat(now, acm_sched_backoff(cert->attempts, min,
+                                                     ACM_BACKOFF_MAX,
+                                                     jitter));
+
+    rc = acm_certificate_update(e->store, cert, work->revision, &next, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    cert->attempts = next.attempts;
+    cert->due_at = next.due_at;
+
+    /* the record has a new revision now */
+
+    rc = acm_store_begin(e->store, &snap, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    memset(&next, 0, sizeof(acm_cert_t));
+
+    rc = acm_cert_get(snap, cert->account, cert->region, cert->uuid, &next,
+                      &work->revision);
+
+    acm_store_end(snap);
+
+    if (rc == ACM_OK
+        && (next.attempts != cert->attempts || next.due_at != cert->due_at))
+    {
+        rc = ACM_CONFLICT;
+    }
+
+    acm_cert_free(&next);
+
+    return (rc == ACM_NOTFOUND) ? ACM_CONFLICT : rc;
+}
+
+
+static acm_rc_t
+acm_engine_failed(acm_engine_t *e, acm_work_t *work, int64_t now,
+    const acm_err_t *why, acm_err_t *err)
+{
+    acm_rc_t    rc;
+    acm_cert_t  next;
+
+    next = work->cert;
+    next.last_error = (char *) why->text;
+    next.last_error_at = now;
+
+    if (next.version != 0 && now >= next.not_after) {
+        next.status = ACM_STATUS_EXPIRED;
+    }
+
+    rc = acm_certificate_update(e->store, &work->cert, work->revision, &next,
+                                err);
+
+    /* also when the store took no note of it: the log is the only witness */
+
+    acm_engine_tell(e, ACM_STEP_FAILED, &next, why->text);
+
+    return rc;
+}
+
+
+static int
+acm_engine_configured(acm_engine_t *e, const uint8_t *identity)
+{
+    return bsearch(identity, e->identities, e->nrequests, ACM_HASH_LEN,
+                   acm_identity_order)
+           != NULL;
+}
+
+
+static acm_rc_t
+acm_engine_identities(acm_engine_t *e, acm_err_t *err)
+{
+    size_t  i;
+
+    e->identities = acm_calloc(e->nrequests + 1, ACM_HASH_LEN);
+
+    if (e->identities == NULL) {
+        return acm_fail(err, ACM_NOMEM, "no memory for the configured "
+                        "certificates");
+    }
+
+    for (i = 0; i < e->nrequests; i++) {
+        acm_request_identity(&e->requests[i],
+                             e->identities + i * ACM_HASH_LEN);
+    }
+
+    qsort(e->identities, e->nrequests, ACM_HASH_LEN, acm_identity_order);
+
+    return ACM_OK;
+}
+
+
+static int
+acm_identity_order(const void *a, const void *b)
+{
+    return memcmp(a, b, ACM_HASH_LEN);
+}
+
+
+static const acm_issuer_t *
+acm_engine_issuer(acm_engine_t *e, const char *name)
+{
+    size_t  i;
+
+    for (i = 0; i < e->nissuers; i++) {
+        if (strcmp(e->issuers[i].name, name) == 0) {
+            return &e->issuers[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+acm_engine_tell(acm_engine_t *e, acm_step_e step, const acm_cert_t *cert,
+    const char *text)
+{
+    if (e->report != NULL) {
+        e->report(e->data, step, cert, text);
+    }
+}

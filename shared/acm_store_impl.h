@@ -1,0 +1,99 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * What the back ends of the store share; no header for users.
+ */
+
+
+#ifndef _ACM_STORE_IMPL_H_INCLUDED_
+#define _ACM_STORE_IMPL_H_INCLUDED_
+
+
+#include "acm_store.h"
+
+
+#define ACM_ENVELOPE_LEN     12      /* u64 revision, u32 CRC-32 */
+#define ACM_SCHEMA_KEY       "schema"
+#define ACM_SCHEMA_KEY_LEN   6
+#define ACM_SCHEMA_LEN       4       /* u32 */
+
+
+/*
+ * The functions of a back end.  The checks which do not depend on it were
+ * made by acm_store.c: map numbers, key lengths, the sticky failure of a
+ * batch, one snapshot at a time, read only handles.
+ */
+
+typedef struct {
+    void      (*close)(acm_store_t *store);
+    uint64_t  (*generation)(acm_store_t *store);
+    acm_rc_t  (*begin)(acm_store_t *store, acm_err_t *err);
+    void      (*end)(acm_store_t *store);
+    acm_rc_t  (*get)(acm_store_t *store, acm_db_e db, acm_entry_t *entry);
+    acm_rc_t  (*seek)(acm_store_t *store, acm_db_e db, acm_entry_t *entry);
+    acm_rc_t  (*next)(acm_store_t *store, acm_db_e db, acm_entry_t *entry);
+    acm_rc_t  (*commit)(acm_store_t *store, const acm_batch_t *batch,
+                        acm_err_t *err);
+    acm_rc_t  (*stat)(acm_store_t *store, acm_store_stat_t *stat,
+                      acm_err_t *err);
+    unsigned  (*housekeep)(acm_store_t *store);
+    acm_rc_t  (*backup)(acm_store_t *store, const char *dir, acm_err_t *err);
+} acm_store_ops_t;
+
+
+struct acm_snap_s {
+    acm_store_t  *store;
+    uint64_t      generation;
+};
+
+
+/* the first member of a back end's own structure */
+
+struct acm_store_s {
+    const acm_store_ops_t  *ops;
+    acm_snap_t              snap;
+    unsigned                open:1;       /* snap is in use */
+    unsigned                readonly:1;
+};
+
+
+/* what the two meta pages of data.mdb say; zeros for an empty file */
+
+typedef struct {
+    uint64_t   size;                 /* octets of the file */
+    uint64_t   last_page;
+    uint64_t   txn;
+    uint32_t   page_size;            /* octets */
+    unsigned   found:1;              /* the file exists and is not empty */
+    unsigned   again:1;              /* may be in the making: try again */
+} acm_store_file_t;
+
+
+/* The octets before a payload; head holds ACM_ENVELOPE_LEN octets. */
+void acm_envelope_write(uint8_t *head, const acm_op_t *op,
+    uint64_t revision);
+
+/* Sets data, len and revision of an entry whose key and key_len are set. */
+acm_rc_t acm_envelope_read(acm_db_e db, acm_entry_t *entry,
+    const void *value, size_t len);
+
+/* Encodes and decodes the payload of the schema record. */
+void acm_schema_write(uint8_t *data, uint32_t schema);
+acm_rc_t acm_schema_read(const acm_entry_t *entry, unsigned *schema);
+
+/* Everything that can be said of a store's files before they are opened. */
+acm_rc_t acm_store_file_check(const char *path, acm_store_file_t *file,
+    acm_err_t *err);
+
+/* Gives a fresh copy a transaction id that is not below the given one. */
+acm_rc_t acm_store_file_stamp(int fd, uint64_t txn);
+
+/* 1 if this process has a descriptor of the named file of a store. */
+int acm_store_file_is_open(const char *path, const char *name);
+
+/* ACM_OK when the directory holds no file. */
+acm_rc_t acm_store_dir_empty(const char *dir, acm_err_t *err);
+
+
+#endif /* _ACM_STORE_IMPL_H_INCLUDED_ */
