@@ -87,7 +87,7 @@ bad('store parameter', 'acm { store %%DIR%%/store sice=1g; }', '',
 bad('account', in_acm('account 12345678901;'), '',
     qr/invalid account "12345678901": use twelve digits/, $at);
 bad('region', in_acm('region US_east;'), '', qr/invalid region/, $at);
-bad('cache 0', in_acm('cache 0;'), '', qr/"cache"|must be equal/, $at);
+bad('cache 0', in_acm('cache 0;'), '', qr/value must be between 1 and/, $at);
 bad('issuer without kind', in_acm('issuer x { }'), '',
     qr/issuer "x" in \S*$at says no kind: add "ca;"/);
 bad('issuer twice', in_acm('issuer x { ca; } issuer x { ca; }'), '',

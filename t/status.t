@@ -96,7 +96,7 @@ my $answer = $t->http_get(8080, '/status');
 like($answer, qr/^HTTP\/1\.1 200/, '200');
 like($answer, qr/Content-Type: application\/json/, 'type');
 like($answer, qr/Cache-Control: no-store/, 'not cached');
-unlike($answer, qr/PRIVATE|acm\.key/, 'nothing secret');
+unlike($answer, qr/PRIVATE KEY|acm\.key/, 'nothing secret');
 
 my $sock = IO::Socket::INET->new(Proto => 'tcp',
     PeerAddr => '127.0.0.1:' . $t->port(8080));

@@ -1,0 +1,936 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * acmctl: a look into the store of ngx_acm from the command line, and the
+ * few changes an operator makes by hand.  Works while nginx runs.
+ */
+
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <grp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../shared/acm_name.h"
+#include "acmctl.h"
+
+
+typedef struct {
+    const char    *name;
+    int          (*run)(acmctl_t *ctl, int argc, char **argv);
+} acmctl_command_t;
+
+
+static void acmctl_usage(FILE *f);
+static int acmctl_drop_rights(acmctl_t *ctl);
+static int acmctl_flag_json(acmctl_t *ctl, int argc, char **argv);
+static int acmctl_list(acmctl_t *ctl, int argc, char **argv);
+static int acmctl_show(acmctl_t *ctl, int argc, char **argv);
+static int acmctl_show_name(acmctl_t *ctl, const char *name);
+static int acmctl_print(acmctl_t *ctl, acm_snap_t *snap,
+    const acm_ref_t *ref);
+static void acmctl_print_cert(const acm_cert_t *cert);
+static int acmctl_print_json(json_t *json);
+static int acmctl_export(acmctl_t *ctl, int argc, char **argv);
+static int acmctl_export_bundle(acmctl_t *ctl, const acm_ref_t *ref,
+    acm_bundle_t *bundle);
+static int acmctl_export_parts(const acm_bundle_t *bundle, const char *dir,
+    int with_key);
+static int acmctl_export_part(const char *dir, const char *name,
+    const acm_str_t *ders, size_t n);
+static int acmctl_export_key(const char *dir, const acm_bundle_t *bundle);
+static int acmctl_delete(acmctl_t *ctl, int argc, char **argv);
+static int acmctl_backup(acmctl_t *ctl, int argc, char **argv);
+static int acmctl_ca(acmctl_t *ctl, int argc, char **argv);
+static int acmctl_version(acmctl_t *ctl, int argc, char **argv);
+
+
+static const acmctl_command_t  acmctl_commands[] = {
+    { "list", acmctl_list },
+    { "show", acmctl_show },
+    { "import", acmctl_import },
+    { "export", acmctl_export },
+    { "delete", acmctl_delete },
+    { "verify", acmctl_verify },
+    { "backup", acmctl_backup },
+    { "rekey", acmctl_rekey },
+    { "ca", acmctl_ca },
+    { "version", acmctl_version },
+    { NULL, NULL }
+};
+
+
+int
+main(int argc, char **argv)
+{
+    static const struct option  options[] = {
+        { "store", required_argument, NULL, 's' },
+        { "master-key", required_argument, NULL, 'k' },
+        { "account", required_argument, NULL, 'a' },
+        { "region", required_argument, NULL, 'r' },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 }
+    };
+
+    int                       ch, rc;
+    acmctl_t                  ctl;
+    const acmctl_command_t   *cmd;
+
+    memset(&ctl, 0, sizeof(acmctl_t));
+
+    ctl.store_path = "/var/lib/nginx/acm";
+    ctl.key_path = "/etc/nginx/acm.key";
+    ctl.account = "123456789012";
+    ctl.region = "us-east-1";
+
+    /* a core file would hold keys */
+    (void) prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+
+    while ((ch = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
+
+        switch (ch) {
+        case 's': ctl.store_path = optarg; break;
+        case 'k': ctl.key_path = optarg; break;
+        case 'a': ctl.account = optarg; break;
+        case 'r': ctl.region = optarg; break;
+        case 'h': acmctl_usage(stdout); return ACMCTL_OK;
+        default:  acmctl_usage(stderr); return ACMCTL_USAGE;
+        }
+    }
+
+    if (optind == argc) {
+        acmctl_usage(stderr);
+        return ACMCTL_USAGE;
+    }
+
+    argc -= optind;
+    argv += optind;
+    optind = 0;
+
+    for (cmd = acmctl_commands; cmd->name != NULL; cmd++) {
+        if (strcmp(cmd->name, argv[0]) == 0) {
+            break;
+        }
+    }
+
+    if (cmd->name == NULL) {
+        (void) acmctl_fail("unknown command \"%s\", see --help", argv[0]);
+        return ACMCTL_USAGE;
+    }
+
+    rc = cmd->run(&ctl, argc, argv);
+
+    acm_keyring_close(ctl.ring);
+    acm_store_close(ctl.store);
+    acm_key_wipe(&ctl.master_secret);
+
+    if (rc == ACMCTL_USAGE) {
+        (void) acmctl_fail("wrong arguments for \"%s\", see --help",
+                           argv[0]);
+    }
+
+    return rc;
+}
+
+
+static void
+acmctl_usage(FILE *f)
+{
+    fputs("usage: acmctl [--store DIR] [--master-key FILE] [--account N]\n"
+          "              [--region NAME] COMMAND ...\n"
+          "\n"
+          "  list [--json]\n"
+          "  show ARN|UUID|NAME [--json]\n"
+          "  import --cert FILE --key FILE [--chain FILE] [--arn ARN]\n"
+          "  import --certbot DIR      take over a certbot live directory\n"
+          "  export ARN|UUID [--out DIR] [--with-key]\n"
+          "  delete ARN|UUID\n"
+          "  verify                    every record, seal and chain\n"
+          "  backup DIR                a compacting copy into an empty DIR\n"
+          "  rekey --new-master-key FILE\n"
+          "  ca ISSUER [--issuing]     a built-in CA's certificate\n"
+          "  version\n"
+          "\n"
+          "Defaults: --store /var/lib/nginx/acm, --master-key\n"
+          "/etc/nginx/acm.key, --account 123456789012, --region us-east-1.\n"
+          "Exit status: 0 done, 1 fault, 2 usage.  A key is exported only\n"
+          "with --with-key, and into files only.\n"
+          "\n"
+          "rekey makes the new key file if there is none and wraps all data\n"
+          "keys under it.  The running nginx goes on; put the new file in\n"
+          "the place of the old one and reload.  If rekey was cut short, one\n"
+          "of the two files opens the store: keep both until it is done.\n",
+          f);
+}
+
+
+int
+acmctl_fail(const char *fmt, ...)
+{
+    va_list  args;
+
+    fputs("acmctl: ", stderr);
+
+    va_start(args, fmt);
+    vfprintf(stderr, fmt, args);
+    va_end(args);
+
+    fputc('\n', stderr);
+
+    return ACMCTL_FAULT;
+}
+
+
+int
+acmctl_read_key(acmctl_t *ctl)
+{
+    acm_err_t  err;
+
+    if (acm_master_key_read(ctl->key_path, &ctl->master_secret, &err)
+        != ACM_OK)
+    {
+        return acmctl_fail("%s", err.text);
+    }
+
+    return ACMCTL_OK;
+}
+
+
+int
+acmctl_open(acmctl_t *ctl, int create, int keys)
+{
+    acm_rc_t          rc;
+    acm_err_t         err;
+    acm_store_conf_t  conf;
+
+    if (keys && acmctl_read_key(ctl) != ACMCTL_OK) {
+        return ACMCTL_FAULT;
+    }
+
+    if (acmctl_drop_rights(ctl) != ACMCTL_OK) {
+        return ACMCTL_FAULT;
+    }
+
+    memset(&conf, 0, sizeof(acm_store_conf_t));
+    conf.path = ctl->store_path;
+    conf.create = create ? 1 : 0;
+
+    rc = acm_store_lmdb_open(&conf, &ctl->store, &err);
+
+    if (rc == ACM_OK && keys) {
+        rc = acm_keyring_open(ctl->store, &ctl->master_secret, create,
+                              &ctl->ring, &err);
+    }
+
+    return (rc == ACM_OK) ? ACMCTL_OK : acmctl_fail("%s", err.text);
+}
+
+
+static int
+acmctl_drop_rights(acmctl_t *ctl)
+{
+    struct stat  st;
+
+    if (stat(ctl->store_path, &st) == -1) {
+        return acmctl_fail("store \"%s\": %s", ctl->store_path,
+                           strerror(errno));
+    }
+
+    if (geteuid() != 0 || st.st_uid == 0) {
+        return ACMCTL_OK;
+    }
+
+    if (setgroups(0, NULL) == -1 || setgid(st.st_gid) == -1
+        || setuid(st.st_uid) == -1)
+    {
+        return acmctl_fail("becoming the owner of store \"%s\": %s",
+                           ctl->store_path, strerror(errno));
+    }
+
+    /* changing the user makes a process dumpable again */
+    (void) prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+
+    return ACMCTL_OK;
+}
+
+
+int
+acmctl_parse_arn(acmctl_t *ctl, const char *arn, acm_ref_t *ref)
+{
+    acm_err_t  err;
+    acm_str_t  account, region;
+
+    memset(ref, 0, sizeof(acm_ref_t));
+
+    if (acm_uuid_ok(arn)) {
+        account.data = (uint8_t *) ctl->account;
+        account.len = strlen(ctl->account);
+        region.data = (uint8_t *) ctl->region;
+        region.len = strlen(ctl->region);
+        memcpy(ref->uuid, arn, ACM_UUID_LEN);
+
+    } else if (acm_arn_parse(arn, strlen(arn), &account, &region, ref->uuid,
+                             &err)
+               != ACM_OK)
+    {
+        return acmctl_fail("\"%s\": %s", arn, err.text);
+    }
+
+    if (account.len > ACM_MAX_LABEL || region.len > ACM_MAX_LABEL) {
+        return acmctl_fail("account or region is too long");
+    }
+
+    memcpy(ref->account, account.data, account.len);
+    memcpy(ref->region, region.data, region.len);
+
+    return ACMCTL_OK;
+}
+
+
+int
+acmctl_read_file(const char *path, acm_str_t *data)
+{
+    FILE    *f;
+    size_t   n;
+
+    data->len = 0;
+    data->data = acm_alloc(ACM_MAX_PEM + 1);
+
+    if (data->data == NULL) {
+        return acmctl_fail("no memory");
+    }
+
+    f = fopen(path, "re");
+
+    if (f == NULL) {
+        n = (size_t) errno;
+        acm_free(data->data);
+        data->data = NULL;
+        return acmctl_fail("cannot open \"%s\": %s", path,
+                           strerror((int) n));
+    }
+
+    n = fread(data->data, 1, ACM_MAX_PEM + 1, f);
+
+    if (ferror(f) || n > ACM_MAX_PEM) {
+        fclose(f);
+        acm_free_secret(data->data, ACM_MAX_PEM + 1);
+        data->data = NULL;
+        return acmctl_fail("cannot read \"%s\": %s", path,
+                           n > ACM_MAX_PEM ? "more than 2 MB"
+                                           : strerror(EIO));
+    }
+
+    fclose(f);
+    data->len = n;
+
+    return ACMCTL_OK;
+}
+
+
+int
+acmctl_write_file(const char *dir, const char *name, const acm_str_t *data)
+{
+    int       fd, ok;
+    char      path[4096];
+    FILE     *f;
+    ssize_t   n;
+
+    n = snprintf(path, sizeof(path), "%s/%s", dir, name);
+
+    if (n < 0 || (size_t) n >= sizeof(path)) {
+        return acmctl_fail("the path of \"%s\" is too long", name);
+    }
+
+    fd = open(path, O_WRONLY|O_CREAT|O_EXCL|O_NOFOLLOW|O_CLOEXEC, 0600);
+
+    if (fd == -1) {
+        return acmctl_fail("cannot make \"%s\": %s", path, strerror(errno));
+    }
+
+    f = fdopen(fd, "w");
+    ok = (f != NULL
+          && fwrite(data->data, 1, data->len, f) == data->len
+          && fflush(f) == 0 && fsync(fd) == 0);
+
+    if (f != NULL) {
+        ok = (fclose(f) == 0) && ok;
+    }
+
+    return ok ? ACMCTL_OK
+              : acmctl_fail("cannot write \"%s\": %s", path,
+                            strerror(errno));
+}
+
+
+static int
+acmctl_flag_json(acmctl_t *ctl, int argc, char **argv)
+{
+    static const struct option  options[] = {
+        { "json", no_argument, NULL, 'j' },
+        { NULL, 0, NULL, 0 }
+    };
+
+    int  ch;
+
+    while ((ch = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (ch != 'j') {
+            return ACMCTL_USAGE;
+        }
+
+        ctl->json = 1;
+    }
+
+    return ACMCTL_OK;
+}
+
+
+static int
+acmctl_list(acmctl_t *ctl, int argc, char **argv)
+{
+    int           rc;
+    json_t       *list;
+    acm_rc_t      code;
+    acm_err_t     err;
+    acm_cert_t    cert;
+    acm_snap_t   *snap;
+    acm_entry_t   entry;
+
+    if (acmctl_flag_json(ctl, argc, argv) != ACMCTL_OK || optind != argc) {
+        return ACMCTL_USAGE;
+    }
+
+    if (acmctl_open(ctl, 0, 0) != ACMCTL_OK) {
+        return ACMCTL_FAULT;
+    }
+
+    if (acm_store_begin(ctl->store, &snap, &err) != ACM_OK) {
+        return acmctl_fail("%s", err.text);
+    }
+
+    rc = ACMCTL_OK;
+    list = json_array();
+
+    for (code = acm_store_seek(snap, ACM_DB_CERTIFICATE, NULL, 0, &entry);
+         code == ACM_OK || (code == ACM_CORRUPT && entry.key != NULL);
+         code = acm_store_next(snap, ACM_DB_CERTIFICATE, &entry))
+    {
+        memset(&cert, 0, sizeof(acm_cert_t));
+
+        if (code == ACM_OK) {
+            code = acm_cert_decode(entry.data, entry.len, &cert);
+        }
+
+        if (code != ACM_OK) {
+            rc = acmctl_fail("certificate \"%.*s\": %s", (int) entry.key_len,
+                             (const char *) entry.key, acm_rc_text(code));
+
+        } else if (ctl->json) {
+            (void) json_array_append_new(list,
+                                         acm_json_cert(&cert, acm_now()));
+
+        } else {
+            acmctl_print_cert(&cert);
+        }
+
+        acm_cert_free(&cert);
+    }
+
+    acm_store_end(snap);
+
+    if (code != ACM_NOTFOUND) {
+        rc = acmctl_fail("the list is cut short: %s", acm_rc_text(code));
+    }
+
+    if (ctl->json && acmctl_print_json(list) != ACMCTL_OK) {
+        rc = ACMCTL_FAULT;
+    }
+
+    json_decref(list);
+
+    return rc;
+}
+
+
+static void
+acmctl_print_cert(const acm_cert_t *cert)
+{
+    char  arn[ACM_MAX_ARN], end[32];
+
+    (void) acm_arn_text(arn, cert->account, cert->region, cert->uuid);
+
+    printf("%s %s %s %s %s\n", arn, acm_status_text(cert->status),
+           acm_key_text(cert->key),
+           cert->not_after ? acm_time_text(cert->not_after, end) : "-",
+           cert->domain);
+}
+
+
+static int
+acmctl_print_json(json_t *json)
+{
+    acm_err_t  err;
+    acm_str_t  text;
+
+    if (acm_json_text(json, 1, &text, &err) != ACM_OK) {
+        return acmctl_fail("%s", err.text);
+    }
+
+    (void) fwrite(text.data, 1, text.len, stdout);
+    acm_free(text.data);
+
+    return ACMCTL_OK;
+}
+
+
+static int
+acmctl_show(acmctl_t *ctl, int argc, char **argv)
+{
+    int          rc;
+    acm_err_t    err;
+    acm_ref_t    ref;
+    acm_snap_t  *snap;
+
+    if (acmctl_flag_json(ctl, argc, argv) != ACMCTL_OK || optind + 1 != argc)
+    {
+        return ACMCTL_USAGE;
+    }
+
+    if (strncmp(argv[optind], "arn:", 4) != 0 && !acm_uuid_ok(argv[optind])) {
+        return acmctl_show_name(ctl, argv[optind]);
+    }
+
+    if (acmctl_parse_arn(ctl, argv[optind], &ref) != ACMCTL_OK
+        || acmctl_open(ctl, 0, 0) != ACMCTL_OK)
+    {
+        return ACMCTL_FAULT;
+    }
+
+    if (acm_store_begin(ctl->store, &snap, &err) != ACM_OK) {
+        return acmctl_fail("%s", err.text);
+    }
+
+    rc = acmctl_print(ctl, snap, &ref);
+
+    acm_store_end(snap);
+
+    return rc;
+}
+
+
+/* What a client that asks for the name is served now. */
+
+static int
+acmctl_show_name(acmctl_t *ctl, const char *name)
+{
+    int              rc;
+    char             host[ACM_MAX_NAME + 1];
+    acm_err_t        err;
+    acm_ref_t        ref;
+    acm_snap_t      *snap;
+    acm_found_t      found;
+    acm_material_t   m;
+    acm_name_rec_t  *rec[2];
+    size_t           i;
+
+    if (acm_name_sni((const uint8_t *) name, strlen(name), host) != ACM_OK) {
+        return acmctl_fail("\"%s\" is no ARN, no UUID and no host name",
+                           name);
+    }
+
+    if (acmctl_open(ctl, 0, 0) != ACMCTL_OK) {
+        return ACMCTL_FAULT;
+    }
+
+    if (acm_store_begin(ctl->store, &snap, &err) != ACM_OK) {
+        return acmctl_fail("%s", err.text);
+    }
+
+    if (acm_find_name(snap, host, acm_now(), &found) != ACM_OK) {
+        acm_store_end(snap);
+        return acmctl_fail("no certificate for \"%s\"", host);
+    }
+
+    rc = ACMCTL_OK;
+    rec[0] = &found.ec;
+    rec[1] = &found.rsa;
+
+    for (i = 0; i < 2; i++) {
+
+        if (rec[i]->key == ACM_KEY_NONE) {
+            continue;
+        }
+
+        memset(&ref, 0, sizeof(acm_ref_t));
+
+        if (acm_material_get(snap, rec[i]->uuid, rec[i]->version, &m)
+            != ACM_OK)
+        {
+            rc = acmctl_fail("certificate %s has no material", rec[i]->uuid);
+            continue;
+        }
+
+        memcpy(ref.uuid, rec[i]->uuid, sizeof(ref.uuid));
+        (void) snprintf(ref.account, sizeof(ref.account), "%s", m.account);
+        (void) snprintf(ref.region, sizeof(ref.region), "%s", m.region);
+        acm_material_free(&m);
+
+        if (acmctl_print(ctl, snap, &ref) != ACMCTL_OK) {
+            rc = ACMCTL_FAULT;
+        }
+    }
+
+    acm_store_end(snap);
+
+    return rc;
+}
+
+
+static int
+acmctl_print(acmctl_t *ctl, acm_snap_t *snap, const acm_ref_t *ref)
+{
+    int          rc;
+    json_t      *json, *value;
+    size_t       i;
+    acm_rc_t     code;
+    acm_cert_t   cert;
+    const char  *key;
+
+    code = acm_cert_get(snap, ref->account, ref->region, ref->uuid, &cert,
+                        NULL);
+
+    if (code != ACM_OK) {
+        return acmctl_fail("certificate %s: %s", ref->uuid,
+                           acm_rc_text(code));
+    }
+
+    rc = ACMCTL_OK;
+    json = acm_json_cert(&cert, acm_now());
+
+    if (ctl->json) {
+        rc = acmctl_print_json(json);
+
+    } else {
+        json_object_foreach(json, key, value) {
+            if (json_is_string(value)) {
+                printf("%-20s %s\n", key, json_string_value(value));
+
+            } else if (json_is_integer(value)) {
+                printf("%-20s %lld\n", key, json_integer_value(value));
+            }
+        }
+
+        for (i = 0; i < cert.nnames; i++) {
+            printf("%-20s %s\n", i ? "" : "Names", cert.names[i]);
+        }
+    }
+
+    json_decref(json);
+    acm_cert_free(&cert);
+
+    return rc;
+}
+
+
+static int
+acmctl_export(acmctl_t *ctl, int argc, char **argv)
+{
+    static const struct option  options[] = {
+        { "out", required_argument, NULL, 'o' },
+        { "with-key", no_argument, NULL, 'k' },
+        { NULL, 0, NULL, 0 }
+    };
+
+    int            ch, rc, with_key;
+    acm_ref_t      ref;
+    const char    *dir;
+    acm_bundle_t   bundle;
+
+    dir = NULL;
+    with_key = 0;
+
+    while ((ch = getopt_long(argc, argv, "", options, NULL)) != -1) {
+
+        switch (ch) {
+        case 'o': dir = optarg; break;
+        case 'k': with_key = 1; break;
+        default:  return ACMCTL_USAGE;
+        }
+    }
+
+    if (optind + 1 != argc) {
+        return ACMCTL_USAGE;
+    }
+
+    if (with_key && dir == NULL) {
+        return acmctl_fail("a key is written into a file only: add --out "
+                           "DIR");
+    }
+
+    if (acmctl_parse_arn(ctl, argv[optind], &ref) != ACMCTL_OK
+        || acmctl_open(ctl, 0, 1) != ACMCTL_OK
+        || acmctl_export_bundle(ctl, &ref, &bundle) != ACMCTL_OK)
+    {
+        return ACMCTL_FAULT;
+    }
+
+    rc = acmctl_export_parts(&bundle, dir, with_key);
+
+    acm_bundle_free(&bundle);
+
+    return rc;
+}
+
+
+static int
+acmctl_export_bundle(acmctl_t *ctl, const acm_ref_t *ref,
+    acm_bundle_t *bundle)
+{
+    acm_rc_t     rc;
+    acm_err_t    err;
+    acm_snap_t  *snap;
+    acm_found_t  found;
+
+    if (acm_store_begin(ctl->store, &snap, &err) != ACM_OK) {
+        return acmctl_fail("%s", err.text);
+    }
+
+    rc = acm_find_uuid(snap, ref->account, ref->region, ref->uuid, &found,
+                       &err);
+
+    if (rc == ACM_OK) {
+        rc = acm_material_open(ctl->ring, snap, ref->uuid,
+                               found.ec.key ? found.ec.version
+                                            : found.rsa.version,
+                               bundle, &err);
+    }
+
+    acm_store_end(snap);
+
+    return (rc == ACM_OK) ? ACMCTL_OK : acmctl_fail("%s", err.text);
+}
+
+
+static int
+acmctl_export_parts(const acm_bundle_t *bundle, const char *dir,
+    int with_key)
+{
+    if (acmctl_export_part(dir, "cert.pem", &bundle->leaf, 1) != ACMCTL_OK
+        || acmctl_export_part(dir, "chain.pem", bundle->chain,
+                              bundle->nchain)
+           != ACMCTL_OK)
+    {
+        return ACMCTL_FAULT;
+    }
+
+    return with_key ? acmctl_export_key(dir, bundle) : ACMCTL_OK;
+}
+
+
+/* To a file of the directory, or to standard output without one. */
+
+static int
+acmctl_export_part(const char *dir, const char *name, const acm_str_t *ders,
+    size_t n)
+{
+    int        rc;
+    size_t     i;
+    acm_buf_t  buf;
+    acm_err_t  err;
+    acm_str_t  pem;
+
+    acm_buf_init(&buf, ACM_MAX_PEM);
+
+    for (i = 0; i < n; i++) {
+        if (acm_pem_certificate(&ders[i], &pem, &err) != ACM_OK) {
+            acm_buf_free(&buf);
+            return acmctl_fail("%s", err.text);
+        }
+
+        acm_buf_add(&buf, pem.data, pem.len);
+        acm_free(pem.data);
+    }
+
+    if (dir == NULL) {
+        rc = fwrite(buf.data, 1, buf.len, stdout) == buf.len
+             ? ACMCTL_OK : ACMCTL_FAULT;
+
+    } else {
+        pem.data = buf.data;
+        pem.len = buf.len;
+        rc = acmctl_write_file(dir, name, &pem);
+    }
+
+    acm_buf_free(&buf);
+
+    return rc;
+}
+
+
+static int
+acmctl_export_key(const char *dir, const acm_bundle_t *bundle)
+{
+    int        rc;
+    acm_err_t  err;
+    acm_str_t  pem;
+
+    if (acm_pem_key(bundle->info.key, &bundle->key_secret, &pem, &err)
+        != ACM_OK)
+    {
+        return acmctl_fail("%s", err.text);
+    }
+
+    rc = acmctl_write_file(dir, "privkey.pem", &pem);
+
+    acm_free_secret(pem.data, pem.len);
+
+    return rc;
+}
+
+
+static int
+acmctl_delete(acmctl_t *ctl, int argc, char **argv)
+{
+    acm_err_t  err;
+    acm_ref_t  ref;
+
+    if (argc != 2) {
+        return ACMCTL_USAGE;
+    }
+
+    if (acmctl_parse_arn(ctl, argv[1], &ref) != ACMCTL_OK
+        || acmctl_open(ctl, 0, 0) != ACMCTL_OK)
+    {
+        return ACMCTL_FAULT;
+    }
+
+    if (acm_certificate_delete(ctl->store, ref.account, ref.region, ref.uuid,
+                               &err)
+        != ACM_OK)
+    {
+        return acmctl_fail("%s", err.text);
+    }
+
+    return ACMCTL_OK;
+}
+
+
+static int
+acmctl_backup(acmctl_t *ctl, int argc, char **argv)
+{
+    acm_err_t    err;
+    struct stat  st;
+
+    if (argc != 2) {
+        return ACMCTL_USAGE;
+    }
+
+    if (mkdir(argv[1], 0700) == -1 && errno != EEXIST) {
+        return acmctl_fail("cannot make \"%s\": %s", argv[1],
+                           strerror(errno));
+    }
+
+    /* the copy is made with the rights of the store's owner */
+
+    if (geteuid() == 0 && stat(ctl->store_path, &st) == 0
+        && chown(argv[1], st.st_uid, st.st_gid) == -1)
+    {
+        return acmctl_fail("cannot give \"%s\" to the owner of the store: "
+                           "%s", argv[1], strerror(errno));
+    }
+
+    if (acmctl_open(ctl, 0, 0) != ACMCTL_OK) {
+        return ACMCTL_FAULT;
+    }
+
+    if (acm_store_backup(ctl->store, argv[1], &err) != ACM_OK) {
+        return acmctl_fail("%s", err.text);
+    }
+
+    printf("copied to \"%s\"; it opens with the master key of the store, "
+           "which is not in it\n", argv[1]);
+
+    return ACMCTL_OK;
+}
+
+
+static int
+acmctl_ca(acmctl_t *ctl, int argc, char **argv)
+{
+    static const struct option  options[] = {
+        { "issuing", no_argument, NULL, 'i' },
+        { NULL, 0, NULL, 0 }
+    };
+
+    int           ch, issuing, rc;
+    acm_rc_t      code;
+    acm_err_t     err;
+    acm_snap_t   *snap;
+    acm_entry_t   entry;
+    acm_ca_rec_t  rec;
+
+    issuing = 0;
+
+    while ((ch = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (ch != 'i') {
+            return ACMCTL_USAGE;
+        }
+
+        issuing = 1;
+    }
+
+    if (optind + 1 != argc) {
+        return ACMCTL_USAGE;
+    }
+
+    if (acmctl_open(ctl, 0, 0) != ACMCTL_OK) {
+        return ACMCTL_FAULT;
+    }
+
+    if (acm_store_begin(ctl->store, &snap, &err) != ACM_OK) {
+        return acmctl_fail("%s", err.text);
+    }
+
+    memset(&rec, 0, sizeof(acm_ca_rec_t));
+
+    code = acm_store_get(snap, ACM_DB_ISSUER, argv[optind],
+                         strlen(argv[optind]), &entry);
+
+    if (code == ACM_OK) {
+        code = acm_ca_rec_decode(entry.data, entry.len, &rec);
+    }
+
+    acm_store_end(snap);
+
+    if (code != ACM_OK) {
+        return acmctl_fail("built-in CA \"%s\": %s", argv[optind],
+                           acm_rc_text(code));
+    }
+
+    rc = acmctl_export_part(NULL, NULL, issuing ? &rec.issuing : &rec.root,
+                            1);
+    acm_ca_rec_free(&rec);
+
+    return rc;
+}
+
+
+static int
+acmctl_version(acmctl_t *ctl, int argc, char **argv)
+{
+    (void) ctl;
+    (void) argv;
+
+    printf("acmctl %s, store schema %d\n", ACM_VERSION_TEXT,
+           ACM_STORE_SCHEMA);
+
+    return (argc == 1) ? ACMCTL_OK : ACMCTL_USAGE;
+}

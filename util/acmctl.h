@@ -1,0 +1,65 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * What the files of acmctl share: its options, the opened store, the commands.
+ */
+
+
+#ifndef _ACMCTL_H_INCLUDED_
+#define _ACMCTL_H_INCLUDED_
+
+
+#include "../shared/acm_issue.h"
+#include "../shared/acm_json.h"
+
+
+#define ACMCTL_OK     0
+#define ACMCTL_FAULT  1
+#define ACMCTL_USAGE  2
+
+
+typedef struct {
+    const char          *store_path;
+    const char          *key_path;
+    const char          *account;
+    const char          *region;
+    int                  json;
+    acm_key_secret_t     master_secret;
+    acm_store_t         *store;
+    acm_keyring_t       *ring;
+} acmctl_t;
+
+
+/* Prints "acmctl: ..." to standard error; returns ACMCTL_FAULT. */
+int acmctl_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Opens the store and, unless keys is 0, its keyring.  As root it first gives
+ * its rights up for those of the owner of the store directory, so that no
+ * file of root's appears in it; files must be read before.  0, or a fault
+ * that has been told.
+ */
+int acmctl_open(acmctl_t *ctl, int create, int keys);
+
+/* Reads the master key file into ctl; before acmctl_open(). */
+int acmctl_read_key(acmctl_t *ctl);
+
+/* The account, region and UUID of an ARN or of a bare UUID. */
+int acmctl_parse_arn(acmctl_t *ctl, const char *arn, acm_ref_t *ref);
+
+/* A whole file of up to ACM_MAX_PEM octets; release with
+   acm_free_secret(). */
+int acmctl_read_file(const char *path, acm_str_t *data);
+
+/* Writes a new file, mode 0600; never over an existing one. */
+int acmctl_write_file(const char *dir, const char *name,
+    const acm_str_t *data);
+
+/* The commands; argv[0] is the command.  Each returns an exit code. */
+int acmctl_import(acmctl_t *ctl, int argc, char **argv);
+int acmctl_verify(acmctl_t *ctl, int argc, char **argv);
+int acmctl_rekey(acmctl_t *ctl, int argc, char **argv);
+
+
+#endif /* _ACMCTL_H_INCLUDED_ */

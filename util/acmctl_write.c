@@ -1,0 +1,438 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * The commands of acmctl that read files of the operator: import, rekey.
+ */
+
+
+#include <dirent.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "acmctl.h"
+
+
+#define ACMCTL_MAX_LINEAGES  10000       /* of a certbot directory */
+#define ACMCTL_MAX_PATH      4096
+
+
+typedef struct {
+    const char     *name;                /* of its directory */
+    acm_bundle_t    bundle;
+} acmctl_lineage_t;
+
+
+static int acmctl_parse_bundle(const char *cert, const char *key,
+    const char *chain, acm_bundle_t *bundle);
+static int acmctl_import_one(acmctl_t *ctl, const acm_bundle_t *bundle,
+    const char *uuid, const char *what);
+static int acmctl_certbot(acmctl_t *ctl, const char *dir);
+static int acmctl_certbot_names(const char *dir, struct dirent ***names,
+    char *live);
+static int acmctl_certbot_read(const char *live, const char *name,
+    acm_bundle_t *bundle);
+static int acmctl_path(char *path, const char *dir, const char *name,
+    const char *file);
+static int acmctl_visible(const struct dirent *d);
+static int acmctl_have(acmctl_t *ctl, const acm_bundle_t *bundle,
+    char *arn);
+
+
+int
+acmctl_import(acmctl_t *ctl, int argc, char **argv)
+{
+    static const struct option  options[] = {
+        { "cert", required_argument, NULL, 'c' },
+        { "key", required_argument, NULL, 'k' },
+        { "chain", required_argument, NULL, 'n' },
+        { "arn", required_argument, NULL, 'a' },
+        { "certbot", required_argument, NULL, 'b' },
+        { NULL, 0, NULL, 0 }
+    };
+
+    int            ch, rc;
+    acm_ref_t      ref;
+    const char    *cert, *key, *chain, *arn, *certbot;
+    acm_bundle_t   bundle;
+
+    cert = key = chain = arn = certbot = NULL;
+    memset(&ref, 0, sizeof(acm_ref_t));
+
+    while ((ch = getopt_long(argc, argv, "", options, NULL)) != -1) {
+
+        switch (ch) {
+        case 'c': cert = optarg; break;
+        case 'k': key = optarg; break;
+        case 'n': chain = optarg; break;
+        case 'a': arn = optarg; break;
+        case 'b': certbot = optarg; break;
+        default:  return ACMCTL_USAGE;
+        }
+    }
+
+    if (optind != argc) {
+        return ACMCTL_USAGE;
+    }
+
+    if (certbot != NULL) {
+        return (cert || key || chain || arn) ? ACMCTL_USAGE
+                                             : acmctl_certbot(ctl, certbot);
+    }
+
+    if (cert == NULL || key == NULL) {
+        return ACMCTL_USAGE;
+    }
+
+    if (arn != NULL) {
+        if (acmctl_parse_arn(ctl, arn, &ref) != ACMCTL_OK) {
+            return ACMCTL_FAULT;
+        }
+
+        ctl->account = ref.account;
+        ctl->region = ref.region;
+    }
+
+    /* files first: opening the store gives root's rights up */
+
+    if (acmctl_parse_bundle(cert, key, chain, &bundle) != ACMCTL_OK) {
+        return ACMCTL_FAULT;
+    }
+
+    rc = acmctl_open(ctl, 1, 1);
+
+    if (rc == ACMCTL_OK) {
+        rc = acmctl_import_one(ctl, &bundle, ref.uuid, cert);
+    }
+
+    acm_bundle_free(&bundle);
+
+    return rc;
+}
+
+
+static int
+acmctl_parse_bundle(const char *cert, const char *key, const char *chain,
+    acm_bundle_t *bundle)
+{
+    int        rc;
+    acm_err_t  err;
+    acm_str_t  cert_pem, key_pem, chain_pem;
+
+    memset(&cert_pem, 0, sizeof(acm_str_t));
+    memset(&key_pem, 0, sizeof(acm_str_t));
+    memset(&chain_pem, 0, sizeof(acm_str_t));
+
+    rc = acmctl_read_file(cert, &cert_pem);
+
+    if (rc == ACMCTL_OK) {
+        rc = acmctl_read_file(key, &key_pem);
+    }
+
+    if (rc == ACMCTL_OK && chain != NULL) {
+        rc = acmctl_read_file(chain, &chain_pem);
+    }
+
+    if (rc == ACMCTL_OK
+        && acm_bundle_parse(&cert_pem, &key_pem, &chain_pem, acm_now(),
+                            bundle, &err)
+           != ACM_OK)
+    {
+        rc = acmctl_fail("\"%s\" cannot be imported: %s", cert, err.text);
+    }
+
+    acm_free(cert_pem.data);
+    acm_free_secret(key_pem.data, key_pem.len);
+    acm_free(chain_pem.data);
+
+    return rc;
+}
+
+
+static int
+acmctl_import_one(acmctl_t *ctl, const acm_bundle_t *bundle,
+    const char *uuid, const char *what)
+{
+    char       arn[ACM_MAX_ARN], id[ACM_UUID_LEN + 1];
+    acm_err_t  err;
+
+    memset(id, 0, sizeof(id));
+    memcpy(id, uuid, strnlen(uuid, ACM_UUID_LEN));
+
+    if (acm_certificate_import(ctl->ring, ctl->account, ctl->region, bundle,
+                               acm_now(), id, &err)
+        != ACM_OK)
+    {
+        return acmctl_fail("\"%s\" cannot be imported: %s", what, err.text);
+    }
+
+    if (bundle->info.cn_only) {
+        fprintf(stderr, "acmctl: warning: \"%s\" names its host in the "
+                "common name only: most clients will refuse it\n", what);
+    }
+
+    printf("%s %s\n", acm_arn_text(arn, ctl->account, ctl->region, id),
+           bundle->info.domain);
+
+    return ACMCTL_OK;
+}
+
+
+/* All that can be read is read and checked before the store is opened; what
+   is bad is told and does not keep the others out. */
+
+static int
+acmctl_certbot(acmctl_t *ctl, const char *dir)
+{
+    int                 n, i, rc, good;
+    char                live[ACMCTL_MAX_PATH], arn[ACM_MAX_ARN];
+    struct dirent     **names;
+    acmctl_lineage_t   *lineages;
+
+    n = acmctl_certbot_names(dir, &names, live);
+
+    if (n < 0) {
+        return ACMCTL_FAULT;
+    }
+
+    rc = ACMCTL_OK;
+    good = 0;
+    lineages = acm_calloc((size_t) n + 1, sizeof(acmctl_lineage_t));
+
+    for (i = 0; lineages != NULL && i < n; i++) {
+        if (acmctl_certbot_read(live, names[i]->d_name,
+                                &lineages[good].bundle)
+            == ACMCTL_OK)
+        {
+            lineages[good++].name = names[i]->d_name;
+
+        } else {
+            rc = ACMCTL_FAULT;
+        }
+    }
+
+    if (good == 0) {
+        rc = acmctl_fail("\"%s\" has no certificate that can be imported",
+                         live);
+
+    } else if (acmctl_open(ctl, 1, 1) != ACMCTL_OK) {
+        rc = ACMCTL_FAULT;
+
+    } else {
+        for (i = 0; i < good; i++) {
+
+            if (acmctl_have(ctl, &lineages[i].bundle, arn)) {
+                printf("%s %s is there already\n", arn, lineages[i].name);
+
+            } else if (acmctl_import_one(ctl, &lineages[i].bundle, "",
+                                         lineages[i].name)
+                       != ACMCTL_OK)
+            {
+                rc = ACMCTL_FAULT;
+            }
+        }
+    }
+
+    for (i = 0; i < good; i++) {
+        acm_bundle_free(&lineages[i].bundle);
+    }
+
+    for (i = 0; i < n; i++) {
+        free(names[i]);
+    }
+
+    free(names);
+    acm_free(lineages);
+
+    return rc;
+}
+
+
+/* The subdirectories of DIR/live, or of DIR if it has no "live". */
+
+static int
+acmctl_certbot_names(const char *dir, struct dirent ***names, char *live)
+{
+    int  n;
+
+    if (acmctl_path(live, dir, "live", NULL) != ACMCTL_OK) {
+        return -1;
+    }
+
+    n = scandir(live, names, acmctl_visible, alphasort);
+
+    if (n == -1 && errno == ENOENT) {
+        if (acmctl_path(live, dir, NULL, NULL) != ACMCTL_OK) {
+            return -1;
+        }
+
+        n = scandir(live, names, acmctl_visible, alphasort);
+    }
+
+    if (n == -1) {
+        (void) acmctl_fail("cannot read \"%s\": %s", live, strerror(errno));
+        return -1;
+    }
+
+    if (n > ACMCTL_MAX_LINEAGES) {
+        (void) acmctl_fail("\"%s\" has more than %d entries", live,
+                           ACMCTL_MAX_LINEAGES);
+
+        while (n > 0) {
+            free((*names)[--n]);
+        }
+
+        free(*names);
+        return -1;
+    }
+
+    return n;
+}
+
+
+static int
+acmctl_visible(const struct dirent *d)
+{
+    return d->d_name[0] != '.' && strcmp(d->d_name, "README") != 0;
+}
+
+
+static int
+acmctl_path(char *path, const char *dir, const char *name, const char *file)
+{
+    int  n;
+
+    n = snprintf(path, ACMCTL_MAX_PATH, "%s%s%s%s%s", dir, name ? "/" : "",
+                 name ? name : "", file ? "/" : "", file ? file : "");
+
+    return (n > 0 && n < ACMCTL_MAX_PATH)
+           ? ACMCTL_OK : acmctl_fail("the path \"%s\" is too long", dir);
+}
+
+
+static int
+acmctl_certbot_read(const char *live, const char *name, acm_bundle_t *bundle)
+{
+    char  cert[ACMCTL_MAX_PATH], key[ACMCTL_MAX_PATH],
+          chain[ACMCTL_MAX_PATH];
+
+    if (acmctl_path(cert, live, name, "cert.pem") != ACMCTL_OK
+        || acmctl_path(key, live, name, "privkey.pem") != ACMCTL_OK
+        || acmctl_path(chain, live, name, "chain.pem") != ACMCTL_OK)
+    {
+        return ACMCTL_FAULT;
+    }
+
+    return acmctl_parse_bundle(cert, key, chain, bundle);
+}
+
+
+/* 1 if the store holds this very certificate as an import. */
+
+static int
+acmctl_have(acmctl_t *ctl, const acm_bundle_t *bundle, char *arn)
+{
+    int           have;
+    acm_rc_t      rc;
+    acm_cert_t    cert;
+    acm_snap_t   *snap;
+    acm_entry_t   entry;
+
+    have = 0;
+
+    if (acm_store_begin(ctl->store, &snap, NULL) != ACM_OK) {
+        return 0;
+    }
+
+    for (rc = acm_store_seek(snap, ACM_DB_CERTIFICATE, NULL, 0, &entry);
+         !have && (rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL));
+         rc = acm_store_next(snap, ACM_DB_CERTIFICATE, &entry))
+    {
+        if (rc != ACM_OK
+            || acm_cert_decode(entry.data, entry.len, &cert) != ACM_OK)
+        {
+            continue;
+        }
+
+        if (cert.type == ACM_TYPE_IMPORTED
+            && strcmp(cert.serial, bundle->info.serial) == 0
+            && strcmp(cert.issuer_dn, bundle->info.issuer) == 0)
+        {
+            have = 1;
+            (void) acm_arn_text(arn, cert.account, cert.region, cert.uuid);
+        }
+
+        acm_cert_free(&cert);
+    }
+
+    acm_store_end(snap);
+
+    return have;
+}
+
+
+int
+acmctl_rekey(acmctl_t *ctl, int argc, char **argv)
+{
+    static const struct option  options[] = {
+        { "new-master-key", required_argument, NULL, 'n' },
+        { NULL, 0, NULL, 0 }
+    };
+
+    int                ch, rc;
+    acm_rc_t           code;
+    acm_err_t          err;
+    const char        *path;
+    acm_key_secret_t   key;
+
+    path = NULL;
+
+    while ((ch = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (ch != 'n') {
+            return ACMCTL_USAGE;
+        }
+
+        path = optarg;
+    }
+
+    if (path == NULL || optind != argc) {
+        return ACMCTL_USAGE;
+    }
+
+    if (acmctl_read_key(ctl) != ACMCTL_OK) {
+        return ACMCTL_FAULT;
+    }
+
+    /* the new key is safe on disk before anything depends on it */
+
+    code = acm_master_key_read(path, &key, &err);
+
+    if (code == ACM_NOTFOUND) {
+        code = acm_master_key_create(path, &key, &err);
+    }
+
+    if (code != ACM_OK) {
+        return acmctl_fail("%s", err.text);
+    }
+
+    rc = acmctl_open(ctl, 0, 0);
+
+    if (rc == ACMCTL_OK
+        && acm_keyring_rekey(ctl->store, &ctl->master_secret, &key, &err)
+           != ACM_OK)
+    {
+        rc = acmctl_fail("%s; nothing was changed", err.text);
+    }
+
+    acm_key_wipe(&key);
+
+    if (rc == ACMCTL_OK) {
+        printf("the store is sealed under \"%s\" now: put that file in the "
+               "place of \"%s\" and reload nginx\n", path, ctl->key_path);
+    }
+
+    return rc;
+}
