@@ -43,7 +43,7 @@ acm_rc_t acm_certificate_ensure(acm_store_t *store, const acm_request_t *req,
 /*
  * Commits new material for a certificate: material, chain, names, status,
  * dates, next due time in one batch; the version before stays until the next
- * one.  cert is the record as read at `revision` and is updated on success.  due as given.
+ * one.  cert is the record as read at `revision` and is updated on success.
  */
 acm_rc_t acm_certificate_install(acm_keyring_t *ring, acm_cert_t *cert,
     uint64_t revision, const acm_bundle_t *bundle, int64_t now, acm_due_e due,

@@ -18,6 +18,8 @@
 
 #define ACM_ENGINE_ENSURE    16          /* requests in one slice */
 #define ACM_ENGINE_AGAIN     60          /* seconds between looks at all */
+/* after the first failure: a built-in CA is nobody else's, so soon */
+#define ACM_ENGINE_BACKOFF   2           /* seconds */
 #define ACM_ENGINE_POSTPONE  3600        /* for a record we cannot read */
 
 
@@ -53,7 +55,7 @@ static acm_rc_t acm_engine_retire(acm_engine_t *e, acm_work_t *work,
 static acm_rc_t acm_engine_issue(acm_engine_t *e, acm_work_t *work,
     int64_t now, acm_err_t *err);
 static acm_rc_t acm_engine_attempt(acm_engine_t *e, acm_work_t *work,
-    const acm_issuer_t *issuer, int64_t now, acm_err_t *err);
+    int64_t now, acm_err_t *err);
 static acm_rc_t acm_engine_failed(acm_engine_t *e, acm_work_t *work,
     int64_t now, const acm_err_t *why, acm_err_t *err);
 static int acm_engine_configured(acm_engine_t *e, const uint8_t *identity);
@@ -411,7 +413,7 @@ acm_engine_issue(acm_engine_t *e, acm_work_t *work, int64_t now,
     first = (work->cert.version == 0);
     issuer = acm_engine_issuer(e, work->cert.issuer);
 
-    rc = acm_engine_attempt(e, work, issuer, now, err);
+    rc = acm_engine_attempt(e, work, now, err);
 
     if (rc != ACM_OK) {
         return rc;
@@ -455,10 +457,9 @@ acm_engine_issue(acm_engine_t *e, acm_work_t *work, int64_t now,
 /* Writes the attempt and when the next one may be, before it is made. */
 
 static acm_rc_t
-acm_engine_attempt(acm_engine_t *e, acm_work_t *work,
-    const acm_issuer_t *issuer, int64_t now, acm_err_t *err)
+acm_engine_attempt(acm_engine_t *e, acm_work_t *work, int64_t now,
+    acm_err_t *err)
 {
-    int64_t       min;
     uint16_t      jitter;
     acm_rc_t      rc;
     acm_cert_t   *cert, next;
@@ -470,13 +471,11 @@ acm_engine_attempt(acm_engine_t *e, acm_work_t *work,
         return acm_fail_ssl(err, ACM_ERROR, "no random numbers");
     }
 
-    min = (issuer != NULL) ? acm_sched_backoff_min(issuer->lifetime)
-                           : ACM_BACKOFF_MIN;
-
     next = *cert;
     next.attempts = (cert->attempts == UINT32_MAX) ? UINT32_MAX
                                                    : cert->attempts + 1;
-    next.due_at = acm_add_sat(now, acm_sched_backoff(cert->attempts, min,
+    next.due_at = acm_add_sat(now, acm_sched_backoff(cert->attempts,
+                                                     ACM_ENGINE_BACKOFF,
                                                      ACM_BACKOFF_MAX,
                                                      jitter));
 

@@ -17,8 +17,8 @@
 #include "acm_store.h"
 
 
-#define ACM_MAX_REC_DN       8192        /* octets of a subject or issuer, text */
-#define ACM_MAX_REC_SERIAL   256         /* octets of a serial number, text */
+#define ACM_MAX_REC_DN       8192    /* octets of a subject or issuer, text */
+#define ACM_MAX_REC_SERIAL   256     /* octets of a serial number, text */
 #define ACM_MAX_SIGALG   128
 
 #define ACM_MASTER_ID    8           /* octets that name a master key */

@@ -542,3 +542,15 @@ acm_schema_read(const acm_entry_t *entry, unsigned *schema)
 
     return ACM_OK;
 }
+
+
+uint64_t
+acm_store_reserve(uint64_t map_size)
+{
+    uint64_t  reserve;
+
+    reserve = map_size / ACM_STORE_RESERVE;
+
+    return (reserve < ACM_STORE_MIN_RESERVE) ? ACM_STORE_MIN_RESERVE
+                                             : reserve;
+}

@@ -29,8 +29,10 @@
 #define ACM_STORE_MIN_MAP     (1ULL << 20)
 #define ACM_STORE_READERS     4096
 /* a batch that adds (batch->grow) leaves this share of the map untouched,
-   so that deletes and renewals still find room: one in ... */
+   so that deletes and renewals still find room: one in ..., and at least
+   as many octets: a change copies each page that it touches */
 #define ACM_STORE_RESERVE     10
+#define ACM_STORE_MIN_RESERVE (256ULL << 10)
 
 
 /* Numbers and names are on disk: only append. */
@@ -55,7 +57,7 @@ typedef struct acm_snap_s   acm_snap_t;
 
 typedef struct {
     const char   *path;          /* directory, which exists */
-    uint64_t      map_size;      /* octets; 0 is the default */
+    uint64_t      map_size;      /* octets; 0: as it was made, or default */
     unsigned      create:1;      /* may make an absent store */
     unsigned      readonly:1;    /* commits are refused */
 } acm_store_conf_t;

@@ -70,6 +70,9 @@ typedef struct {
 } acm_store_file_t;
 
 
+/* The octets of a map of this size that batches which add leave alone. */
+uint64_t acm_store_reserve(uint64_t map_size);
+
 /* The octets before a payload; head holds ACM_ENVELOPE_LEN octets. */
 void acm_envelope_write(uint8_t *head, const acm_op_t *op,
     uint64_t revision);

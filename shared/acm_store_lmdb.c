@@ -2,7 +2,7 @@
 /*
  * Copyright (C) The ngx_acm authors
  *
- * The store on LMDB; the only file that knows it.  Rules it keeps for its
+ * The store on LMDB, which no other file knows.  Rules it keeps for its
  * users: one environment per process and path, never one from before a
  * fork(); durable flags only; a map which another process has grown is
  * adopted; slots of dead readers are freed when they are in the way.
@@ -11,11 +11,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <lmdb.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include "acm_store_impl.h"
+
+#include "acm_store_lmdb.h"
 
 
 #define ACM_LMDB_TRIES       10      /* of opening */
@@ -24,25 +24,6 @@
 /* a map that was configured below what is there already gets this much
    more, so that deletes work */
 #define ACM_LMDB_HEADROOM    (256ULL << 10)
-
-
-typedef struct {
-    acm_store_t   store;             /* the first member */
-    MDB_env      *env;
-    MDB_txn      *txn;               /* reset between snapshots */
-    char         *path;
-    pid_t         pid;
-    size_t        page_size;         /* octets */
-    uint64_t      limit;             /* octets: the map as configured */
-    uint64_t      generation;        /* the last one seen, if dead */
-    unsigned      schema;
-    unsigned      dead:1;            /* the map was lost */
-    MDB_dbi       dbi[ACM_DB_MAX];
-    MDB_cursor   *cursors[ACM_DB_MAX];
-    uint8_t       present[ACM_DB_MAX];
-    uint8_t       renewed[ACM_DB_MAX];       /* in this snapshot */
-    uint8_t       placed[ACM_DB_MAX];        /* the cursor is on an entry */
-} acm_lmdb_t;
 
 
 static acm_rc_t acm_lmdb_conf_check(const acm_store_conf_t *conf,
@@ -55,12 +36,8 @@ static acm_rc_t acm_lmdb_maps_open(acm_lmdb_t *s, unsigned create,
 static acm_rc_t acm_lmdb_maps_find(acm_lmdb_t *s, MDB_txn *txn,
     unsigned *missing, acm_err_t *err);
 static acm_rc_t acm_lmdb_maps_create(acm_lmdb_t *s, acm_err_t *err);
-static acm_rc_t acm_lmdb_schema_read(acm_lmdb_t *s, MDB_txn *txn);
-static int acm_lmdb_put(acm_lmdb_t *s, MDB_txn *txn, const acm_op_t *op);
 static void acm_lmdb_env_close(acm_lmdb_t *s);
 static void acm_lmdb_close(acm_store_t *store);
-static acm_rc_t acm_lmdb_usable(acm_lmdb_t *s, acm_err_t *err);
-static int acm_lmdb_txn(acm_lmdb_t *s, MDB_txn **txn, unsigned flags);
 static int acm_lmdb_resize(acm_lmdb_t *s);
 static uint64_t acm_lmdb_generation(acm_store_t *store);
 static acm_rc_t acm_lmdb_begin(acm_store_t *store, acm_err_t *err);
@@ -74,29 +51,6 @@ static acm_rc_t acm_lmdb_next(acm_store_t *store, acm_db_e db,
 static int acm_lmdb_cursor(acm_lmdb_t *s, acm_db_e db);
 static acm_rc_t acm_lmdb_move(acm_lmdb_t *s, acm_db_e db, MDB_val *key,
     MDB_cursor_op op, acm_entry_t *entry);
-static acm_rc_t acm_lmdb_commit(acm_store_t *store,
-    const acm_batch_t *batch, acm_err_t *err);
-static acm_rc_t acm_lmdb_apply(acm_lmdb_t *s, const acm_batch_t *batch,
-    acm_err_t *err);
-static acm_rc_t acm_lmdb_expect(acm_lmdb_t *s, MDB_txn *txn,
-    const acm_op_t *op, acm_err_t *err);
-static void acm_lmdb_extend(acm_lmdb_t *s);
-static acm_rc_t acm_lmdb_reserve(acm_lmdb_t *s, const acm_batch_t *batch,
-    acm_err_t *err);
-static uint64_t acm_lmdb_need(acm_lmdb_t *s, const acm_batch_t *batch);
-static int acm_lmdb_free_pages(acm_lmdb_t *s, MDB_txn *txn, uint64_t *pages);
-static acm_rc_t acm_lmdb_stat(acm_store_t *store, acm_store_stat_t *stat,
-    acm_err_t *err);
-static int acm_lmdb_stat_maps(acm_lmdb_t *s, acm_store_stat_t *stat,
-    uint64_t *unused);
-static int acm_lmdb_reader(const char *text, void *data);
-static unsigned acm_lmdb_housekeep(acm_store_t *store);
-static acm_rc_t acm_lmdb_backup(acm_store_t *store, const char *dir,
-    acm_err_t *err);
-static acm_rc_t acm_lmdb_copy(acm_lmdb_t *s, int fd, const char *dir,
-    acm_err_t *err);
-static acm_rc_t acm_lmdb_fail(acm_lmdb_t *s, acm_err_t *err, int rc,
-    const char *what);
 static acm_rc_t acm_lmdb_rc(int rc);
 static const char *acm_lmdb_cure(acm_rc_t rc);
 
@@ -141,7 +95,7 @@ acm_store_lmdb_open(const acm_store_conf_t *conf, acm_store_t **store,
     s->store.readonly = conf->readonly;
     s->pid = getpid();
     s->path = acm_strdup(conf->path);
-    s->limit = (conf->map_size == 0) ? ACM_STORE_MAP_SIZE : conf->map_size;
+    s->limit = conf->map_size;
 
     if (s->path == NULL) {
         rc = acm_fail(err, ACM_NOMEM, "no memory for a store");
@@ -246,14 +200,19 @@ acm_lmdb_try_open(acm_lmdb_t *s, const acm_store_conf_t *conf,
 static int
 acm_lmdb_env_open(acm_lmdb_t *s, const acm_store_file_t *file)
 {
-    int       rc;
-    long      page;
-    MDB_stat  stat;
-    uint64_t  data, size;
+    int          rc;
+    long         page;
+    MDB_stat     stat;
+    uint64_t     data, size;
+    MDB_envinfo  info;
 
     size = s->limit;
 
-    if (file->found) {
+    if (size == 0 && !file->found) {
+        size = ACM_STORE_MAP_SIZE;
+    }
+
+    if (size != 0 && file->found) {
         data = (file->last_page + 1) * file->page_size;
         data += data / 8 + ACM_LMDB_HEADROOM;
 
@@ -272,7 +231,11 @@ acm_lmdb_env_open(acm_lmdb_t *s, const acm_store_file_t *file)
         return rc;
     }
 
-    rc = mdb_env_set_mapsize(s->env, (size_t) size);
+    /* without a size LMDB takes the one that the file was made with */
+
+    if (size != 0) {
+        rc = mdb_env_set_mapsize(s->env, (size_t) size);
+    }
 
     if (rc == 0) {
         rc = mdb_env_set_maxreaders(s->env, ACM_STORE_READERS);
@@ -290,6 +253,11 @@ acm_lmdb_env_open(acm_lmdb_t *s, const acm_store_file_t *file)
     if (rc == 0) {
         rc = mdb_env_stat(s->env, &stat);
         s->page_size = stat.ms_psize;
+    }
+
+    if (rc == 0 && s->limit == 0) {
+        rc = mdb_env_info(s->env, &info);
+        s->limit = info.me_mapsize;
     }
 
     return rc;
@@ -468,7 +436,7 @@ failed:
 }
 
 
-static acm_rc_t
+acm_rc_t
 acm_lmdb_schema_read(acm_lmdb_t *s, MDB_txn *txn)
 {
     int          rc;
@@ -496,34 +464,6 @@ acm_lmdb_schema_read(acm_lmdb_t *s, MDB_txn *txn)
     }
 
     return acm_schema_read(&entry, &s->schema);
-}
-
-
-static int
-acm_lmdb_put(acm_lmdb_t *s, MDB_txn *txn, const acm_op_t *op)
-{
-    int      rc;
-    MDB_val  key, value;
-
-    key.mv_data = op->key;
-    key.mv_size = op->key_len;
-    value.mv_data = NULL;
-    value.mv_size = ACM_ENVELOPE_LEN + op->len;
-
-    rc = mdb_put(txn, s->dbi[op->db], &key, &value, MDB_RESERVE);
-
-    if (rc != 0) {
-        return rc;
-    }
-
-    acm_envelope_write(value.mv_data, op, mdb_txn_id(txn));
-
-    if (op->len != 0) {
-        memcpy((uint8_t *) value.mv_data + ACM_ENVELOPE_LEN, op->data,
-               op->len);
-    }
-
-    return 0;
 }
 
 
@@ -574,7 +514,7 @@ acm_lmdb_close(acm_store_t *store)
 }
 
 
-static acm_rc_t
+acm_rc_t
 acm_lmdb_usable(acm_lmdb_t *s, acm_err_t *err)
 {
     if (s->pid != getpid()) {
@@ -593,7 +533,7 @@ acm_lmdb_usable(acm_lmdb_t *s, acm_err_t *err)
 
 /* A reader in *txn is renewed. */
 
-static int
+int
 acm_lmdb_txn(acm_lmdb_t *s, MDB_txn **txn, unsigned flags)
 {
     int       dead, rc;
@@ -835,535 +775,7 @@ acm_lmdb_move(acm_lmdb_t *s, acm_db_e db, MDB_val *key, MDB_cursor_op op,
 }
 
 
-static acm_rc_t
-acm_lmdb_commit(acm_store_t *store, const acm_batch_t *batch,
-    acm_err_t *err)
-{
-    int          dead;
-    acm_rc_t     code;
-    acm_lmdb_t  *s;
-
-    s = (acm_lmdb_t *) store;
-    code = acm_lmdb_usable(s, err);
-
-    if (code == ACM_OK && batch->grow) {
-        code = acm_lmdb_reserve(s, batch, err);
-    }
-
-    if (code != ACM_OK) {
-        return code;
-    }
-
-    code = acm_lmdb_apply(s, batch, err);
-
-    if (code == ACM_FULL) {
-        /* a dead reader may hold back the pages */
-        dead = 0;
-
-        if (mdb_reader_check(s->env, &dead) == 0 && dead > 0) {
-            code = acm_lmdb_apply(s, batch, err);
-        }
-    }
-
-    if (code == ACM_OK) {
-        acm_lmdb_extend(s);
-    }
-
-    return code;
-}
-
-
-static acm_rc_t
-acm_lmdb_apply(acm_lmdb_t *s, const acm_batch_t *batch, acm_err_t *err)
-{
-    int              rc;
-    size_t           i, changes;
-    MDB_txn         *txn;
-    MDB_val          key;
-    acm_rc_t         code;
-    const acm_op_t  *op;
-
-    txn = NULL;
-    rc = acm_lmdb_txn(s, &txn, 0);
-
-    if (rc != 0) {
-        return acm_lmdb_fail(s, err, rc, "cannot be written");
-    }
-
-    /* a newer version may have come to the store meanwhile */
-    code = acm_lmdb_schema_read(s, txn);
-
-    if (code == ACM_OK && s->schema > ACM_STORE_SCHEMA) {
-        code = acm_fail(err, ACM_VERSION, "store \"%s\" has schema %u and "
-                        "this version writes %u: use the newer version",
-                        s->path, s->schema, (unsigned) ACM_STORE_SCHEMA);
-
-    } else if (code != ACM_OK) {
-        code = acm_fail(err, ACM_CORRUPT, "store \"%s\" has no valid schema "
-                        "record: restore it from a backup", s->path);
-    }
-
-    for (i = 0; code == ACM_OK && i < batch->nops; i++) {
-        if (batch->ops[i].op == ACM_OP_EXPECT) {
-            code = acm_lmdb_expect(s, txn, &batch->ops[i], err);
-        }
-    }
-
-    if (code != ACM_OK) {
-        mdb_txn_abort(txn);
-        return code;
-    }
-
-    changes = 0;
-
-    for (i = 0; i < batch->nops; i++) {
-        op = &batch->ops[i];
-
-        switch (op->op) {
-
-        case ACM_OP_PUT:
-            rc = acm_lmdb_put(s, txn, op);
-            break;
-
-        case ACM_OP_DELETE:
-            key.mv_data = op->key;
-            key.mv_size = op->key_len;
-            rc = mdb_del(txn, s->dbi[op->db], &key, NULL);
-
-            if (rc == MDB_NOTFOUND) {
-                continue;
-            }
-
-            break;
-
-        case ACM_OP_EXPECT:
-            continue;
-        }
-
-        if (rc != 0) {
-            mdb_txn_abort(txn);
-            return acm_lmdb_fail(s, err, rc, "cannot be written");
-        }
-
-        changes++;
-    }
-
-    if (changes == 0) {
-        mdb_txn_abort(txn);
-        return ACM_OK;
-    }
-
-    rc = mdb_txn_commit(txn);
-
-    return (rc == 0) ? ACM_OK : acm_lmdb_fail(s, err, rc, "commit failed");
-}
-
-
-static acm_rc_t
-acm_lmdb_expect(acm_lmdb_t *s, MDB_txn *txn, const acm_op_t *op,
-    acm_err_t *err)
-{
-    int          rc;
-    MDB_val      key, value;
-    acm_entry_t  entry;
-
-    key.mv_data = op->key;
-    key.mv_size = op->key_len;
-    entry.key = op->key;
-    entry.key_len = op->key_len;
-    entry.revision = 0;
-
-    rc = mdb_get(txn, s->dbi[op->db], &key, &value);
-
-    if (rc != 0 && rc != MDB_NOTFOUND) {
-        return acm_lmdb_fail(s, err, rc, "cannot be read");
-    }
-
-    if (rc == 0
-        && acm_envelope_read(op->db, &entry, value.mv_data, value.mv_size)
-           != ACM_OK)
-    {
-        return acm_fail(err, ACM_CORRUPT, "store \"%s\": a value in map "
-                        "\"%s\" is damaged", s->path, acm_db_name(op->db));
-    }
-
-    if (entry.revision != op->revision) {
-        return acm_fail(err, ACM_CONFLICT, "store \"%s\": an entry of map "
-                        "\"%s\" was changed meanwhile: read it again",
-                        s->path, acm_db_name(op->db));
-    }
-
-    return ACM_OK;
-}
-
-
-/*
- * LMDB may leave the last pages of the file unwritten when they are free.
- * With them in place the size of a file tells whether it is whole, without
- * a walk through its trees.  fallocate() never shrinks a file, so other
- * writers do not matter; a failure only costs that walk.
- */
-
-static void
-acm_lmdb_extend(acm_lmdb_t *s)
-{
-    int          fd;
-    off_t        end, size;
-    MDB_envinfo  info;
-
-    if (mdb_env_get_fd(s->env, &fd) != 0
-        || mdb_env_info(s->env, &info) != 0)
-    {
-        return;
-    }
-
-    end = (off_t) ((info.me_last_pgno + 1) * s->page_size);
-    size = lseek(fd, 0, SEEK_END);
-
-    if (size != -1 && size < end) {
-        (void) fallocate(fd, 0, end - 1, 1);    /* see above */
-    }
-}
-
-
-/*
- * The free pages are counted only when the file's end has passed the
- * threshold.  It is a check of growth, not a promise: another process may
- * take the room before this batch does, which then fails on a full map.
- */
-
-static acm_rc_t
-acm_lmdb_reserve(acm_lmdb_t *s, const acm_batch_t *batch, acm_err_t *err)
-{
-    int          rc;
-    uint64_t     limit, need, unused, used;
-    MDB_envinfo  info;
-
-    (void) mdb_env_info(s->env, &info);    /* fails without arguments only */
-
-    limit = s->limit - s->limit / ACM_STORE_RESERVE;
-    need = acm_lmdb_need(s, batch);
-    used = ((uint64_t) info.me_last_pgno + 1) * s->page_size;
-
-    if (used + need <= limit) {
-        return ACM_OK;
-    }
-
-    rc = acm_lmdb_txn(s, &s->txn, MDB_RDONLY);
-
-    if (rc == 0) {
-        rc = acm_lmdb_free_pages(s, s->txn, &unused);
-        mdb_txn_reset(s->txn);
-    }
-
-    if (rc != 0) {
-        return acm_lmdb_fail(s, err, rc, "cannot be read");
-    }
-
-    if (used - unused * s->page_size + need <= limit) {
-        return ACM_OK;
-    }
-
-    return acm_fail(err, ACM_FULL, "store \"%s\" is full but for its "
-                    "reserve: %llu of %llu octets are used; raise its size "
-                    "or delete from it", s->path,
-                    (unsigned long long) (used - unused * s->page_size),
-                    (unsigned long long) s->limit);
-}
-
-
-/* the octets of pages a batch may add, with leaves split in halves */
-
-static uint64_t
-acm_lmdb_need(acm_lmdb_t *s, const acm_batch_t *batch)
-{
-    size_t           i;
-    uint64_t         len, nodes, pages;
-    const acm_op_t  *op;
-
-    nodes = 0;
-    pages = 0;
-
-    for (i = 0; i < batch->nops; i++) {
-        op = &batch->ops[i];
-
-        if (op->op != ACM_OP_PUT) {
-            continue;
-        }
-
-        /* 10 octets of node header and pointer, 16 of a page header */
-        len = ACM_ENVELOPE_LEN + op->len;
-
-        if (op->key_len + len + 10 > s->page_size / 2 - 16) {
-            pages += (len + 16 + s->page_size - 1) / s->page_size;
-            len = 8;
-        }
-
-        nodes += 10 + op->key_len + len;
-    }
-
-    pages += (2 * nodes + s->page_size - 1) / s->page_size;
-
-    return pages * s->page_size;
-}
-
-
-/* LMDB's list of them is map 0, which only a reader may walk */
-
-static int
-acm_lmdb_free_pages(acm_lmdb_t *s, MDB_txn *txn, uint64_t *pages)
-{
-    int          rc;
-    size_t       n;
-    MDB_val      key, value;
-    MDB_cursor  *cursor;
-
-    (void) s;
-
-    *pages = 0;
-    rc = mdb_cursor_open(txn, 0, &cursor);
-
-    if (rc != 0) {
-        return rc;
-    }
-
-    rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
-
-    while (rc == 0) {
-        if (value.mv_size < sizeof(size_t)) {
-            rc = MDB_CORRUPTED;
-            break;
-        }
-
-        memcpy(&n, value.mv_data, sizeof(size_t));
-        *pages += n;
-        rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-    }
-
-    mdb_cursor_close(cursor);
-
-    return (rc == MDB_NOTFOUND) ? 0 : rc;
-}
-
-
-static acm_rc_t
-acm_lmdb_stat(acm_store_t *store, acm_store_stat_t *stat, acm_err_t *err)
-{
-    int           rc;
-    acm_rc_t      code;
-    uint64_t      unused;
-    acm_lmdb_t   *s;
-    MDB_envinfo   info;
-
-    s = (acm_lmdb_t *) store;
-    code = acm_lmdb_usable(s, err);
-
-    if (code != ACM_OK) {
-        return code;
-    }
-
-    rc = acm_lmdb_txn(s, &s->txn, MDB_RDONLY);
-
-    if (rc == 0) {
-        rc = acm_lmdb_stat_maps(s, stat, &unused);
-        mdb_txn_reset(s->txn);
-    }
-
-    if (rc == 0) {
-        rc = mdb_reader_list(s->env, acm_lmdb_reader, &stat->readers);
-    }
-
-    if (rc < 0) {
-        return acm_lmdb_fail(s, err, rc, "cannot be read");
-    }
-
-    (void) mdb_env_info(s->env, &info);    /* fails without arguments only */
-
-    stat->map_size = s->limit;
-    stat->max_readers = info.me_maxreaders;
-    stat->used = ((uint64_t) info.me_last_pgno + 1 - unused) * s->page_size;
-    stat->schema = s->schema;
-
-    return ACM_OK;
-}
-
-
-static int
-acm_lmdb_stat_maps(acm_lmdb_t *s, acm_store_stat_t *stat, uint64_t *unused)
-{
-    int       rc;
-    MDB_stat  map;
-    unsigned  db;
-
-    stat->generation = mdb_txn_id(s->txn);
-
-    if (acm_lmdb_schema_read(s, s->txn) != ACM_OK) {
-        return MDB_CORRUPTED;
-    }
-
-    for (db = 0; db < ACM_DB_MAX; db++) {
-        if (!s->present[db]) {
-            continue;
-        }
-
-        rc = mdb_stat(s->txn, s->dbi[db], &map);
-
-        if (rc != 0) {
-            return rc;
-        }
-
-        stat->entries[db] = map.ms_entries;
-    }
-
-    return acm_lmdb_free_pages(s, s->txn, unused);
-}
-
-
-/* LMDB gives a line of numbers for each slot in use, after a heading */
-
-static int
-acm_lmdb_reader(const char *text, void *data)
-{
-    unsigned  *n;
-
-    n = data;
-
-    while (*text == ' ') {
-        text++;
-    }
-
-    if (*text >= '0' && *text <= '9') {
-        (*n)++;
-    }
-
-    return 0;
-}
-
-
-static unsigned
-acm_lmdb_housekeep(acm_store_t *store)
-{
-    int          dead;
-    acm_lmdb_t  *s;
-
-    s = (acm_lmdb_t *) store;
-
-    if (acm_lmdb_usable(s, NULL) != ACM_OK) {
-        return 0;
-    }
-
-    dead = 0;
-
-    if (mdb_reader_check(s->env, &dead) != 0 || dead < 0) {
-        return 0;
-    }
-
-    return (unsigned) dead;
-}
-
-
-static acm_rc_t
-acm_lmdb_backup(acm_store_t *store, const char *dir, acm_err_t *err)
-{
-    int          dirfd, fd;
-    acm_rc_t     code;
-    acm_lmdb_t  *s;
-
-    s = (acm_lmdb_t *) store;
-    code = acm_lmdb_usable(s, err);
-
-    if (code == ACM_OK) {
-        code = acm_store_dir_empty(dir, err);
-    }
-
-    if (code != ACM_OK) {
-        return code;
-    }
-
-    fd = -1;
-    dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    if (dirfd != -1) {
-        /* our own descriptor, since LMDB's would have mode 0666 */
-        fd = openat(dirfd, "data.mdb", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
-                    0600);
-    }
-
-    if (fd == -1) {
-        code = acm_fail(err, (errno == EACCES) ? ACM_DENIED : ACM_ERROR,
-                        "backup \"%s\": data.mdb cannot be created: errno "
-                        "%d", dir, errno);
-        goto done;
-    }
-
-    code = acm_lmdb_copy(s, fd, dir, err);
-
-    if (code == ACM_OK && fsync(dirfd) == -1) {
-        code = acm_fail(err, ACM_ERROR, "backup \"%s\": fsync failed: errno "
-                        "%d", dir, errno);
-    }
-
-    if (code != ACM_OK) {
-        /* half a backup is worse than none; it may be gone already */
-        (void) unlinkat(dirfd, "data.mdb", 0);
-    }
-
-done:
-
-    if (fd != -1) {
-        (void) close(fd);       /* synced or removed */
-    }
-
-    if (dirfd != -1) {
-        (void) close(dirfd);    /* as above */
-    }
-
-    return code;
-}
-
-
-static acm_rc_t
-acm_lmdb_copy(acm_lmdb_t *s, int fd, const char *dir, acm_err_t *err)
-{
-    int          rc;
-    uint64_t     generation;
-    MDB_envinfo  info;
-
-    /*
-     * The copy opens a reader of its own and does not adopt a grown map:
-     * an empty snapshot before it does.
-     */
-    rc = acm_lmdb_txn(s, &s->txn, MDB_RDONLY);
-
-    if (rc == 0) {
-        mdb_txn_reset(s->txn);
-        rc = mdb_env_copyfd2(s->env, fd, MDB_CP_COMPACT);
-    }
-
-    if (rc != 0) {
-        return acm_lmdb_fail(s, err, rc, "cannot be copied");
-    }
-
-    /* taken after the copy, so that it is not below the copy's own */
-    (void) mdb_env_info(s->env, &info);    /* fails without arguments only */
-    generation = info.me_last_txnid;
-
-    if (acm_store_file_stamp(fd, generation) != ACM_OK) {
-        return acm_fail(err, ACM_ERROR, "backup \"%s\": the copy has an "
-                        "unknown form: report the version of LMDB, %s", dir,
-                        mdb_version(NULL, NULL, NULL));
-    }
-
-    if (fsync(fd) == -1) {
-        return acm_fail(err, ACM_ERROR, "backup \"%s\": fsync failed: errno "
-                        "%d", dir, errno);
-    }
-
-    return ACM_OK;
-}
-
-
-static acm_rc_t
+acm_rc_t
 acm_lmdb_fail(acm_lmdb_t *s, acm_err_t *err, int rc, const char *what)
 {
     acm_rc_t     code;

@@ -357,7 +357,7 @@ acm_mem_commit(acm_store_t *store, const acm_batch_t *batch, acm_err_t *err)
     limit = m->limit;
 
     if (batch->grow) {
-        limit -= limit / ACM_STORE_RESERVE;
+        limit -= acm_store_reserve(limit);
     }
 
     if (n != 0 && m->used > limit) {

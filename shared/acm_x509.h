@@ -121,8 +121,9 @@ acm_rc_t acm_x509_csr(EVP_PKEY *pkey, char *const *names, size_t nnames,
  * leaf; an unencrypted key that matches it; each chain certificate certifies
  * the one before it (by name and signature); all inside their validity at
  * `now`; key type supported and everything strong enough for OpenSSL's
- * security level 2 (112 bits: no RSA under 2048 bits, no SHA-1 signatures).  chain may be empty.  Text outside PEM
- * blocks, CRLF and EC PARAMETERS blocks are tolerated.  Never prompts.
+ * security level 2 (112 bits: no RSA under 2048 bits, no SHA-1 signatures).
+ * chain may be empty.  Text outside PEM blocks, CRLF and EC PARAMETERS
+ * blocks are tolerated.  Never prompts.
  * Limits: ACM_MAX_PEM each, ACM_MAX_CHAIN.  On success release with
  * acm_bundle_free(); on failure nothing is left to release.
  */

@@ -72,10 +72,15 @@ ok($t->wait_for(sub {
 $r = $t->handshake(8443, 'www.example.com', root => $root);
 ok($r->{verified}, 'and are served');
 
-for (1 .. 10) {
+my $failed = 0;
+
+while (@arns > 20) {
     ($rc, $out) = $t->acmctl('delete', pop @arns);
-    is($rc, 0, "delete $_") or diag($out);
+    $failed += $rc;
+    diag($out) if $rc;
 }
+
+is($failed, 0, 'deletes work');
 
 ($rc, $out) = $t->acmctl('import', '--cert', $crt, '--key', $key);
 is($rc, 0, 'then there is room again') or diag($out);

@@ -57,6 +57,8 @@ int acmctl_write_file(const char *dir, const char *name,
     const acm_str_t *data);
 
 /* The commands; argv[0] is the command.  Each returns an exit code. */
+int acmctl_list(acmctl_t *ctl, int argc, char **argv);
+int acmctl_show(acmctl_t *ctl, int argc, char **argv);
 int acmctl_import(acmctl_t *ctl, int argc, char **argv);
 int acmctl_verify(acmctl_t *ctl, int argc, char **argv);
 int acmctl_rekey(acmctl_t *ctl, int argc, char **argv);

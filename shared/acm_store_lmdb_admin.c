@@ -1,0 +1,276 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * The LMDB store: figures, housekeeping, backup.
+ */
+
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "acm_store_lmdb.h"
+
+
+static int acm_lmdb_stat_maps(acm_lmdb_t *s, acm_store_stat_t *stat,
+    uint64_t *unused);
+static int acm_lmdb_reader(const char *text, void *data);
+static acm_rc_t acm_lmdb_copy(acm_lmdb_t *s, int fd, const char *dir,
+    acm_err_t *err);
+
+
+/* LMDB's list of them is map 0, which only a reader may walk */
+
+int
+acm_lmdb_free_pages(acm_lmdb_t *s, MDB_txn *txn, uint64_t *pages)
+{
+    int          rc;
+    size_t       n;
+    MDB_val      key, value;
+    MDB_cursor  *cursor;
+
+    (void) s;
+
+    *pages = 0;
+    rc = mdb_cursor_open(txn, 0, &cursor);
+
+    if (rc != 0) {
+        return rc;
+    }
+
+    rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
+
+    while (rc == 0) {
+        if (value.mv_size < sizeof(size_t)) {
+            rc = MDB_CORRUPTED;
+            break;
+        }
+
+        memcpy(&n, value.mv_data, sizeof(size_t));
+        *pages += n;
+        rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+
+    mdb_cursor_close(cursor);
+
+    return (rc == MDB_NOTFOUND) ? 0 : rc;
+}
+
+
+acm_rc_t
+acm_lmdb_stat(acm_store_t *store, acm_store_stat_t *stat, acm_err_t *err)
+{
+    int           rc;
+    acm_rc_t      code;
+    uint64_t      unused;
+    acm_lmdb_t   *s;
+    MDB_envinfo   info;
+
+    s = (acm_lmdb_t *) store;
+    code = acm_lmdb_usable(s, err);
+
+    if (code != ACM_OK) {
+        return code;
+    }
+
+    rc = acm_lmdb_txn(s, &s->txn, MDB_RDONLY);
+
+    if (rc == 0) {
+        rc = acm_lmdb_stat_maps(s, stat, &unused);
+        mdb_txn_reset(s->txn);
+    }
+
+    if (rc == 0) {
+        rc = mdb_reader_list(s->env, acm_lmdb_reader, &stat->readers);
+    }
+
+    if (rc < 0) {
+        return acm_lmdb_fail(s, err, rc, "cannot be read");
+    }
+
+    (void) mdb_env_info(s->env, &info);    /* fails without arguments only */
+
+    stat->map_size = s->limit;
+    stat->max_readers = info.me_maxreaders;
+    stat->used = ((uint64_t) info.me_last_pgno + 1 - unused) * s->page_size;
+    stat->schema = s->schema;
+
+    return ACM_OK;
+}
+
+
+static int
+acm_lmdb_stat_maps(acm_lmdb_t *s, acm_store_stat_t *stat, uint64_t *unused)
+{
+    int       rc;
+    MDB_stat  map;
+    unsigned  db;
+
+    stat->generation = mdb_txn_id(s->txn);
+
+    if (acm_lmdb_schema_read(s, s->txn) != ACM_OK) {
+        return MDB_CORRUPTED;
+    }
+
+    for (db = 0; db < ACM_DB_MAX; db++) {
+        if (!s->present[db]) {
+            continue;
+        }
+
+        rc = mdb_stat(s->txn, s->dbi[db], &map);
+
+        if (rc != 0) {
+            return rc;
+        }
+
+        stat->entries[db] = map.ms_entries;
+    }
+
+    return acm_lmdb_free_pages(s, s->txn, unused);
+}
+
+
+/* LMDB gives a line of numbers for each slot in use, after a heading */
+
+static int
+acm_lmdb_reader(const char *text, void *data)
+{
+    unsigned  *n;
+
+    n = data;
+
+    while (*text == ' ') {
+        text++;
+    }
+
+    if (*text >= '0' && *text <= '9') {
+        (*n)++;
+    }
+
+    return 0;
+}
+
+
+unsigned
+acm_lmdb_housekeep(acm_store_t *store)
+{
+    int          dead;
+    acm_lmdb_t  *s;
+
+    s = (acm_lmdb_t *) store;
+
+    if (acm_lmdb_usable(s, NULL) != ACM_OK) {
+        return 0;
+    }
+
+    dead = 0;
+
+    if (mdb_reader_check(s->env, &dead) != 0 || dead < 0) {
+        return 0;
+    }
+
+    return (unsigned) dead;
+}
+
+
+acm_rc_t
+acm_lmdb_backup(acm_store_t *store, const char *dir, acm_err_t *err)
+{
+    int          dirfd, fd;
+    acm_rc_t     code;
+    acm_lmdb_t  *s;
+
+    s = (acm_lmdb_t *) store;
+    code = acm_lmdb_usable(s, err);
+
+    if (code == ACM_OK) {
+        code = acm_store_dir_empty(dir, err);
+    }
+
+    if (code != ACM_OK) {
+        return code;
+    }
+
+    fd = -1;
+    dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (dirfd != -1) {
+        /* our own descriptor, since LMDB's would have mode 0666 */
+        fd = openat(dirfd, "data.mdb", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+                    0600);
+    }
+
+    if (fd == -1) {
+        code = acm_fail(err, (errno == EACCES) ? ACM_DENIED : ACM_ERROR,
+                        "backup \"%s\": data.mdb cannot be created: errno "
+                        "%d", dir, errno);
+        goto done;
+    }
+
+    code = acm_lmdb_copy(s, fd, dir, err);
+
+    if (code == ACM_OK && fsync(dirfd) == -1) {
+        code = acm_fail(err, ACM_ERROR, "backup \"%s\": fsync failed: errno "
+                        "%d", dir, errno);
+    }
+
+    if (code != ACM_OK) {
+        /* half a backup is worse than none; it may be gone already */
+        (void) unlinkat(dirfd, "data.mdb", 0);
+    }
+
+done:
+
+    if (fd != -1) {
+        (void) close(fd);       /* synced or removed */
+    }
+
+    if (dirfd != -1) {
+        (void) close(dirfd);    /* as above */
+    }
+
+    return code;
+}
+
+
+static acm_rc_t
+acm_lmdb_copy(acm_lmdb_t *s, int fd, const char *dir, acm_err_t *err)
+{
+    int          rc;
+    uint64_t     generation;
+    MDB_envinfo  info;
+
+    /*
+     * The copy opens a reader of its own and does not adopt a grown map:
+     * an empty snapshot before it does.
+     */
+    rc = acm_lmdb_txn(s, &s->txn, MDB_RDONLY);
+
+    if (rc == 0) {
+        mdb_txn_reset(s->txn);
+        rc = mdb_env_copyfd2(s->env, fd, MDB_CP_COMPACT);
+    }
+
+    if (rc != 0) {
+        return acm_lmdb_fail(s, err, rc, "cannot be copied");
+    }
+
+    /* taken after the copy, so that it is not below the copy's own */
+    (void) mdb_env_info(s->env, &info);    /* fails without arguments only */
+    generation = info.me_last_txnid;
+
+    if (acm_store_file_stamp(fd, generation) != ACM_OK) {
+        return acm_fail(err, ACM_ERROR, "backup \"%s\": the copy has an "
+                        "unknown form: report the version of LMDB, %s", dir,
+                        mdb_version(NULL, NULL, NULL));
+    }
+
+    if (fsync(fd) == -1) {
+        return acm_fail(err, ACM_ERROR, "backup \"%s\": fsync failed: errno "
+                        "%d", dir, errno);
+    }
+
+    return ACM_OK;
+}

@@ -1,0 +1,325 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * The LMDB store: commits, and the reserve that deletes and renewals need.
+ */
+
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "acm_store_lmdb.h"
+
+
+static acm_rc_t acm_lmdb_apply(acm_lmdb_t *s, const acm_batch_t *batch,
+    acm_err_t *err);
+static acm_rc_t acm_lmdb_expect(acm_lmdb_t *s, MDB_txn *txn,
+    const acm_op_t *op, acm_err_t *err);
+static void acm_lmdb_extend(acm_lmdb_t *s);
+static acm_rc_t acm_lmdb_reserve(acm_lmdb_t *s, const acm_batch_t *batch,
+    acm_err_t *err);
+static uint64_t acm_lmdb_need(acm_lmdb_t *s, const acm_batch_t *batch);
+
+
+int
+acm_lmdb_put(acm_lmdb_t *s, MDB_txn *txn, const acm_op_t *op)
+{
+    int      rc;
+    MDB_val  key, value;
+
+    key.mv_data = op->key;
+    key.mv_size = op->key_len;
+    value.mv_data = NULL;
+    value.mv_size = ACM_ENVELOPE_LEN + op->len;
+
+    rc = mdb_put(txn, s->dbi[op->db], &key, &value, MDB_RESERVE);
+
+    if (rc != 0) {
+        return rc;
+    }
+
+    acm_envelope_write(value.mv_data, op, mdb_txn_id(txn));
+
+    if (op->len != 0) {
+        memcpy((uint8_t *) value.mv_data + ACM_ENVELOPE_LEN, op->data,
+               op->len);
+    }
+
+    return 0;
+}
+
+
+acm_rc_t
+acm_lmdb_commit(acm_store_t *store, const acm_batch_t *batch,
+    acm_err_t *err)
+{
+    int          dead;
+    acm_rc_t     code;
+    acm_lmdb_t  *s;
+
+    s = (acm_lmdb_t *) store;
+    code = acm_lmdb_usable(s, err);
+
+    if (code == ACM_OK && batch->grow) {
+        code = acm_lmdb_reserve(s, batch, err);
+    }
+
+    if (code != ACM_OK) {
+        return code;
+    }
+
+    code = acm_lmdb_apply(s, batch, err);
+
+    if (code == ACM_FULL) {
+        /* a dead reader may hold back the pages */
+        dead = 0;
+
+        if (mdb_reader_check(s->env, &dead) == 0 && dead > 0) {
+            code = acm_lmdb_apply(s, batch, err);
+        }
+    }
+
+    if (code == ACM_OK) {
+        acm_lmdb_extend(s);
+    }
+
+    return code;
+}
+
+
+static acm_rc_t
+acm_lmdb_apply(acm_lmdb_t *s, const acm_batch_t *batch, acm_err_t *err)
+{
+    int              rc;
+    size_t           i, changes;
+    MDB_txn         *txn;
+    MDB_val          key;
+    acm_rc_t         code;
+    const acm_op_t  *op;
+
+    txn = NULL;
+    rc = acm_lmdb_txn(s, &txn, 0);
+
+    if (rc != 0) {
+        return acm_lmdb_fail(s, err, rc, "cannot be written");
+    }
+
+    /* a newer version may have come to the store meanwhile */
+    code = acm_lmdb_schema_read(s, txn);
+
+    if (code == ACM_OK && s->schema > ACM_STORE_SCHEMA) {
+        code = acm_fail(err, ACM_VERSION, "store \"%s\" has schema %u and "
+                        "this version writes %u: use the newer version",
+                        s->path, s->schema, (unsigned) ACM_STORE_SCHEMA);
+
+    } else if (code != ACM_OK) {
+        code = acm_fail(err, ACM_CORRUPT, "store \"%s\" has no valid schema "
+                        "record: restore it from a backup", s->path);
+    }
+
+    for (i = 0; code == ACM_OK && i < batch->nops; i++) {
+        if (batch->ops[i].op == ACM_OP_EXPECT) {
+            code = acm_lmdb_expect(s, txn, &batch->ops[i], err);
+        }
+    }
+
+    if (code != ACM_OK) {
+        mdb_txn_abort(txn);
+        return code;
+    }
+
+    changes = 0;
+
+    for (i = 0; i < batch->nops; i++) {
+        op = &batch->ops[i];
+
+        switch (op->op) {
+
+        case ACM_OP_PUT:
+            rc = acm_lmdb_put(s, txn, op);
+            break;
+
+        case ACM_OP_DELETE:
+            key.mv_data = op->key;
+            key.mv_size = op->key_len;
+            rc = mdb_del(txn, s->dbi[op->db], &key, NULL);
+
+            if (rc == MDB_NOTFOUND) {
+                continue;
+            }
+
+            break;
+
+        case ACM_OP_EXPECT:
+            continue;
+        }
+
+        if (rc != 0) {
+            mdb_txn_abort(txn);
+            return acm_lmdb_fail(s, err, rc, "cannot be written");
+        }
+
+        changes++;
+    }
+
+    if (changes == 0) {
+        mdb_txn_abort(txn);
+        return ACM_OK;
+    }
+
+    rc = mdb_txn_commit(txn);
+
+    return (rc == 0) ? ACM_OK : acm_lmdb_fail(s, err, rc, "commit failed");
+}
+
+
+static acm_rc_t
+acm_lmdb_expect(acm_lmdb_t *s, MDB_txn *txn, const acm_op_t *op,
+    acm_err_t *err)
+{
+    int          rc;
+    MDB_val      key, value;
+    acm_entry_t  entry;
+
+    key.mv_data = op->key;
+    key.mv_size = op->key_len;
+    entry.key = op->key;
+    entry.key_len = op->key_len;
+    entry.revision = 0;
+
+    rc = mdb_get(txn, s->dbi[op->db], &key, &value);
+
+    if (rc != 0 && rc != MDB_NOTFOUND) {
+        return acm_lmdb_fail(s, err, rc, "cannot be read");
+    }
+
+    if (rc == 0
+        && acm_envelope_read(op->db, &entry, value.mv_data, value.mv_size)
+           != ACM_OK)
+    {
+        return acm_fail(err, ACM_CORRUPT, "store \"%s\": a value in map "
+                        "\"%s\" is damaged", s->path, acm_db_name(op->db));
+    }
+
+    if (entry.revision != op->revision) {
+        return acm_fail(err, ACM_CONFLICT, "store \"%s\": an entry of map "
+                        "\"%s\" was changed meanwhile: read it again",
+                        s->path, acm_db_name(op->db));
+    }
+
+    return ACM_OK;
+}
+
+
+/*
+ * LMDB may leave the last pages of the file unwritten when they are free.
+ * With them in place the size of a file tells whether it is whole, without
+ * a walk through its trees.  fallocate() never shrinks a file, so other
+ * writers do not matter; a failure only costs that walk.
+ */
+
+static void
+acm_lmdb_extend(acm_lmdb_t *s)
+{
+    int          fd;
+    off_t        end, size;
+    MDB_envinfo  info;
+
+    if (mdb_env_get_fd(s->env, &fd) != 0
+        || mdb_env_info(s->env, &info) != 0)
+    {
+        return;
+    }
+
+    end = (off_t) ((info.me_last_pgno + 1) * s->page_size);
+    size = lseek(fd, 0, SEEK_END);
+
+    if (size != -1 && size < end) {
+        (void) fallocate(fd, 0, end - 1, 1);    /* see above */
+    }
+}
+
+
+/*
+ * The free pages are counted only when the file's end has passed the
+ * threshold.  It is a check of growth, not a promise: another process may
+ * take the room before this batch does, which then fails on a full map.
+ */
+
+static acm_rc_t
+acm_lmdb_reserve(acm_lmdb_t *s, const acm_batch_t *batch, acm_err_t *err)
+{
+    int          rc;
+    uint64_t     limit, need, unused, used;
+    MDB_envinfo  info;
+
+    (void) mdb_env_info(s->env, &info);    /* fails without arguments only */
+
+    limit = s->limit - acm_store_reserve(s->limit);
+    need = acm_lmdb_need(s, batch);
+    used = ((uint64_t) info.me_last_pgno + 1) * s->page_size;
+
+    if (used + need <= limit) {
+        return ACM_OK;
+    }
+
+    rc = acm_lmdb_txn(s, &s->txn, MDB_RDONLY);
+
+    if (rc == 0) {
+        rc = acm_lmdb_free_pages(s, s->txn, &unused);
+        mdb_txn_reset(s->txn);
+    }
+
+    if (rc != 0) {
+        return acm_lmdb_fail(s, err, rc, "cannot be read");
+    }
+
+    if (used - unused * s->page_size + need <= limit) {
+        return ACM_OK;
+    }
+
+    return acm_fail(err, ACM_FULL, "store \"%s\" is full but for its "
+                    "reserve: %llu of %llu octets are used; raise its size "
+                    "or delete from it", s->path,
+                    (unsigned long long) (used - unused * s->page_size),
+                    (unsigned long long) s->limit);
+}
+
+
+/* the octets of pages a batch may add, with leaves split in halves */
+
+static uint64_t
+acm_lmdb_need(acm_lmdb_t *s, const acm_batch_t *batch)
+{
+    size_t           i;
+    uint64_t         len, nodes, pages;
+    const acm_op_t  *op;
+
+    nodes = 0;
+    pages = 0;
+
+    for (i = 0; i < batch->nops; i++) {
+        op = &batch->ops[i];
+
+        if (op->op != ACM_OP_PUT) {
+            continue;
+        }
+
+        /* 10 octets of node header and pointer, 16 of a page header */
+        len = ACM_ENVELOPE_LEN + op->len;
+
+        if (op->key_len + len + 10 > s->page_size / 2 - 16) {
+            pages += (len + 16 + s->page_size - 1) / s->page_size;
+            len = 8;
+        }
+
+        nodes += 10 + op->key_len + len;
+    }
+
+    pages += (2 * nodes + s->page_size - 1) / s->page_size;
+
+    return pages * s->page_size;
+}
