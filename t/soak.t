@@ -35,6 +35,7 @@ acm {
 http {
     %%HTTP%%
     keepalive_timeout 0;
+    ssl_protocols TLSv1.2 TLSv1.3;
     server {
         listen 127.0.0.1:8443 ssl reuseport;
         server_name name0.example.test;
