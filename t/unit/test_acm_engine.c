@@ -1,0 +1,743 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * Certificates live their whole life here, with a clock of our own; keyring
+ * and certificates are tested with them.
+ */
+
+
+#include "acm_issue.h"
+#include "test.h"
+
+
+#define START    1800000000LL
+#define DAY      86400LL
+
+
+typedef struct {
+    acm_store_t        *store;
+    acm_keyring_t      *ring;
+    acm_key_secret_t    master;
+    acm_engine_t        engine;
+    acm_issuer_t        issuer;
+    unsigned            steps[ACM_STEP_IDLE + 1];
+    char                text[ACM_MAX_ERROR];
+} test_t;
+
+
+static char  *test_www[] = { "www.example.com", "example.com" };
+
+
+static void
+test_report(void *data, acm_step_e step, const acm_cert_t *cert,
+    const char *text)
+{
+    test_t  *t = data;
+
+    (void) cert;
+
+    t->steps[step]++;
+    snprintf(t->text, sizeof(t->text), "%s", text);
+}
+
+
+static void
+test_request(acm_request_t *req, char **names, size_t n)
+{
+    memset(req, 0, sizeof(acm_request_t));
+    req->account = "123456789012";
+    req->region = "us-east-1";
+    req->issuer = "internal";
+    req->key = ACM_KEY_EC_P256;
+    req->type = ACM_TYPE_PRIVATE;
+    req->names = names;
+    req->nnames = n;
+}
+
+
+static void
+test_start(test_t *t, int64_t lifetime, const acm_request_t *reqs, size_t n)
+{
+    acm_err_t          err;
+    acm_store_conf_t   conf;
+
+    memset(t, 0, sizeof(test_t));
+    memset(&conf, 0, sizeof(conf));
+    conf.path = "memory";
+    conf.create = 1;
+
+    test_ok(acm_store_mem_open(&conf, &t->store, &err));
+    test_ok(acm_key_random(&t->master, &err));
+    test_ok(acm_keyring_open(t->store, &t->master, 1, &t->ring, &err));
+
+    t->issuer.name = "internal";
+    t->issuer.ca_key = ACM_KEY_EC_P256;
+    t->issuer.lifetime = lifetime;
+
+    t->engine.ring = t->ring;
+    t->engine.store = t->store;
+    t->engine.issuers = &t->issuer;
+    t->engine.nissuers = 1;
+    t->engine.requests = reqs;
+    t->engine.nrequests = n;
+    t->engine.report = test_report;
+    t->engine.data = t;
+}
+
+
+static void
+test_stop(test_t *t)
+{
+    acm_engine_done(&t->engine);
+    acm_keyring_close(t->ring);
+    acm_store_close(t->store);
+}
+
+
+/* Runs all that is due at a time; returns when the next step is. */
+
+static int64_t
+test_run(test_t *t, int64_t now)
+{
+    int64_t    next;
+    acm_rc_t   rc;
+    acm_err_t  err;
+    unsigned   n;
+
+    for (n = 0; n < 100000; n++) {
+        rc = acm_engine_tick(&t->engine, now, &next, &err);
+
+        if (rc == ACM_NOTFOUND) {
+            return next;
+        }
+
+        if (rc != ACM_OK) {
+            print_error("%s\n", err.text);
+        }
+
+        assert_int_equal(rc, ACM_OK);
+    }
+
+    fail();
+    return 0;
+}
+
+
+static void
+test_cert(test_t *t, const acm_request_t *req, acm_cert_t *cert)
+{
+    uint8_t       id[ACM_HASH_LEN];
+    acm_ref_t     ref;
+    acm_snap_t   *snap;
+    acm_entry_t   e;
+
+    acm_request_identity(req, id);
+    test_ok(acm_store_begin(t->store, &snap, NULL));
+    test_ok(acm_store_get(snap, ACM_DB_IDENTITY, id, ACM_HASH_LEN, &e));
+    test_ok(acm_ref_decode(e.data, e.len, &ref));
+    test_ok(acm_cert_get(snap, ref.account, ref.region, ref.uuid, cert,
+                         NULL));
+    acm_store_end(snap);
+}
+
+
+static uint64_t
+test_entries(test_t *t, acm_db_e db)
+{
+    acm_store_stat_t  stat;
+
+    test_ok(acm_store_stat(t->store, &stat, NULL));
+
+    return stat.entries[db];
+}
+
+
+static void
+test_life(void **state)
+{
+    static const struct { int64_t life, left; }  lives[] = {
+        { 30, 15 }, { 6 * DAY, 3 * DAY }, { 45 * DAY, 15 * DAY },
+        { 90 * DAY, 30 * DAY }, { 198 * DAY, 66 * DAY },
+        { 395 * DAY, 395 * DAY / 3 }
+    };
+
+    size_t          i, n;
+    char            uuid[ACM_UUID_LEN + 1], serial[256];
+    int64_t         now, next;
+    test_t          t;
+    acm_err_t       err;
+    acm_str_t       key, old;
+    acm_cert_t      c;
+    acm_snap_t     *snap;
+    acm_found_t     found;
+    acm_bundle_t    b;
+    acm_request_t   req;
+
+    (void) state;
+
+    test_request(&req, test_www, 2);
+
+    for (i = 0; i < sizeof(lives) / sizeof(lives[0]); i++) {
+
+        test_start(&t, lives[i].life, &req, 1);
+        now = START;
+        memset(&old, 0, sizeof(old));
+        serial[0] = '\0';
+        uuid[0] = '\0';
+
+        for (n = 1; n <= 12; n++) {
+            next = test_run(&t, now);
+
+            test_cert(&t, &req, &c);
+            assert_int_equal(c.status, ACM_STATUS_ISSUED);
+            assert_int_equal(c.version, n);
+            assert_int_equal(c.attempts, 0);
+            assert_string_equal(c.last_error, "");
+            assert_true(c.not_after - c.not_before == lives[i].life);
+            assert_true(next == c.due_at);
+            assert_true(next == c.not_after - lives[i].left);
+            assert_string_not_equal(c.serial, serial);
+            snprintf(serial, sizeof(serial), "%s", c.serial);
+
+            if (n > 1) {
+                assert_string_equal(c.uuid, uuid);
+            }
+
+            memcpy(uuid, c.uuid, sizeof(uuid));
+
+            /* it is what serves the names, with a key of its own */
+
+            test_ok(acm_store_begin(t.store, &snap, NULL));
+            test_ok(acm_find_name(snap, "example.com", now, &found));
+            assert_int_equal(found.ec.version, n);
+            assert_int_equal(found.rsa.key, ACM_KEY_NONE);
+            test_ok(acm_material_open(t.ring, snap, c.uuid, c.version, &b,
+                                      &err));
+            key = b.key_secret;
+            assert_int_equal(b.nchain, 1);
+            assert_true(old.data == NULL || old.len != key.len
+                        || memcmp(old.data, key.data, key.len) != 0);
+            acm_free(old.data);
+            old.data = acm_memdup(key.data, key.len);
+            old.len = key.len;
+            acm_bundle_free(&b);
+
+            /* not bound to another version */
+
+            assert_int_not_equal(acm_material_open(t.ring, snap, c.uuid,
+                                                   c.version + 1, &b, &err),
+                                 ACM_OK);
+            acm_store_end(snap);
+            acm_cert_free(&c);
+
+            /* a second before nothing happens */
+
+            if (next - 1 > now) {
+                assert_true(test_run(&t, next - 1) == next);
+            }
+
+            now = next;
+        }
+
+        assert_int_equal(t.steps[ACM_STEP_ISSUED], 1);
+        assert_int_equal(t.steps[ACM_STEP_RENEWED], 11);
+        assert_int_equal(t.steps[ACM_STEP_FAILED], 0);
+        assert_int_equal(test_entries(&t, ACM_DB_MATERIAL), 2);
+        assert_int_equal(test_entries(&t, ACM_DB_NAME), 2);
+        assert_int_equal(test_entries(&t, ACM_DB_DUE), 1);
+        acm_free(old.data);
+        test_stop(&t);
+    }
+}
+
+
+static void
+test_many(void **state)
+{
+    size_t           i;
+    char             names[1000][32], *list[1000];
+    test_t           t;
+    acm_request_t   *reqs;
+
+    (void) state;
+
+    reqs = malloc(1000 * sizeof(acm_request_t));
+
+    for (i = 0; i < 1000; i++) {
+        snprintf(names[i], sizeof(names[i]), "n%zu.example.com", i);
+        list[i] = names[i];
+        test_request(&reqs[i], &list[i], 1);
+    }
+
+    test_start(&t, 90 * DAY, reqs, 1000);
+    (void) test_run(&t, START);
+    assert_int_equal(t.steps[ACM_STEP_ISSUED], 1000);
+    assert_int_equal(test_entries(&t, ACM_DB_CERTIFICATE), 1000);
+    assert_int_equal(test_entries(&t, ACM_DB_CHAIN), 1);
+
+    /* nothing is written while nothing is due, or at a second start */
+
+    i = acm_store_generation(t.store);
+    (void) test_run(&t, START + 3600);
+    acm_engine_done(&t.engine);
+    t.engine.ensured = 0;
+    (void) test_run(&t, START + 7200);
+    assert_true(acm_store_generation(t.store) == i);
+
+    test_stop(&t);
+    free(reqs);
+}
+
+
+static void
+test_configuration(void **state)
+{
+    char           *other[1] = { "other.example.com" };
+    int64_t         next, end;
+    test_t          t;
+    acm_cert_t      c;
+    acm_request_t   reqs[2];
+
+    (void) state;
+
+    test_request(&reqs[0], test_www, 2);
+    test_request(&reqs[1], other, 1);
+
+    test_start(&t, 30 * DAY, reqs, 1);
+    next = test_run(&t, START);
+    test_cert(&t, &reqs[0], &c);
+    end = c.not_after;
+    acm_cert_free(&c);
+
+    /* gone from the configuration: served to its end, not renewed */
+
+    acm_engine_done(&t.engine);
+    t.engine.requests = &reqs[1];
+    t.engine.ensured = 0;
+    (void) test_run(&t, next);
+    assert_int_equal(t.steps[ACM_STEP_IDLE], 1);
+    assert_int_equal(t.steps[ACM_STEP_RENEWED], 0);
+    test_cert(&t, &reqs[0], &c);
+    assert_int_equal(c.due, ACM_DUE_EXPIRE);
+    assert_int_equal(c.status, ACM_STATUS_ISSUED);
+    acm_cert_free(&c);
+
+    /* back again: renewed at once, since that is overdue */
+
+    acm_engine_done(&t.engine);
+    t.engine.requests = reqs;
+    t.engine.nrequests = 2;
+    t.engine.ensured = 0;
+    (void) test_run(&t, next + DAY);
+    test_cert(&t, &reqs[0], &c);
+    assert_int_equal(c.version, 2);
+    end = c.not_after;
+    acm_cert_free(&c);
+
+    /* gone for good */
+
+    acm_engine_done(&t.engine);
+    t.engine.requests = &reqs[1];
+    t.engine.nrequests = 1;
+    t.engine.ensured = 0;
+    (void) test_run(&t, end - 1);
+    (void) test_run(&t, end);
+    test_cert(&t, &reqs[0], &c);
+    assert_int_equal(c.status, ACM_STATUS_EXPIRED);
+    assert_int_equal(c.due, ACM_DUE_NONE);
+    assert_int_equal(t.steps[ACM_STEP_EXPIRED], 1);
+    acm_cert_free(&c);
+
+    test_stop(&t);
+}
+
+
+static void
+test_identity(void **state)
+{
+    char           *swapped[] = { "example.com", "www.example.com" };
+    uint8_t         a[ACM_HASH_LEN], b[ACM_HASH_LEN];
+    acm_request_t   x, y;
+
+    (void) state;
+
+    test_request(&x, test_www, 2);
+    test_request(&y, swapped, 2);
+    acm_request_identity(&x, a);
+    acm_request_identity(&y, b);
+    assert_memory_equal(a, b, ACM_HASH_LEN);
+
+    y.nnames = 1;
+    acm_request_identity(&y, b);
+    assert_memory_not_equal(a, b, ACM_HASH_LEN);
+    y = x;
+    y.key = ACM_KEY_RSA_2048;
+    acm_request_identity(&y, b);
+    assert_memory_not_equal(a, b, ACM_HASH_LEN);
+    y = x;
+    y.issuer = "other";
+    acm_request_identity(&y, b);
+    assert_memory_not_equal(a, b, ACM_HASH_LEN);
+}
+
+
+/* An issuer that is not there: tried ever more seldom, said why, no record
+   lost, and issued as soon as it is back. */
+
+static void
+test_failure(void **state)
+{
+    int64_t         now, next, wait, last;
+    size_t          n;
+    test_t          t;
+    acm_cert_t      c;
+    acm_request_t   req;
+
+    (void) state;
+
+    test_request(&req, test_www, 2);
+    test_start(&t, 90 * DAY, &req, 1);
+    t.engine.nissuers = 0;
+    now = START;
+    last = 0;
+
+    for (n = 1; n <= 30; n++) {
+        next = test_run(&t, now);
+        assert_int_equal(t.steps[ACM_STEP_FAILED], n);
+        assert_non_null(strstr(t.text, "internal"));
+        wait = next - now;
+        assert_true(wait >= 1 && wait <= ACM_BACKOFF_MAX);
+        assert_true(n < 25 || wait >= ACM_BACKOFF_MAX / 2);
+        test_cert(&t, &req, &c);
+        assert_int_equal(c.attempts, n);
+        assert_int_equal(c.status, ACM_STATUS_PENDING_VALIDATION);
+        assert_non_null(strstr(c.last_error, "internal"));
+        acm_cert_free(&c);
+        last = now;
+        now = next;
+    }
+
+    assert_true(now > last);
+    t.engine.nissuers = 1;
+    (void) test_run(&t, now);
+    test_cert(&t, &req, &c);
+    assert_int_equal(c.status, ACM_STATUS_ISSUED);
+    assert_int_equal(c.attempts, 0);
+    acm_cert_free(&c);
+    test_stop(&t);
+}
+
+
+/* Memory that fails at the nth allocation, for every n: nothing is lost, and
+   in the end there is one certificate, issued once. */
+
+static void
+test_memory(void **state)
+{
+    int64_t         now, next;
+    test_t          t;
+    acm_rc_t        rc;
+    acm_err_t       err;
+    acm_cert_t      c;
+    unsigned        i;
+    unsigned long   n;
+    acm_request_t   req;
+
+    (void) state;
+
+    test_request(&req, test_www, 2);
+
+    for (n = 1; n < 400; n++) {
+        test_start(&t, 90 * DAY, &req, 1);
+        now = START;
+        acm_alloc_fail_at(n);
+
+        for (i = 0; i < 20; i++) {
+            rc = acm_engine_tick(&t.engine, now, &next, &err);
+
+            if (rc == ACM_NOTFOUND) {
+                if (t.steps[ACM_STEP_ISSUED] || next == INT64_MAX) {
+                    break;
+                }
+
+                now = next;
+
+            } else if (rc != ACM_OK) {
+                now += 61;
+            }
+        }
+
+        acm_alloc_fail_at(0);
+        t.engine.ensured = 0;
+        (void) test_run(&t, now + 2 * DAY);
+        test_cert(&t, &req, &c);
+        assert_int_equal(c.status, ACM_STATUS_ISSUED);
+
+        if (c.version != 1) {
+            print_error("allocation %lu: %s; issued %u, renewed %u, failed %u\n",
+                        n, err.text, t.steps[ACM_STEP_ISSUED],
+                        t.steps[ACM_STEP_RENEWED], t.steps[ACM_STEP_FAILED]);
+        }
+
+        assert_int_equal(c.version, 1);
+        assert_int_equal(test_entries(&t, ACM_DB_CERTIFICATE), 1);
+        assert_int_equal(test_entries(&t, ACM_DB_ISSUER), 1);
+        acm_cert_free(&c);
+        test_stop(&t);
+    }
+}
+
+
+static void
+test_keyring(void **state)
+{
+    test_t             t;
+    acm_err_t          err;
+    acm_str_t          plain, sealed, out;
+    acm_snap_t        *snap;
+    acm_keyring_t     *ring;
+    acm_request_t      req;
+    acm_key_secret_t   wrong, fresh;
+    uint64_t           generation;
+
+    (void) state;
+
+    test_request(&req, test_www, 2);
+    test_start(&t, 90 * DAY, &req, 1);
+    (void) test_run(&t, START);
+
+    /* another key: refused, and nothing changed */
+
+    test_ok(acm_key_random(&wrong, &err));
+    generation = acm_store_generation(t.store);
+    assert_int_equal(acm_keyring_open(t.store, &wrong, 1, &ring, &err),
+                     ACM_DENIED);
+    assert_non_null(strstr(err.text, "master key"));
+    assert_int_equal(acm_keyring_rekey(t.store, &wrong, &wrong, &err),
+                     ACM_DENIED);
+    assert_true(acm_store_generation(t.store) == generation);
+
+    /* bound to subject and version */
+
+    plain.data = (uint8_t *) "secret";
+    plain.len = 6;
+    test_ok(acm_keyring_ensure(t.ring, "1", "r", &err));
+    test_ok(acm_store_begin(t.store, &snap, &err));
+    test_ok(acm_keyring_seal(t.ring, snap, "1", "r", "arn", 1, &plain,
+                             &sealed, &err));
+    test_ok(acm_keyring_unseal(t.ring, snap, "1", "r", "arn", 1, &sealed,
+                               &out, &err));
+    assert_memory_equal(out.data, "secret", 6);
+    acm_free_secret(out.data, out.len);
+    assert_int_not_equal(acm_keyring_unseal(t.ring, snap, "1", "r", "arn", 2,
+                                            &sealed, &out, &err), ACM_OK);
+    assert_int_not_equal(acm_keyring_unseal(t.ring, snap, "1", "r", "arm", 1,
+                                            &sealed, &out, &err), ACM_OK);
+    assert_int_not_equal(acm_keyring_unseal(t.ring, snap, "2", "r", "arn", 1,
+                                            &sealed, &out, &err), ACM_OK);
+    acm_store_end(snap);
+
+    /* a new master key; the old keyring goes on, a new one needs it */
+
+    test_ok(acm_key_random(&fresh, &err));
+    test_ok(acm_keyring_rekey(t.store, &t.master, &fresh, &err));
+    test_ok(acm_store_begin(t.store, &snap, &err));
+    test_ok(acm_keyring_unseal(t.ring, snap, "1", "r", "arn", 1, &sealed,
+                               &out, &err));
+    acm_free_secret(out.data, out.len);
+    acm_store_end(snap);
+
+    assert_int_equal(acm_keyring_open(t.store, &t.master, 1, &ring, &err),
+                     ACM_DENIED);
+    test_ok(acm_keyring_open(t.store, &fresh, 0, &ring, &err));
+    test_ok(acm_store_begin(t.store, &snap, &err));
+    test_ok(acm_keyring_unseal(ring, snap, "1", "r", "arn", 1, &sealed, &out,
+                               &err));
+    acm_free_secret(out.data, out.len);
+    acm_store_end(snap);
+    acm_keyring_close(ring);
+    acm_free(sealed.data);
+    test_stop(&t);
+}
+
+
+/* Two records whose sealed keys were swapped do not open. */
+
+static void
+test_swapped(void **state)
+{
+    char           *one[1] = { "one.example.com" };
+    char           *two[1] = { "two.example.com" };
+    uint8_t         ka[ACM_MAX_STORE_KEY], kb[ACM_MAX_STORE_KEY];
+    size_t          la, lb;
+    test_t          t;
+    acm_err_t       err;
+    acm_cert_t      a, b;
+    acm_snap_t     *snap;
+    acm_batch_t     batch;
+    acm_entry_t     ea, eb;
+    acm_bundle_t    bundle;
+    acm_request_t   reqs[2];
+
+    (void) state;
+
+    test_request(&reqs[0], one, 1);
+    test_request(&reqs[1], two, 1);
+    test_start(&t, 90 * DAY, reqs, 2);
+    (void) test_run(&t, START);
+    test_cert(&t, &reqs[0], &a);
+    test_cert(&t, &reqs[1], &b);
+
+    la = acm_material_key(ka, a.uuid, 1);
+    lb = acm_material_key(kb, b.uuid, 1);
+
+    acm_batch_init(&batch);
+    test_ok(acm_store_begin(t.store, &snap, &err));
+    test_ok(acm_store_get(snap, ACM_DB_MATERIAL, ka, la, &ea));
+    test_ok(acm_store_get(snap, ACM_DB_MATERIAL, kb, lb, &eb));
+    acm_batch_put(&batch, ACM_DB_MATERIAL, ka, la, eb.data, eb.len);
+    acm_batch_put(&batch, ACM_DB_MATERIAL, kb, lb, ea.data, ea.len);
+    acm_store_end(snap);
+    test_ok(acm_store_commit(t.store, &batch, &err));
+    acm_batch_free(&batch);
+
+    test_ok(acm_store_begin(t.store, &snap, &err));
+    assert_int_equal(acm_material_open(t.ring, snap, a.uuid, 1, &bundle,
+                                       &err), ACM_CORRUPT);
+    assert_int_equal(acm_material_open(t.ring, snap, b.uuid, 1, &bundle,
+                                       &err), ACM_CORRUPT);
+    acm_store_end(snap);
+
+    acm_cert_free(&a);
+    acm_cert_free(&b);
+    test_stop(&t);
+}
+
+
+/* A record that cannot be read keeps no other from its turn. */
+
+static void
+test_newer_record(void **state)
+{
+    char           *one[1] = { "one.example.com" };
+    char           *two[1] = { "two.example.com" };
+    size_t          len;
+    uint8_t         key[ACM_MAX_STORE_KEY], value[4096];
+    int64_t         next;
+    test_t          t;
+    acm_rc_t        rc;
+    acm_err_t       err;
+    acm_cert_t      a, b;
+    acm_snap_t     *snap;
+    acm_batch_t     batch;
+    acm_entry_t     e;
+    unsigned        n, told;
+    acm_request_t   reqs[2];
+
+    (void) state;
+
+    test_request(&reqs[0], one, 1);
+    test_request(&reqs[1], two, 1);
+    test_start(&t, 90 * DAY, reqs, 2);
+    next = test_run(&t, START);
+    test_cert(&t, &reqs[0], &a);
+
+    len = acm_cert_key(key, a.account, a.region, a.uuid);
+    test_ok(acm_store_begin(t.store, &snap, &err));
+    test_ok(acm_store_get(snap, ACM_DB_CERTIFICATE, key, len, &e));
+    memcpy(value, e.data, e.len);
+    value[1]++;
+    acm_batch_init(&batch);
+    acm_batch_put(&batch, ACM_DB_CERTIFICATE, key, len, value, e.len);
+    acm_store_end(snap);
+    test_ok(acm_store_commit(t.store, &batch, &err));
+    acm_batch_free(&batch);
+
+    told = 0;
+
+    for (n = 0; n < 50; n++) {
+        rc = acm_engine_tick(&t.engine, next, &next, &err);
+
+        if (rc == ACM_VERSION && strstr(err.text, a.uuid) != NULL) {
+            told++;
+        }
+
+        if (rc == ACM_NOTFOUND) {
+            break;
+        }
+
+        next = a.due_at;
+    }
+
+    assert_int_equal(told, 1);
+    test_cert(&t, &reqs[1], &b);
+    assert_int_equal(b.version, 2);
+    acm_cert_free(&b);
+
+    /* and it was not rewritten */
+
+    test_ok(acm_store_begin(t.store, &snap, &err));
+    test_ok(acm_store_get(snap, ACM_DB_CERTIFICATE, key, len, &e));
+    assert_memory_equal(e.data, value, e.len);
+    acm_store_end(snap);
+
+    acm_cert_free(&a);
+    test_stop(&t);
+}
+
+
+static void
+test_delete(void **state)
+{
+    test_t          t;
+    acm_err_t       err;
+    acm_cert_t      c;
+    acm_request_t   req;
+
+    (void) state;
+
+    test_request(&req, test_www, 2);
+    test_start(&t, 90 * DAY, &req, 1);
+    (void) test_run(&t, START);
+    test_cert(&t, &req, &c);
+
+    test_ok(acm_certificate_delete(t.store, c.account, c.region, c.uuid,
+                                   &err));
+    assert_int_equal(acm_certificate_delete(t.store, c.account, c.region,
+                                            c.uuid, &err), ACM_NOTFOUND);
+    assert_int_equal(test_entries(&t, ACM_DB_CERTIFICATE), 0);
+    assert_int_equal(test_entries(&t, ACM_DB_MATERIAL), 0);
+    assert_int_equal(test_entries(&t, ACM_DB_NAME), 0);
+    assert_int_equal(test_entries(&t, ACM_DB_DUE), 0);
+    assert_int_equal(test_entries(&t, ACM_DB_IDENTITY), 0);
+    acm_cert_free(&c);
+
+    /* what is configured comes back */
+
+    (void) test_run(&t, START + 120);
+    test_cert(&t, &req, &c);
+    assert_int_equal(c.status, ACM_STATUS_ISSUED);
+    acm_cert_free(&c);
+    test_stop(&t);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_life),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_configuration),
+        cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_failure),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_keyring),
+        cmocka_unit_test(test_swapped),
+        cmocka_unit_test(test_newer_record),
+        cmocka_unit_test(test_delete)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
