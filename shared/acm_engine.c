@@ -259,6 +259,10 @@ static acm_rc_t
 acm_engine_step(acm_engine_t *e, acm_work_t *work, int64_t now,
     acm_err_t *err)
 {
+    if (work->rc == ACM_NOMEM) {
+        return acm_fail(err, ACM_NOMEM, "no memory for a certificate");
+    }
+
     if (work->rc != ACM_OK || work->cert.due != work->kind
         || work->cert.due_at != work->at)
     {
@@ -287,8 +291,9 @@ acm_engine_step(acm_engine_t *e, acm_work_t *work, int64_t now,
 
 
 /*
- * An entry that its certificate does not know of goes; one whose certificate
- * cannot be read now is tried later, so that it blocks no other.
+ * An entry that its certificate does not know of goes, and the one that it
+ * does know of is put in its place; one whose certificate cannot be read now
+ * is tried later, so that it blocks no other.
  */
 
 static acm_rc_t
@@ -309,11 +314,18 @@ acm_engine_stray(acm_engine_t *e, const acm_work_t *work, int64_t now,
     acm_batch_delete(&batch, ACM_DB_DUE, work->key, work->key_len);
 
     rc = ACM_OK;
+    len = 0;
 
-    if (work->rc != ACM_OK && work->rc != ACM_NOTFOUND) {
+    if (work->rc == ACM_OK && work->cert.due != ACM_DUE_NONE) {
+        len = acm_due_key(key, work->cert.due_at, work->cert.due,
+                          work->ref.uuid);
 
+    } else if (work->rc != ACM_OK && work->rc != ACM_NOTFOUND) {
         len = acm_due_key(key, acm_add_sat(now, ACM_ENGINE_POSTPONE),
                           work->kind, work->ref.uuid);
+    }
+
+    if (len != 0) {
         rc = acm_ref_encode(&work->ref, &buf);
 
         if (rc == ACM_OK) {

@@ -472,14 +472,17 @@ test_memory(void **state)
         t.engine.ensured = 0;
         (void) test_run(&t, now + 2 * DAY);
         test_cert(&t, &req, &c);
-        assert_int_equal(c.status, ACM_STATUS_ISSUED);
 
-        if (c.version != 1) {
-            print_error("allocation %lu: %s; issued %u, renewed %u, failed %u\n",
-                        n, err.text, t.steps[ACM_STEP_ISSUED],
-                        t.steps[ACM_STEP_RENEWED], t.steps[ACM_STEP_FAILED]);
+        if (c.status != ACM_STATUS_ISSUED || c.version != 1) {
+            print_error("allocation %lu: %s; status %d, due %d at %lld, now %lld, "
+                        "issued %u, renewed %u, failed %u, entries %d\n",
+                        n, err.text, c.status, c.due, (long long) c.due_at,
+                        (long long) now, t.steps[ACM_STEP_ISSUED],
+                        t.steps[ACM_STEP_RENEWED], t.steps[ACM_STEP_FAILED],
+                        (int) test_entries(&t, ACM_DB_DUE));
         }
 
+        assert_int_equal(c.status, ACM_STATUS_ISSUED);
         assert_int_equal(c.version, 1);
         assert_int_equal(test_entries(&t, ACM_DB_CERTIFICATE), 1);
         assert_int_equal(test_entries(&t, ACM_DB_ISSUER), 1);
@@ -680,7 +683,19 @@ test_newer_record(void **state)
     test_ok(acm_store_begin(t.store, &snap, &err));
     test_ok(acm_store_get(snap, ACM_DB_CERTIFICATE, key, len, &e));
     assert_memory_equal(e.data, value, e.len);
+    value[1]--;
+    acm_batch_init(&batch);
+    acm_batch_put(&batch, ACM_DB_CERTIFICATE, key, len, value, e.len);
     acm_store_end(snap);
+
+    /* once it can be read again, it is renewed as if nothing had been */
+
+    test_ok(acm_store_commit(t.store, &batch, &err));
+    acm_batch_free(&batch);
+    (void) test_run(&t, a.due_at + DAY);
+    acm_cert_free(&a);
+    test_cert(&t, &reqs[0], &a);
+    assert_int_equal(a.version, 2);
 
     acm_cert_free(&a);
     test_stop(&t);
