@@ -474,8 +474,9 @@ test_memory(void **state)
         test_cert(&t, &req, &c);
 
         if (c.status != ACM_STATUS_ISSUED || c.version != 1) {
-            print_error("allocation %lu: %s; status %d, due %d at %lld, now %lld, "
-                        "issued %u, renewed %u, failed %u, entries %d\n",
+            print_error("allocation %lu: %s; status %d, due %d at %lld, "
+                        "now %lld, issued %u, renewed %u, failed %u, "
+                        "entries %d\n",
                         n, err.text, c.status, c.due, (long long) c.due_at,
                         (long long) now, t.steps[ACM_STEP_ISSUED],
                         t.steps[ACM_STEP_RENEWED], t.steps[ACM_STEP_FAILED],
