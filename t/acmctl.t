@@ -1,0 +1,297 @@
+#!/usr/bin/perl
+
+# Copyright (C) The ngx_acm authors
+
+# acmctl on a store of its own: every command, every import case.
+
+use warnings;
+use strict;
+
+use JSON::PP;
+use Test::More;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::Nginx::ACM;
+
+my $t = Test::Nginx::ACM->new();
+my $dir = $t->{dir};
+
+mkdir("$dir/store");
+my ($rc, $out);
+
+sub ctl { ($rc, $out) = $t->acmctl(@_); return $rc }
+
+sub ssl {
+    my ($cmd) = @_;
+    system("cd $dir && openssl $cmd >/dev/null 2>&1") == 0
+        or die "openssl $cmd";
+    return;
+}
+
+# a CA of two levels, and leaves
+
+sub key {
+    my ($name, $type) = @_;
+    ssl($type eq 'ec'
+        ? "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out $name.key"
+        : "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:$type -out $name.key");
+    return;
+}
+
+sub issue {
+    my ($name, $subject, $ext, $ca, $days, $md) = @_;
+    $t->write_file("$name.ext", $ext);
+    ssl("req -new -key $name.key -subj '$subject' -out $name.csr");
+    ssl("x509 -req -in $name.csr -extfile $name.ext -days $days "
+        . ($md || '-sha256') . ' -out ' . "$name.pem "
+        . ($ca ? "-CA $ca.pem -CAkey $ca.key -CAcreateserial"
+               : "-signkey $name.key"));
+    return;
+}
+
+my $caext = "basicConstraints=critical,CA:TRUE\n"
+    . "keyUsage=critical,keyCertSign,cRLSign\n";
+
+key($_, 'ec') for qw/ root inter leaf other /;
+key('rsa', 2048);
+issue('root', '/CN=Root', $caext, undef, 3650);
+issue('inter', '/CN=Intermediate', $caext, 'root', 1800);
+issue('leaf', '/CN=www.example.com', 'subjectAltName=DNS:www.example.com',
+    'inter', 89);
+issue('rsa', '/CN=rsa.example.com', 'subjectAltName=DNS:rsa.example.com',
+    'inter', 89);
+$t->write_file('chain.pem', $t->read_file('inter.pem')
+    . $t->read_file('root.pem'));
+
+# no key, no store
+
+isnt(ctl('list'), 0, 'no store: list');
+like($out, qr/acmctl: .*\/store/, 'says where');
+isnt(ctl('import', '--cert', "$dir/leaf.pem", '--key', "$dir/leaf.key"), 0,
+    'no master key');
+like($out, qr/acm\.key.*no such file/, 'says which file');
+
+ssl('rand -base64 -out acm.key 32');
+chmod(0600, "$dir/acm.key");
+
+sub import_ok {
+    my ($name, $cert, $key, $chain, @more) = @_;
+    is(ctl('import', '--cert', "$dir/$cert", '--key', "$dir/$key",
+        $chain ? ('--chain', "$dir/$chain") : (), @more), 0,
+        "$name: imported") or diag($out);
+    my ($arn) = $out =~ /(arn:aws:acm:\S+)/;
+    return $arn;
+}
+
+sub count {
+    my ($r, $o) = $t->acmctl('list');
+    return scalar(() = $o =~ /^arn:/mg);
+}
+
+sub import_bad {
+    my ($name, $cert, $key, $chain, $like) = @_;
+    my $before = count();
+    is(ctl('import', '--cert', "$dir/$cert", '--key', "$dir/$key",
+        $chain ? ('--chain', "$dir/$chain") : ()), 1, "$name: refused");
+    like($out, $like, "$name: says why");
+    is(count(), $before, "$name: nothing stored");
+    return;
+}
+
+my $arn = import_ok('control', 'leaf.pem', 'leaf.key', 'chain.pem');
+like($arn, qr/^arn:aws:acm:us-east-1:123456789012:certificate\/[0-9a-f-]{36}$/,
+    'ARN');
+
+# line ends, text, EC PARAMETERS
+
+for my $f (qw/ leaf.pem leaf.key chain.pem /) {
+    (my $x = $t->read_file($f)) =~ s/\n/\r\n/g;
+    $t->write_file("crlf-$f", $x);
+    $t->write_file("text-$f", "Bag Attributes\n  friendlyName: x\n"
+        . $t->read_file($f) . 'trailing remark');
+}
+
+my $crlf = import_ok('CRLF', 'crlf-leaf.pem', 'crlf-leaf.key',
+    'crlf-chain.pem');
+my $text = import_ok('text', 'text-leaf.pem', 'text-leaf.key',
+    'text-chain.pem');
+import_ok('no chain', 'leaf.pem', 'leaf.key');
+
+ssl('ecparam -name prime256v1 -genkey -out params.key');
+issue('params', '/CN=p.example.com', 'subjectAltName=DNS:p.example.com',
+    'inter', 89);
+like($t->read_file('params.key'), qr/EC PARAMETERS/, 'a key with parameters');
+import_ok('EC PARAMETERS', 'params.pem', 'params.key', 'chain.pem');
+
+ssl('ecparam -name prime256v1 -out only.key');
+import_bad('parameters alone', 'params.pem', 'only.key', 'chain.pem',
+    qr/private key/);
+
+# export: LF only, as many certificates as came in
+
+mkdir("$dir/out$_") for 1 .. 3;
+
+is(ctl('export', $crlf, '--out', "$dir/out1", '--with-key'), 0, 'export')
+    or diag($out);
+is($t->read_file('out1/cert.pem'), $t->read_file('leaf.pem'), 'leaf');
+is($t->read_file('out1/chain.pem'), $t->read_file('chain.pem'), 'chain');
+is($t->read_file('out1/privkey.pem'), $t->read_file('leaf.key'), 'key');
+is((stat("$dir/out1/privkey.pem"))[2] & 07777, 0600, 'mode of the key');
+is(ctl('export', $crlf, '--out', "$dir/out1"), 1, 'never over a file');
+is(ctl('export', $text, '--out', "$dir/out2"), 0, 'export without key');
+ok(!-e "$dir/out2/privkey.pem", 'no key');
+is(ctl('export', $text, '--with-key'), 1, 'no key on a terminal');
+unlike($out, qr/PRIVATE/, 'really not');
+ctl('export', $text);
+is($out, $t->read_file('leaf.pem') . $t->read_file('chain.pem'),
+    'export to standard output');
+
+# what is refused
+
+$t->write_file('full.pem', $t->read_file('leaf.pem')
+    . $t->read_file('chain.pem'));
+import_bad('whole chain', 'full.pem', 'leaf.key', undef, qr/more than one/);
+$t->write_file('empty', '');
+import_bad('nothing', 'empty', 'leaf.key', undef, qr/no certificate/);
+$t->write_file('rootfirst.pem', $t->read_file('root.pem')
+    . $t->read_file('inter.pem'));
+import_bad('root first', 'leaf.pem', 'leaf.key', 'rootfirst.pem',
+    qr/certify/);
+import_bad('gap', 'leaf.pem', 'leaf.key', 'root.pem', qr/certify/);
+
+ssl('pkcs8 -topk8 -in rsa.key -out enc8.key -passout pass:secret1');
+ssl('rsa -in rsa.key -traditional -aes128 -passout pass:secret1 '
+    . '-out enc1.key');
+import_bad('encrypted PKCS #8', 'rsa.pem', 'enc8.key', 'chain.pem',
+    qr/encrypted/);
+import_bad('encrypted, old form', 'rsa.pem', 'enc1.key', 'chain.pem',
+    qr/encrypted/);
+import_bad('another key', 'leaf.pem', 'other.key', 'chain.pem', qr/match/);
+import_bad('key of another type', 'rsa.pem', 'other.key', 'chain.pem',
+    qr/match/);
+
+key('weak', 1024);
+issue('weak', '/CN=weak.example.com', 'subjectAltName=DNS:weak.example.com',
+    'inter', 89);
+import_bad('RSA 1024', 'weak.pem', 'weak.key', 'chain.pem', qr/weak/);
+
+key('sha1', 2048);
+issue('sha1', '/CN=s.example.com', 'subjectAltName=DNS:s.example.com',
+    'inter', 89, '-sha1');
+import_bad('SHA-1', 'sha1.pem', 'sha1.key', 'chain.pem', qr/signature/);
+
+key('cn', 'ec');
+issue('cn', '/CN=cnonly.example.com', 'basicConstraints=critical,CA:FALSE',
+    undef, 89);
+import_ok('CN only', 'cn.pem', 'cn.key');
+like($out, qr/warning: .*common name only/, 'with a warning');
+
+key('old', 'ec');
+issue('old', '/CN=old.example.com', 'subjectAltName=DNS:old.example.com',
+    undef, -1);
+import_bad('expired', 'old.pem', 'old.key', undef, qr/expired/);
+
+# show, list
+
+ctl('show', $arn);
+like($out, qr/Status\s+ISSUED/, 'show ARN');
+like($out, qr/Type\s+IMPORTED/, 'type');
+my ($uuid) = $arn =~ /([0-9a-f-]{36})$/;
+is(ctl('show', $uuid), 0, 'show UUID');
+is(ctl('show', 'WWW.example.com.'), 0, 'show NAME');
+like($out, qr/DomainName\s+www\.example\.com/, 'by name');
+is(ctl('show', 'nothing.example.org'), 1, 'show an unknown name');
+is(ctl('show', '00000000-0000-4000-8000-000000000000'), 1, 'show nothing');
+like($out, qr/not found/, 'not found');
+is(ctl('show', 'arn:aws:acm:x'), 1, 'show a wrong ARN');
+
+ctl('list', '--json');
+my $list = eval { decode_json($out) };
+is(scalar(@{$list || []}), count(), 'list --json');
+is($list->[0]{Type}, 'IMPORTED', 'members');
+
+# reimport
+
+is(import_ok('reimport', 'leaf.pem', 'leaf.key', 'chain.pem', '--arn', $arn),
+    $arn, 'the ARN stays');
+ctl('show', $arn, '--json');
+is(decode_json($out)->{Version}, 2, 'version 2');
+is(ctl('import', '--cert', "$dir/rsa.pem", '--key', "$dir/rsa.key", '--chain',
+    "$dir/chain.pem", '--arn', $arn), 1, 'reimport with another key type');
+like($out, qr/type must stay/, 'says so');
+
+# certbot
+
+for my $l (qw/ a b bad /) {
+    system("mkdir -p $dir/certbot/live/$l") == 0 or die;
+    $t->write_file("certbot/live/$l/$_->[1]", $t->read_file($_->[0]))
+        for $l eq 'a' ? (['leaf.pem', 'cert.pem'], ['leaf.key',
+            'privkey.pem'], ['chain.pem', 'chain.pem'])
+        : $l eq 'b' ? (['rsa.pem', 'cert.pem'], ['rsa.key', 'privkey.pem'],
+            ['chain.pem', 'chain.pem'])
+        : (['rsa.pem', 'cert.pem'], ['leaf.key', 'privkey.pem'],
+            ['chain.pem', 'chain.pem']);
+}
+
+$t->write_file('certbot/live/README', 'words');
+my $before = count();
+is(ctl('import', '--certbot', "$dir/certbot"), 1, 'certbot: one is bad');
+like($out, qr/bad\/cert\.pem.*match/, 'which');
+like($out, qr/ a is there already/, 'one is there');
+is(count(), $before + 1, 'one is new');
+is(ctl('import', '--certbot', "$dir/certbot/live"), 1, 'certbot again');
+is(count(), $before + 1, 'nothing is new');
+is(ctl('import', '--certbot', "$dir/nowhere"), 1, 'certbot nowhere');
+
+# verify, backup, rekey, delete
+
+is(ctl('verify'), 0, 'verify') or diag($out);
+like($out, qr/, 0 faults/, 'no faults');
+
+is(ctl('backup', "$dir/copy"), 0, 'backup') or diag($out);
+is(ctl('backup', "$dir/copy"), 1, 'not over a backup');
+($rc, $out) = $t->acmctl('--store', "$dir/copy", 'verify');
+is($rc, 0, 'the copy verifies') or diag($out);
+
+is(ctl('rekey', '--new-master-key', "$dir/new.key"), 0, 'rekey')
+    or diag($out);
+is(ctl('verify'), 1, 'the old key opens nothing');
+like($out, qr/master key/, 'and says so');
+is(ctl('rekey', '--new-master-key', "$dir/newer.key"), 1,
+    'rekey with the old key');
+like($out, qr/nothing was changed/, 'changes nothing');
+rename("$dir/new.key", "$dir/acm.key");
+is(ctl('verify'), 0, 'the new key opens all') or diag($out);
+
+is(ctl('delete', $arn), 0, 'delete');
+is(ctl('delete', $arn), 1, 'delete again');
+is(ctl('verify'), 0, 'verify after it') or diag($out);
+
+# usage
+
+is(ctl(), 2, 'no command');
+is(ctl('frobnicate'), 2, 'unknown command');
+is(ctl('show'), 2, 'missing argument');
+is(ctl('import', '--cert', 'x'), 2, 'missing option');
+is(ctl('ca', 'nobody'), 1, 'no such CA');
+is(ctl('version'), 0, 'version');
+is(ctl('--help'), 0, 'help');
+
+# nothing private is readable
+
+my $data = join('', map { Test::Nginx::ACM::slurp($_) }
+    glob("$dir/store/* $dir/copy/*"));
+
+for my $k (qw/ leaf rsa params cn /) {
+    my $der = `openssl pkey -in $dir/$k.key -outform DER -traditional 2>/dev/null`;
+    cmp_ok(length($der), '>', 100, "$k: a key to search for");
+    is(index($data, $der), -1, "$k: not in the store");
+    # the scalar of an EC key, the last factor of an RSA key
+    is(index($data, $k eq 'rsa' ? substr($der, -64) : substr($der, 7, 32)),
+        -1, "$k: nor its secret number");
+}
+
+unlike($data, qr/PRIVATE KEY/, 'no PEM');
+
+done_testing();
