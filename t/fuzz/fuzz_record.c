@@ -1,0 +1,101 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * Each decoder of the store's records, chosen by the first octet; what
+ * decodes is encoded and decoded again.
+ */
+
+
+#include <string.h>
+
+#include "acm_record.h"
+
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+
+static void
+fuzz_cert(const uint8_t *data, size_t size)
+{
+    acm_buf_t   buf;
+    acm_cert_t  cert, again;
+
+    if (acm_cert_decode(data, size, &cert) != ACM_OK) {
+        return;
+    }
+
+    acm_buf_init(&buf, ACM_MAX_STORE_VALUE);
+
+    if (acm_cert_encode(&cert, &buf) == ACM_OK) {
+        if (acm_cert_decode(buf.data, buf.len, &again) != ACM_OK) {
+            __builtin_trap();
+        }
+
+        acm_cert_free(&again);
+    }
+
+    acm_buf_free(&buf);
+    acm_cert_free(&cert);
+}
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char            uuid[ACM_UUID_LEN + 1];
+    int64_t         at;
+    acm_err_t       err;
+    acm_due_e       kind;
+    acm_ref_t       ref;
+    acm_str_t       account, region;
+    acm_ca_rec_t    ca;
+    acm_seal_rec_t  seal;
+    acm_name_rec_t  name;
+    acm_material_t  m;
+
+    if (size == 0) {
+        return 0;
+    }
+
+    switch (data[0] % 7) {
+
+    case 0:
+        fuzz_cert(data + 1, size - 1);
+        break;
+
+    case 1:
+        if (acm_material_decode(data + 1, size - 1, &m) == ACM_OK) {
+            acm_material_free(&m);
+        }
+        break;
+
+    case 2:
+        if (acm_ca_rec_decode(data + 1, size - 1, &ca) == ACM_OK) {
+            acm_ca_rec_free(&ca);
+        }
+        break;
+
+    case 3:
+        if (acm_seal_rec_decode(data + 1, size - 1, &seal) == ACM_OK) {
+            acm_seal_rec_free(&seal);
+        }
+        break;
+
+    case 4:
+        (void) acm_name_rec_decode(data + 1, size - 1, &name);
+        break;
+
+    case 5:
+        (void) acm_ref_decode(data + 1, size - 1, &ref);
+        break;
+
+    default:
+        (void) acm_due_key_parse(data + 1, size - 1, &at, &kind, uuid);
+        (void) acm_arn_parse((const char *) data + 1, size - 1, &account,
+                             &region, uuid, &err);
+        break;
+    }
+
+    return 0;
+}
