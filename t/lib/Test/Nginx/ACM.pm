@@ -333,7 +333,7 @@ sub certificate {
     my @c = sort { ($b->{CreatedAt} // '') cmp ($a->{CreatedAt} // '') }
         grep { ($_->{DomainName} // '') eq $domain
             && (!$key || $_->{KeyAlgorithm} eq $key) }
-        @{$self->status()->{Certificates} || []};
+        @{$self->status('?limit=1000')->{Certificates} || []};
 
     return $c[0];
 }
