@@ -79,12 +79,18 @@ ok($t->wait_for(sub {
 
 # reloads: one helper in the end, nothing leaked
 
+# The helper that was started last is the only one and works, and no reload
+# is under way.
+
 sub settled {
-    my @h = $t->helpers();
     return $t->wait_for(sub {
+        my ($last, $rest) = $t->read_file('error.log')
+            =~ /.*start cache manager process (\d+)\n(.*)/s;
         my @now = $t->helpers();
         my $s = $t->status()->{Helper} || {};
-        return @now == 1 && ($s->{Pid} // 0) == $now[0] && $s->{Locked};
+
+        return @now == 1 && $now[0] == $last && $s->{Locked}
+            && ($s->{Pid} // 0) == $last && $rest !~ /SIGHUP\) received/;
     });
 }
 

@@ -80,6 +80,10 @@ sub write_config {
         : "load_module $self->{module};\n";
 
     $globals .= "user www-data;\n" if $> == 0;
+
+    # nginx hands nothing else to a new binary
+    $globals .= "env ASAN_OPTIONS;\nenv LD_PRELOAD;\n"
+        if $ENV{ASAN_OPTIONS};
     $globals .= "pid $dir/nginx.pid;\nerror_log $dir/error.log info;\n";
 
     my $http = "access_log off;\n" . join('', map {
