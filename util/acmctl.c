@@ -29,6 +29,7 @@ typedef struct {
 
 
 static void acmctl_usage(FILE *f);
+static void acmctl_close(acmctl_t *ctl);
 static int acmctl_drop_rights(acmctl_t *ctl);
 static int acmctl_export(acmctl_t *ctl, int argc, char **argv);
 static int acmctl_export_bundle(acmctl_t *ctl, const acm_ref_t *ref,
@@ -119,8 +120,7 @@ main(int argc, char **argv)
 
     rc = cmd->run(&ctl, argc, argv);
 
-    acm_keyring_close(ctl.ring);
-    acm_store_close(ctl.store);
+    acmctl_close(&ctl);
     acm_key_wipe(&ctl.master_secret);
 
     if (rc == ACMCTL_USAGE) {
@@ -225,6 +225,17 @@ acmctl_open(acmctl_t *ctl, int create, int keys)
 }
 
 
+static void
+acmctl_close(acmctl_t *ctl)
+{
+    acm_keyring_close(ctl->ring);
+    ctl->ring = NULL;
+
+    acm_store_close(ctl->store);
+    ctl->store = NULL;
+}
+
+
 static int
 acmctl_drop_rights(acmctl_t *ctl)
 {
@@ -245,8 +256,9 @@ acmctl_drop_rights(acmctl_t *ctl)
         return ACMCTL_OK;
     }
 
-    if (setgroups(0, NULL) == -1 || setgid(st.st_gid) == -1
-        || setuid(st.st_uid) == -1)
+    if (setgroups(0, NULL) == -1
+        || (ctl->keep_root ? setegid(st.st_gid) : setgid(st.st_gid)) == -1
+        || (ctl->keep_root ? seteuid(st.st_uid) : setuid(st.st_uid)) == -1)
     {
         return acmctl_fail("becoming the owner of store \"%s\": %s",
                            ctl->store_path, strerror(errno));
@@ -403,6 +415,10 @@ acmctl_export(acmctl_t *ctl, int argc, char **argv)
                            "DIR");
     }
 
+    /* the store is read as its owner, the files are written as the caller */
+
+    ctl->keep_root = (geteuid() == 0);
+
     if (acmctl_parse_arn(ctl, argv[optind], &ref) != ACMCTL_OK
         || acmctl_open(ctl, 0, 1) != ACMCTL_OK
         || acmctl_export_bundle(ctl, &ref, &bundle) != ACMCTL_OK)
@@ -410,7 +426,14 @@ acmctl_export(acmctl_t *ctl, int argc, char **argv)
         return ACMCTL_FAULT;
     }
 
-    rc = acmctl_export_parts(&bundle, dir, with_key);
+    acmctl_close(ctl);
+
+    if (ctl->keep_root && (seteuid(0) == -1 || setegid(0) == -1)) {
+        rc = acmctl_fail("becoming root again: %s", strerror(errno));
+
+    } else {
+        rc = acmctl_export_parts(&bundle, dir, with_key);
+    }
 
     acm_bundle_free(&bundle);
 

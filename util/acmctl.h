@@ -25,6 +25,7 @@ typedef struct {
     const char          *account;
     const char          *region;
     int                  json;
+    int                  keep_root;      /* only the effective user changes */
     acm_key_secret_t     master_secret;
     acm_store_t         *store;
     acm_keyring_t       *ring;

@@ -166,6 +166,8 @@ sub run {
 
     $self->wait_for(sub { $self->pid() }) or die 'no pid file';
     $self->{running} = 1;
+    $self->{master} = $self->pid();
+    $self->{descriptors} = $self->descriptors($self->{master});
 
     return $self;
 }
@@ -480,6 +482,18 @@ sub allow { my ($self, $re) = @_; push @{$self->{allow}}, $re; return $self }
 
 sub finish {
     my ($self) = @_;
+
+    # a reload that is just ending may hold a few of the old cycle's
+
+    if ($self->{running} && $self->{master}
+        && $self->pid() == $self->{master})
+    {
+        ok($self->wait_for(sub {
+            $self->descriptors($self->{master}) <= $self->{descriptors} + 1
+        }, 10), 'no leaked descriptors')
+            or diag(join("\n", map { readlink($_) // '' }
+                glob("/proc/$self->{master}/fd/*")));
+    }
 
     $self->stop();
 
