@@ -20,8 +20,7 @@ use Test::Nginx::ACM;
 my $seconds = $ENV{ACM_SOAK} || 40;
 my $t = Test::Nginx::ACM->new();
 
-plan(skip_all => 'no tlsload: run util/build')
-    unless -x "$t->{out}/tlsload";
+die "no tlsload: run util/build\n" unless -x "$t->{out}/tlsload";
 
 $t->write_config(<<'EOF');
 %%GLOBALS%%

@@ -12,8 +12,6 @@
  *
  * The client closes with RST only after the server's FIN, so no side is left
  * with sockets in TIME_WAIT, and ephemeral ports do not run out.
- *
- * Build: cc -O2 -Wall -Wextra -o tlsload tlsload.c -lssl -lcrypto -lpthread -lm
  */
 
 #define _GNU_SOURCE
@@ -600,11 +598,10 @@ run(void *arg)
 static double
 server_cpu(void)
 {
-    int                  i;
-    char                 path[64], buf[1024], *p;
-    FILE                *f;
-    double               sum = 0;
-    unsigned long long   ut, st;
+    int      i, n;
+    char     path[64], buf[1024], *p;
+    FILE    *f;
+    double   sum = 0, ticks;
 
     for (i = 0; i < opt.npids; i++) {
         snprintf(path, sizeof(path), "/proc/%d/stat", opt.pids[i]);
@@ -614,11 +611,17 @@ server_cpu(void)
             continue;
         }
 
-        if (fgets(buf, sizeof(buf), f) && (p = strrchr(buf, ')'))
-            && sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u"
-                             " %llu %llu", &ut, &st) == 2)
-        {
-            sum += (double) (ut + st) / (double) sysconf(_SC_CLK_TCK);
+        /* utime and stime are the 12th and 13th field behind the name */
+
+        p = fgets(buf, sizeof(buf), f) ? strrchr(buf, ')') : NULL;
+
+        for (n = 0; p && n < 12; n++) {
+            p = strchr(p + 1, ' ');
+        }
+
+        if (p) {
+            ticks = strtod(p, &p);
+            sum += (ticks + strtod(p, NULL)) / (double) sysconf(_SC_CLK_TCK);
         }
 
         fclose(f);
@@ -646,17 +649,44 @@ quantile(const uint32_t *hist, uint64_t total, double q)
 }
 
 
+/* a whole number of at least min */
+
+static long
+number(const char *s, long min)
+{
+    char  *end;
+    long   n;
+
+    errno = 0;
+    n = strtol(s, &end, 10);
+
+    if (errno || end == s || *end != '\0' || n < min) {
+        die("a number is out of range, see -h");
+    }
+
+    return n;
+}
+
+
 static void
 parse_pids(char *s)
 {
-    char  *p;
+    char  *comma;
 
-    for (p = strtok(s, ","); p; p = strtok(NULL, ",")) {
-        if (opt.npids == MAX_PIDS || atoi(p) <= 0) {
-            die("bad -p");
+    for ( ;; ) {
+        if ((comma = strchr(s, ',')) != NULL) {
+            *comma++ = '\0';
         }
 
-        opt.pids[opt.npids++] = atoi(p);
+        if (opt.npids == MAX_PIDS) {
+            die("too many -p");
+        }
+
+        opt.pids[opt.npids++] = (int) number(s, 1);
+
+        if ((s = comma) == NULL) {
+            return;
+        }
     }
 }
 
@@ -706,53 +736,45 @@ resolve(char *hostport)
 }
 
 
-int
-main(int argc, char **argv)
+static void
+parse_options(int argc, char **argv)
 {
-    int             ch, i, j;
-    double          cpu0, cpu1, t0, t1, wall;
-    uint64_t        errors;
-    struct stats    all;
-    struct worker  *w;
+    int  ch;
 
     static const char  letters[] = "n:f:o:z:Ss:kc:t:d:w:m:r:2g:a:xC:p:h";
 
     while ((ch = getopt(argc, argv, letters)) != -1) {
         switch (ch) {
-        case 'n': opt.names = atol(optarg); break;
+        case 'n': opt.names = number(optarg, 1); break;
         case 'f': opt.format = optarg; break;
-        case 'o': opt.offset = atol(optarg); break;
-        case 'z': opt.zipf = atof(optarg); break;
+        case 'o': opt.offset = number(optarg, 0); break;
+        case 'z': opt.zipf = strtod(optarg, NULL); break;
         case 'S': opt.sequential = 1; break;
         case 's': opt.seed = strtoull(optarg, NULL, 10); break;
         case 'k': opt.no_check = 1; break;
-        case 'c': opt.conns = atoi(optarg); break;
-        case 't': opt.threads = atoi(optarg); break;
-        case 'd': opt.seconds = atof(optarg); break;
-        case 'w': opt.warmup = atof(optarg); break;
+        case 'c': opt.conns = (int) number(optarg, 1); break;
+        case 't': opt.threads = (int) number(optarg, 1); break;
+        case 'd': opt.seconds = strtod(optarg, NULL); break;
+        case 'w': opt.warmup = strtod(optarg, NULL); break;
         case 'm': opt.max = strtoull(optarg, NULL, 10); break;
-        case 'r': opt.rate = atof(optarg); break;
+        case 'r': opt.rate = strtod(optarg, NULL); break;
         case '2': opt.tls12 = 1; break;
         case 'g': opt.groups = optarg; break;
         case 'a': opt.sigalgs = optarg; break;
         case 'x': opt.no_verify = 1; break;
         case 'C': opt.roots = optarg; break;
         case 'p': parse_pids(optarg); break;
-        case 'h': usage(stdout); return 0;
-        default:  usage(stderr); return 2;
+        case 'h': usage(stdout); exit(0);
+        default:  usage(stderr); exit(2);
         }
     }
 
-    if (optind != argc - 1 || opt.names < 1 || opt.conns < 1
-        || opt.threads < 1 || opt.seconds <= 0 || opt.warmup < 0
+    if (optind != argc - 1 || opt.seconds <= 0 || opt.warmup < 0
         || !format_ok(opt.format))
     {
         usage(stderr);
-        return 2;
+        exit(2);
     }
-
-    resolve(argv[optind]);
-    signal(SIGPIPE, SIG_IGN);
 
     if (opt.zipf > 0) {
         make_zipf();
@@ -761,6 +783,21 @@ main(int argc, char **argv)
     if (opt.no_verify) {
         skip_ecdsa_verify();
     }
+}
+
+
+int
+main(int argc, char **argv)
+{
+    int             i, j;
+    double          cpu0, cpu1, t0, t1, wall;
+    uint64_t        errors;
+    struct stats    all;
+    struct worker  *w;
+
+    parse_options(argc, argv);
+    resolve(argv[optind]);
+    signal(SIGPIPE, SIG_IGN);
 
     w = calloc((size_t) opt.threads, sizeof(*w));
     if (w == NULL) {
