@@ -168,6 +168,8 @@ struct ngx_acm_material_s {
     X509                      *leaf;
     STACK_OF(X509)            *chain;
     EVP_PKEY                  *pkey;
+    char                     **names;
+    size_t                     nnames;
     acm_key_e                  type;
     time_t                     not_after;
     ngx_uint_t                 refs;

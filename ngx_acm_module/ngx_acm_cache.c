@@ -67,6 +67,9 @@ static ngx_acm_material_t *ngx_acm_cache_material(ngx_acm_cache_t *cache,
     const char *name, ngx_log_t *log);
 static ngx_acm_material_t *ngx_acm_cache_parse(ngx_acm_cache_t *cache,
     acm_bundle_t *bundle, acm_name_rec_t *rec, acm_err_t *err);
+static void ngx_acm_cache_free_material(ngx_acm_material_t *m);
+static ngx_uint_t ngx_acm_cache_covers(ngx_acm_material_t *m,
+    const char *name);
 static X509 *ngx_acm_cache_link(ngx_acm_cache_t *cache, acm_str_t *der,
     acm_err_t *err);
 static void ngx_acm_cache_free_links(ngx_acm_cache_t *cache);
@@ -396,11 +399,7 @@ ngx_acm_cache_material(ngx_acm_cache_t *cache, acm_keyring_t *ring,
         ngx_rbtree_insert(&cache->materials, &m->sn.node);
     }
 
-    if (name
-        && X509_check_host(m->leaf, name, 0,
-                           X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL)
-           != 1)
-    {
+    if (name && !ngx_acm_cache_covers(m, name)) {
         ngx_log_debug2(NGX_LOG_DEBUG_EVENT, log, 0,
                        "acm: certificate %s is not for \"%s\"", rec->uuid,
                        name);
@@ -434,12 +433,20 @@ ngx_acm_cache_parse(ngx_acm_cache_t *cache, acm_bundle_t *bundle,
 
     if (acm_x509_decode(bundle->leaf.data, bundle->leaf.len, &m->leaf, err)
         != ACM_OK
+        || acm_x509_info(m->leaf, &bundle->info, err) != ACM_OK
         || acm_key_decode(rec->key, bundle->key_secret.data,
                           bundle->key_secret.len, &m->pkey, err)
            != ACM_OK)
     {
         goto failed;
     }
+
+    /* the rest of what was read out of it goes with the bundle */
+
+    m->names = bundle->info.names;
+    m->nnames = bundle->info.nnames;
+    bundle->info.names = NULL;
+    bundle->info.nnames = 0;
 
     m->chain = sk_X509_new_null();
     if (m->chain == NULL) {
@@ -465,12 +472,43 @@ ngx_acm_cache_parse(ngx_acm_cache_t *cache, acm_bundle_t *bundle,
 
 failed:
 
+    ngx_acm_cache_free_material(m);
+
+    return NULL;
+}
+
+
+static void
+ngx_acm_cache_free_material(ngx_acm_material_t *m)
+{
+    size_t  i;
+
+    for (i = 0; i < m->nnames; i++) {
+        acm_free(m->names[i]);
+    }
+
+    acm_free(m->names);
+
     X509_free(m->leaf);
     EVP_PKEY_free(m->pkey);
     sk_X509_pop_free(m->chain, X509_free);
-    ngx_free(m);
 
-    return NULL;
+    ngx_free(m);
+}
+
+
+static ngx_uint_t
+ngx_acm_cache_covers(ngx_acm_material_t *m, const char *name)
+{
+    size_t  i;
+
+    for (i = 0; i < m->nnames; i++) {
+        if (acm_name_match(m->names[i], name)) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -635,11 +673,7 @@ ngx_acm_cache_drop(ngx_acm_cache_t *cache, ngx_acm_material_t *m)
 
     ngx_rbtree_delete(&cache->materials, &m->sn.node);
 
-    X509_free(m->leaf);
-    EVP_PKEY_free(m->pkey);
-    sk_X509_pop_free(m->chain, X509_free);
-
-    ngx_free(m);
+    ngx_acm_cache_free_material(m);
 }
 
 

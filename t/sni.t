@@ -87,6 +87,7 @@ import_pair('idn', 'xn--bcher-kva.example.com');
 
 served(8443, 'www.example.com', 'www', 'exact name before wildcard');
 served(8443, 'shop.example.com', 'wild', 'wildcard');
+served(8443, 'a_b.example.com', 'wild', 'wildcard, underscore');
 served(8443, 'example.com', 'wild', 'its parent, by name');
 served(8443, 'WWW.EXAMPLE.com', 'www', 'upper case');
 served(8443, 'www.example.com.', 'www', 'trailing dot');
