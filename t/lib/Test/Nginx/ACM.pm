@@ -167,6 +167,12 @@ sub run {
     $self->wait_for(sub { $self->pid() }) or die 'no pid file';
     $self->{running} = 1;
     $self->{master} = $self->pid();
+
+    # the helper is the last process that the master starts
+    $self->wait_for(sub {
+        $self->read_file('error.log') =~ /start cache manager process/
+    });
+
     $self->{descriptors} = $self->descriptors($self->{master});
 
     return $self;
