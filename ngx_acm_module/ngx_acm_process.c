@@ -90,6 +90,9 @@ ngx_acm_open_store(ngx_acm_conf_t *amcf, ngx_uint_t create, acm_err_t *err,
         conf.map_size = (uint64_t) amcf->map_size;
         conf.create = create ? 1 : 0;
 
+        /* a handshake must not wait, and asks again soon */
+        conf.nowait = !conf.create;
+
         *rc = acm_store_lmdb_open(&conf, &p->store, err);
 
         if (*rc != ACM_OK) {
@@ -110,7 +113,7 @@ ngx_acm_open_store(ngx_acm_conf_t *amcf, ngx_uint_t create, acm_err_t *err,
 }
 
 
-/* A store that is still being made is no fault; others are told once. */
+/* A store that is just being made is no fault; others are told once. */
 
 static void
 ngx_acm_log_fault(acm_rc_t rc, acm_err_t *err, ngx_log_t *log)
@@ -119,7 +122,7 @@ ngx_acm_log_fault(acm_rc_t rc, acm_err_t *err, ngx_log_t *log)
 
     p = &ngx_acm_process;
 
-    if (rc == ACM_NOTFOUND) {
+    if (rc == ACM_NOTFOUND || rc == ACM_BUSY) {
         ngx_log_error(NGX_LOG_INFO, log, 0, "acm: %s", err->text);
         return;
     }

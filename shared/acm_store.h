@@ -60,6 +60,7 @@ typedef struct {
     uint64_t      map_size;      /* octets; 0: as it was made, or default */
     unsigned      create:1;      /* may make an absent store */
     unsigned      readonly:1;    /* commits are refused */
+    unsigned      nowait:1;      /* ACM_BUSY at once when it is raced for */
 } acm_store_conf_t;
 
 

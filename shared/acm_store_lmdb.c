@@ -113,7 +113,7 @@ acm_store_lmdb_open(const acm_store_conf_t *conf, acm_store_t **store,
 
         acm_lmdb_env_close(s);
 
-        if (!again) {
+        if (!again || conf->nowait) {
             break;
         }
 
