@@ -129,7 +129,7 @@ my $two = $t->certificate('two.example.com')->{Serial};
 my $arn = $t->certificate('www.example.com')->{CertificateArn};
 
 config('www.example.com new.example.com');
-$t->reload();
+is(($t->nginx('-s', 'reload'))[0], 0, 'nginx -s reload');
 
 ok($t->wait_for(sub {
     my $x = $t->certificate('www.example.com');
