@@ -74,7 +74,7 @@ is(scalar(keys %keys), scalar(keys %serials), 'each has a new key');
 my $c = $t->certificate('www.example.com');
 is($c->{CertificateArn}, $first->{CertificateArn}, 'same ARN');
 cmp_ok($c->{Version}, '>=', 5, 'versions are counted');
-is($c->{Attempts}, 0, 'no attempt failed');
+is($c->{LastError}, undef, 'no attempt failed');
 
 my $s = $t->status();
 is(scalar(@{$s->{Certificates}}), 1, 'one certificate');

@@ -90,7 +90,8 @@ ok($t->wait_for(sub { !Test::Nginx::ACM::alive($old) }), 'old master gone');
 renews('upgraded: renewed');
 serves('upgraded: served');
 
-is($t->certificate('www.example.com')->{Attempts}, 0, 'no attempt failed');
+is($t->certificate('www.example.com')->{LastError}, undef,
+    'no attempt failed');
 is(scalar(@{$t->status()->{Certificates}}), 1, 'one certificate');
 
 $t->finish();
