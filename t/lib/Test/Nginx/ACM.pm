@@ -169,9 +169,7 @@ sub run {
     $self->{master} = $self->pid();
 
     # the helper is the last process that the master starts
-    $self->wait_for(sub {
-        $self->read_file('error.log') =~ /start cache manager process/
-    });
+    $self->wait_for(sub { $self->helpers() });
 
     $self->{descriptors} = $self->descriptors($self->{master});
 
