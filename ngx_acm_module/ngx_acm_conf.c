@@ -674,7 +674,9 @@ ngx_acm_issuer_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     key = acm_key_parse((char *) value[1].data, value[1].len);
 
-    if (key == ACM_KEY_NONE || key == ACM_KEY_RSA_1024) {
+    if (key == ACM_KEY_NONE || key == ACM_KEY_RSA_1024
+        || key == ACM_KEY_EC_P521)
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid key \"%V\": use ecdsa:256, ecdsa:384, "
                            "rsa:2048, rsa:3072 or rsa:4096", &value[1]);

@@ -99,6 +99,8 @@ bad('issuer name of 33', in_acm('issuer ' . 'a' x 33 . ' { ca; }'), '',
 good('issuer name of 32', in_acm('issuer ' . 'a' x 32 . ' { ca; }'), '');
 bad('issuer key', in_acm('issuer x { ca; key dsa:1024; }'), '',
     qr/invalid key "dsa:1024": use ecdsa:256/, $at);
+bad('issuer key ecdsa:521', in_acm('issuer x { ca; key ecdsa:521; }'), '',
+    qr/invalid key "ecdsa:521"/, $at);
 bad('lifetime 4s', in_acm('issuer x { ca; lifetime 4s; }'), '',
     qr/invalid lifetime "4s"/, $at);
 good('lifetime 5s', in_acm('issuer x { ca; lifetime 5s; }'), '');
