@@ -13,6 +13,7 @@
 #define ACM_AAD_DATA      "acm data key v1"
 #define ACM_AAD_KEY       "acm key v1"
 #define ACM_MAX_AAD       1024
+#define ACM_MAX_ENSURE    16     /* tries against other writers */
 
 
 typedef struct {
@@ -34,9 +35,13 @@ struct acm_keyring_s {
 
 static acm_rc_t acm_keyring_claim(acm_keyring_t *ring, int create,
     acm_err_t *err);
+static acm_rc_t acm_master_check(acm_keyring_t *ring, uint64_t *revision,
+    acm_err_t *err);
 static acm_rc_t acm_master_read(acm_store_t *store,
     acm_master_rec_t *master, uint64_t *revision, acm_err_t *err);
 static acm_rc_t acm_master_put(acm_batch_t *batch, const uint8_t *id);
+static acm_rc_t acm_keyring_make(acm_keyring_t *ring, const char *account,
+    const char *region, acm_err_t *err);
 static acm_data_key_t *acm_keyring_lookup(acm_keyring_t *ring,
     const char *account, const char *region);
 static acm_rc_t acm_keyring_data_key(acm_keyring_t *ring, acm_snap_t *snap,
@@ -101,23 +106,11 @@ acm_keyring_open(acm_store_t *store, const acm_key_secret_t *master,
 static acm_rc_t
 acm_keyring_claim(acm_keyring_t *ring, int create, acm_err_t *err)
 {
-    acm_rc_t          rc;
-    uint64_t          revision;
-    acm_batch_t       batch;
-    acm_master_rec_t  master;
+    acm_rc_t      rc;
+    uint64_t      revision;
+    acm_batch_t   batch;
 
-    rc = acm_master_read(ring->store, &master, &revision, err);
-
-    if (rc == ACM_OK) {
-
-        if (memcmp(master.id, ring->id, ACM_MASTER_ID) == 0) {
-            return ACM_OK;
-        }
-
-        return acm_fail(err, ACM_DENIED, "the master key is not the one the "
-                        "store was sealed with: put the right key file in "
-                        "its place");
-    }
+    rc = acm_master_check(ring, &revision, err);
 
     if (rc != ACM_NOTFOUND || !create) {
         return rc;
@@ -134,6 +127,27 @@ acm_keyring_claim(acm_keyring_t *ring, int create, acm_err_t *err)
     }
 
     acm_batch_free(&batch);
+
+    return rc;
+}
+
+
+/* Whether the store is still under the master key of the ring, and the
+   revision that says so. */
+
+static acm_rc_t
+acm_master_check(acm_keyring_t *ring, uint64_t *revision, acm_err_t *err)
+{
+    acm_rc_t          rc;
+    acm_master_rec_t  master;
+
+    rc = acm_master_read(ring->store, &master, revision, err);
+
+    if (rc == ACM_OK && memcmp(master.id, ring->id, ACM_MASTER_ID) != 0) {
+        return acm_fail(err, ACM_DENIED, "the master key is not the one the "
+                        "store was sealed with: put the right key file in "
+                        "its place");
+    }
 
     return rc;
 }
@@ -223,14 +237,40 @@ acm_rc_t
 acm_keyring_ensure(acm_keyring_t *ring, const char *account,
     const char *region, acm_err_t *err)
 {
+    acm_rc_t    rc;
+    unsigned    tries;
+
+    if (acm_keyring_lookup(ring, account, region) != NULL) {
+        return ACM_OK;
+    }
+
+    rc = ACM_CONFLICT;
+
+    for (tries = 0; rc == ACM_CONFLICT && tries < ACM_MAX_ENSURE; tries++) {
+        rc = acm_keyring_make(ring, account, region, err);
+    }
+
+    return rc;
+}
+
+
+/* ACM_CONFLICT: another process made a data key or a rekey meanwhile. */
+
+static acm_rc_t
+acm_keyring_make(acm_keyring_t *ring, const char *account,
+    const char *region, acm_err_t *err)
+{
     acm_rc_t           rc;
+    uint64_t           revision;
     acm_snap_t        *snap;
     acm_batch_t        batch;
     acm_data_key_t    *found;
     acm_key_secret_t   key;
 
-    if (acm_keyring_lookup(ring, account, region) != NULL) {
-        return ACM_OK;
+    rc = acm_master_check(ring, &revision, err);
+
+    if (rc != ACM_OK) {
+        return rc;
     }
 
     rc = acm_store_begin(ring->store, &snap, err);
@@ -258,9 +298,17 @@ acm_keyring_ensure(acm_keyring_t *ring, const char *account,
     rc = acm_data_key_wrap(&ring->master, ring->id, account, region, &key,
                            &batch, err);
 
+    /* The record of the master key is expected and written anew, so that a
+       rekey can neither miss this data key nor come between: it would stay
+       under a master key that nobody keeps. */
+
     if (rc == ACM_OK) {
-        acm_batch_expect(&batch, ACM_DB_SEAL, batch.ops[0].key,
-                         batch.ops[0].key_len, 0);
+        acm_batch_expect(&batch, ACM_DB_META, ACM_META_MASTER,
+                         sizeof(ACM_META_MASTER) - 1, revision);
+        rc = acm_master_put(&batch, ring->id);
+    }
+
+    if (rc == ACM_OK) {
         rc = acm_store_commit(ring->store, &batch, err);
     }
 
@@ -268,10 +316,6 @@ acm_keyring_ensure(acm_keyring_t *ring, const char *account,
 
     if (rc == ACM_OK) {
         rc = acm_keyring_keep(ring, account, region, &key, &found, err);
-
-    } else if (rc == ACM_CONFLICT) {
-        /* made by another process meanwhile: it is read at its first use */
-        rc = ACM_OK;
     }
 
     acm_key_wipe(&key);

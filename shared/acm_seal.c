@@ -55,6 +55,8 @@ acm_master_key_read(const char *path, acm_key_secret_t *key, acm_err_t *err)
     uint8_t   line[ACM_KEY_LINE + 1];
     acm_rc_t  rc;
 
+    fd = -1;
+
     rc = acm_master_key_open(path, &fd, err);
     if (rc != ACM_OK) {
         return rc;

@@ -8,6 +8,7 @@ use warnings;
 use strict;
 
 use JSON::PP;
+use POSIX ();
 use Test::More;
 
 use FindBin;
@@ -261,12 +262,151 @@ like($out, qr/master key/, 'and says so');
 is(ctl('rekey', '--new-master-key', "$dir/newer.key"), 1,
     'rekey with the old key');
 like($out, qr/nothing was changed/, 'changes nothing');
+ok(!-e "$dir/newer.key", 'and makes no file');
+is(ctl('rekey', '--new-master-key', "$dir/new.key"), 0,
+    'rekey again, as after a crash') or diag($out);
 rename("$dir/new.key", "$dir/acm.key");
 is(ctl('verify'), 0, 'the new key opens all') or diag($out);
 
 is(ctl('delete', $arn), 0, 'delete');
 is(ctl('delete', $arn), 1, 'delete again');
 is(ctl('verify'), 0, 'verify after it') or diag($out);
+
+# one serial number, two certificates of one self-signed name
+
+for my $l (qw/ one two /) {
+    key($l, 'ec');
+    $t->write_file("$l.ext", "subjectAltName=DNS:$l.example.com");
+    ssl("req -new -key $l.key -subj /CN=box -out $l.csr");
+    ssl("x509 -req -in $l.csr -extfile $l.ext -days 30 -set_serial 1 "
+        . "-signkey $l.key -out $l.pem");
+    system("mkdir -p $dir/serial/$l") == 0 or die;
+    $t->write_file("serial/$l/cert.pem", $t->read_file("$l.pem"));
+    $t->write_file("serial/$l/privkey.pem", $t->read_file("$l.key"));
+    $t->write_file("serial/$l/chain.pem", '');
+}
+
+$before = count();
+is(ctl('import', '--certbot', "$dir/serial"), 0, 'one serial') or diag($out);
+is(count(), $before + 2, 'both are there');
+is(ctl('--account', '999999999999', 'import', '--certbot', "$dir/serial"), 0,
+    'another account') or diag($out);
+is(count(), $before + 4, 'has its own');
+
+# dates and names
+
+sub dated {
+    my ($name, $from, $to) = @_;
+    my @t = map { my @g = gmtime(time() + 86400 * $_);
+        sprintf('%04d%02d%02d%02d%02d%02dZ', $g[5] + 1900, $g[4] + 1,
+            @g[3, 2, 1, 0]) } ($from, $to);
+    $t->write_file('ca.cnf', "[ca]\ndefault_ca=d\n[d]\ndatabase=$dir/index\n"
+        . "new_certs_dir=$dir\nrand_serial=yes\ndefault_md=sha256\n"
+        . "policy=p\n[p]\ncommonName=optional\n");
+    $t->write_file('index', '');
+    $t->write_file("$name.ext", "subjectAltName=DNS:$name.example.com");
+    ssl("req -new -key leaf.key -subj /CN=$name.example.com -out $name.csr");
+    ssl("ca -batch -notext -config ca.cnf -cert inter.pem -keyfile inter.key "
+        . "-in $name.csr -extfile $name.ext -startdate $t[0] -enddate $t[1] "
+        . "-out $name.pem");
+    return;
+}
+
+dated('soon', 2, 90);
+import_bad('not yet valid', 'soon.pem', 'leaf.key', 'chain.pem',
+    qr/not valid before/);
+dated('xn--bcher-kva', -1, 90);
+import_ok('A-label', 'xn--bcher-kva.pem', 'leaf.key', 'chain.pem');
+is(ctl('show', 'xn--bcher-kva.example.com'), 0, 'found by its A-label');
+
+# SEQUENCE { [2] IA5String } with the octets of a U-label
+
+my $label = "b\xc3\xbccher.example.com";
+key('ulabel', 'ec');
+issue('ulabel', '/CN=u.example.com', 'subjectAltName=DER:'
+    . unpack('H*', pack('CCCCa*', 0x30, length($label) + 2, 0x82,
+    length($label), $label)), 'inter', 89);
+import_bad('U-label', 'ulabel.pem', 'ulabel.key', 'chain.pem',
+    qr/not a host name/);
+
+# two families for one name, a wildcard
+
+key('twor', 2048);
+key('twoe', 'ec');
+issue($_, '/CN=two.example.org',
+    'subjectAltName=DNS:two.example.org,DNS:*.two.example.org', undef, 30)
+    for qw/ twor twoe /;
+import_ok($_, "$_.pem", "$_.key") for qw/ twor twoe /;
+ctl('show', 'two.example.org', '--json');
+my $both = eval { decode_json($out) };
+is(scalar(@{$both || []}), 2, 'JSON of both families')
+    or diag($out);
+is(ctl('show', '*.two.example.org'), 0, 'show a wildcard') or diag($out);
+
+# output that cannot be written
+
+SKIP: {
+    skip 'no /dev/full', 2 unless -c '/dev/full';
+
+    for my $c ('list', "export $crlf") {
+        is(system("$t->{acmctl} --store $dir/store --master-key $dir/acm.key "
+            . "$c > /dev/full 2>$dir/err") >> 8, 1, "full: $c");
+    }
+}
+
+# a copy while others write
+
+my $writer = fork() // die "fork: $!";
+
+if ($writer == 0) {
+    $t->acmctl('import', '--cert', "$dir/leaf.pem", '--key', "$dir/leaf.key")
+        for 1 .. 40;
+    POSIX::_exit(0);
+}
+
+my $bad = 0;
+
+for my $i (1 .. 5) {
+    $bad++ if ctl('backup', "$dir/live$i");
+    $bad++ if ($t->acmctl('--store', "$dir/live$i", 'verify'))[0];
+}
+
+waitpid($writer, 0);
+is($bad, 0, 'copies of a store that is written to');
+
+# root keeps its files, the owner of the store gets none of root's
+
+SKIP: {
+    skip 'not root', 7 if $>;
+
+    my $uid = getpwnam('nobody');
+    chmod(0755, $dir);
+    mkdir("$dir/own", 0700);
+    chown($uid, -1, "$dir/own");
+
+    my @own = ('--store', "$dir/own");
+
+    is(($t->acmctl(@own, 'import', '--cert', "$dir/leaf.pem", '--key',
+        "$dir/leaf.key"))[0], 0, 'import as root');
+    is(join(' ', map { (stat)[4] } glob("$dir/own/*")), "$uid $uid",
+        'the files are the owner\'s');
+
+    mkdir("$dir/precious", 0755);
+    $t->write_file('precious/file', 'x');
+    ($rc, $out) = $t->acmctl(@own, 'backup', "$dir/precious");
+    is($rc, 1, 'no backup among other files');
+    like($out, qr/not empty/, 'says so');
+    is((stat("$dir/precious"))[4], 0, 'their directory is still root\'s');
+
+    mkdir("$dir/closed", 0700);
+    ($rc, $out) = $t->acmctl(@own, 'backup', "$dir/closed/copy");
+    is($rc, 0, 'backup below a directory of root\'s') or diag($out);
+    is((stat("$dir/closed/copy/data.mdb"))[4], $uid, 'owned like the store');
+}
+
+import_ok("reimport $_", 'twoe.pem', 'twoe.key', undef, '--arn',
+    $both->[0]{CertificateArn}) for 1 .. 3;
+is(ctl('verify'), 0, 'verify at the end') or diag($out);
 
 # usage
 

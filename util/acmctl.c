@@ -7,6 +7,7 @@
  */
 
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -30,6 +31,7 @@ typedef struct {
 
 static void acmctl_usage(FILE *f);
 static void acmctl_close(acmctl_t *ctl);
+static int acmctl_owner(const acmctl_t *ctl, struct stat *st);
 static int acmctl_drop_rights(acmctl_t *ctl);
 static int acmctl_export(acmctl_t *ctl, int argc, char **argv);
 static int acmctl_export_bundle(acmctl_t *ctl, const acm_ref_t *ref,
@@ -41,6 +43,8 @@ static int acmctl_export_part(const char *dir, const char *name,
 static int acmctl_export_key(const char *dir, const acm_bundle_t *bundle);
 static int acmctl_delete(acmctl_t *ctl, int argc, char **argv);
 static int acmctl_backup(acmctl_t *ctl, int argc, char **argv);
+static int acmctl_backup_enter(acmctl_t *ctl, const char *path);
+static int acmctl_empty(int fd);
 static int acmctl_ca(acmctl_t *ctl, int argc, char **argv);
 static int acmctl_version(acmctl_t *ctl, int argc, char **argv);
 
@@ -123,6 +127,11 @@ main(int argc, char **argv)
     acmctl_close(&ctl);
     acm_key_wipe(&ctl.master_secret);
 
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        rc = acmctl_fail("cannot write to standard output: %s",
+                         strerror(errno));
+    }
+
     if (rc == ACMCTL_USAGE) {
         (void) acmctl_fail("wrong arguments for \"%s\", see --help",
                            argv[0]);
@@ -156,9 +165,11 @@ acmctl_usage(FILE *f)
           "with --with-key, and into files only.\n"
           "\n"
           "rekey makes the new key file if there is none and wraps all data\n"
-          "keys under it.  The running nginx goes on; put the new file in\n"
-          "the place of the old one and reload.  If rekey was cut short, one\n"
-          "of the two files opens the store: keep both until it is done.\n",
+          "keys under it.  Then at once put the new file in the place of the\n"
+          "old one and reload: until then the running nginx has only the data\n"
+          "keys that it has used before.  If rekey was cut short, one of the\n"
+          "two files opens the store: keep both, and run it again.  Backups\n"
+          "made before need the old file.\n",
           f);
 }
 
@@ -237,19 +248,31 @@ acmctl_close(acmctl_t *ctl)
 
 
 static int
-acmctl_drop_rights(acmctl_t *ctl)
+acmctl_owner(const acmctl_t *ctl, struct stat *st)
 {
-    char         path[4096];
-    struct stat  st;
+    char  path[4096];
 
     /* its files may have another owner than the directory: without a master
        process nginx works as root */
 
     (void) snprintf(path, sizeof(path), "%s/data.mdb", ctl->store_path);
 
-    if (stat(path, &st) == -1 && stat(ctl->store_path, &st) == -1) {
+    if (lstat(path, st) == -1 && stat(ctl->store_path, st) == -1) {
         return acmctl_fail("store \"%s\": %s", ctl->store_path,
                            strerror(errno));
+    }
+
+    return ACMCTL_OK;
+}
+
+
+static int
+acmctl_drop_rights(acmctl_t *ctl)
+{
+    struct stat  st;
+
+    if (acmctl_owner(ctl, &st) != ACMCTL_OK) {
+        return ACMCTL_FAULT;
     }
 
     if (geteuid() != 0 || st.st_uid == 0) {
@@ -577,39 +600,122 @@ acmctl_delete(acmctl_t *ctl, int argc, char **argv)
 static int
 acmctl_backup(acmctl_t *ctl, int argc, char **argv)
 {
-    acm_err_t    err;
-    struct stat  st;
+    int        rc;
+    char      *store;
+    acm_err_t  err;
 
     if (argc != 2) {
         return ACMCTL_USAGE;
     }
 
-    if (mkdir(argv[1], 0700) == -1 && errno != EEXIST) {
-        return acmctl_fail("cannot make \"%s\": %s", argv[1],
+    store = realpath(ctl->store_path, NULL);
+
+    if (store == NULL) {
+        return acmctl_fail("store \"%s\": %s", ctl->store_path,
                            strerror(errno));
     }
 
-    /* the copy is made with the rights of the store's owner */
+    ctl->store_path = store;
 
-    if (geteuid() == 0 && stat(ctl->store_path, &st) == 0
-        && chown(argv[1], st.st_uid, st.st_gid) == -1)
+    rc = acmctl_backup_enter(ctl, argv[1]);
+
+    if (rc == ACMCTL_OK) {
+        rc = acmctl_open(ctl, 0, 0);
+    }
+
+    if (rc == ACMCTL_OK && acm_store_backup(ctl->store, ".", &err) != ACM_OK)
     {
-        return acmctl_fail("cannot give \"%s\" to the owner of the store: "
-                           "%s", argv[1], strerror(errno));
+        rc = acmctl_fail("\"%s\": %s", argv[1], err.text);
     }
 
-    if (acmctl_open(ctl, 0, 0) != ACMCTL_OK) {
-        return ACMCTL_FAULT;
-    }
+    acmctl_close(ctl);
+    ctl->store_path = NULL;
+    free(store);
 
-    if (acm_store_backup(ctl->store, argv[1], &err) != ACM_OK) {
-        return acmctl_fail("%s", err.text);
+    if (rc != ACMCTL_OK) {
+        return rc;
     }
 
     printf("copied to \"%s\"; it opens with the master key of the store, "
            "which is not in it\n", argv[1]);
 
     return ACMCTL_OK;
+}
+
+
+/*
+ * Makes the directory and goes into it as root, so that the owner of the
+ * store, who makes the copy, need not be able to walk to it.  Only an empty
+ * directory is given to that owner.
+ */
+
+static int
+acmctl_backup_enter(acmctl_t *ctl, const char *path)
+{
+    int          fd, rc;
+    struct stat  st;
+
+    if (acmctl_owner(ctl, &st) != ACMCTL_OK) {
+        return ACMCTL_FAULT;
+    }
+
+    if (mkdir(path, 0700) == -1 && errno != EEXIST) {
+        return acmctl_fail("cannot make \"%s\": %s", path, strerror(errno));
+    }
+
+    fd = open(path, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
+
+    if (fd == -1) {
+        return acmctl_fail("cannot open directory \"%s\": %s", path,
+                           strerror(errno));
+    }
+
+    if (!acmctl_empty(fd)) {
+        rc = acmctl_fail("\"%s\" is not empty: name a new directory", path);
+
+    } else if (fchdir(fd) == -1
+               || (geteuid() == 0 && fchown(fd, st.st_uid, st.st_gid) == -1))
+    {
+        rc = acmctl_fail("cannot use directory \"%s\": %s", path,
+                         strerror(errno));
+
+    } else {
+        rc = ACMCTL_OK;
+    }
+
+    close(fd);
+
+    return rc;
+}
+
+
+static int
+acmctl_empty(int fd)
+{
+    DIR            *dir;
+    int             n, copy;
+    struct dirent  *d;
+
+    copy = dup(fd);
+    dir = (copy == -1) ? NULL : fdopendir(copy);
+
+    if (dir == NULL) {
+        if (copy != -1) {
+            close(copy);
+        }
+
+        return 0;
+    }
+
+    n = 0;
+
+    for (d = readdir(dir); d != NULL; d = readdir(dir)) {
+        n += (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0);
+    }
+
+    closedir(dir);
+
+    return n == 0;
 }
 
 

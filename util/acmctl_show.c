@@ -14,12 +14,28 @@
 #include "acmctl.h"
 
 
+#define ACMCTL_SLICE  128            /* certificates read in one snapshot */
+
+
+typedef struct {
+    acm_cert_t    certs[ACMCTL_SLICE];
+    size_t        n;
+    uint8_t       key[ACM_MAX_STORE_KEY + 1];
+    size_t        len;
+    int           end;
+} acmctl_slice_t;
+
+
 static int acmctl_flag_json(acmctl_t *ctl, int argc, char **argv);
+static int acmctl_list_slice(acmctl_t *ctl, acmctl_slice_t *slice);
 static int acmctl_show_name(acmctl_t *ctl, const char *name);
-static int acmctl_print(acmctl_t *ctl, acm_snap_t *snap,
-    const acm_ref_t *ref);
+static int acmctl_get_named(acm_snap_t *snap, const acm_name_rec_t *rec,
+    acm_cert_t *certs, size_t *n);
+static int acmctl_get(acm_snap_t *snap, const acm_ref_t *ref,
+    acm_cert_t *cert);
 static void acmctl_print_cert(const acm_cert_t *cert);
-static int acmctl_print_json(json_t *json);
+static int acmctl_print_text(const acm_cert_t *cert);
+static int acmctl_print_json(const acm_cert_t *cert, size_t n);
 
 
 static int
@@ -44,16 +60,15 @@ acmctl_flag_json(acmctl_t *ctl, int argc, char **argv)
 }
 
 
+/* The output may be slow, and an open snapshot keeps pages of the store from
+   being used again: a slice is copied, then printed. */
+
 int
 acmctl_list(acmctl_t *ctl, int argc, char **argv)
 {
-    int           rc;
-    json_t       *list;
-    acm_rc_t      code;
-    acm_err_t     err;
-    acm_cert_t    cert;
-    acm_snap_t   *snap;
-    acm_entry_t   entry;
+    int             rc;
+    size_t          i, total;
+    acmctl_slice_t  slice;
 
     if (acmctl_flag_json(ctl, argc, argv) != ACMCTL_OK || optind != argc) {
         return ACMCTL_USAGE;
@@ -63,49 +78,99 @@ acmctl_list(acmctl_t *ctl, int argc, char **argv)
         return ACMCTL_FAULT;
     }
 
+    memset(&slice, 0, sizeof(acmctl_slice_t));
+    rc = ACMCTL_OK;
+    total = 0;
+
+    if (ctl->json) {
+        fputs("[\n", stdout);
+    }
+
+    while (!slice.end) {
+
+        if (acmctl_list_slice(ctl, &slice) != ACMCTL_OK) {
+            rc = ACMCTL_FAULT;
+        }
+
+        for (i = 0; i < slice.n; i++, total++) {
+
+            if (!ctl->json) {
+                acmctl_print_cert(&slice.certs[i]);
+
+            } else if (acmctl_print_json(&slice.certs[i], total) != ACMCTL_OK)
+            {
+                rc = ACMCTL_FAULT;
+            }
+
+            acm_cert_free(&slice.certs[i]);
+        }
+    }
+
+    if (ctl->json) {
+        fputs("]\n", stdout);
+    }
+
+    return rc;
+}
+
+
+static int
+acmctl_list_slice(acmctl_t *ctl, acmctl_slice_t *slice)
+{
+    int           rc;
+    size_t        n;
+    acm_rc_t      code;
+    acm_err_t     err;
+    acm_snap_t   *snap;
+    acm_entry_t   entry;
+
+    slice->n = 0;
+    slice->end = 1;
+
     if (acm_store_begin(ctl->store, &snap, &err) != ACM_OK) {
         return acmctl_fail("%s", err.text);
     }
 
     rc = ACMCTL_OK;
-    list = json_array();
+    n = 0;
+    entry.key = NULL;
+    code = acm_store_seek(snap, ACM_DB_CERTIFICATE, slice->key, slice->len,
+                          &entry);
 
-    for (code = acm_store_seek(snap, ACM_DB_CERTIFICATE, NULL, 0, &entry);
-         code == ACM_OK || (code == ACM_CORRUPT && entry.key != NULL);
-         code = acm_store_next(snap, ACM_DB_CERTIFICATE, &entry))
-    {
-        memset(&cert, 0, sizeof(acm_cert_t));
+    while (code == ACM_OK || (code == ACM_CORRUPT && entry.key != NULL)) {
+
+        if (n++ == ACMCTL_SLICE) {
+            slice->end = 0;
+            break;
+        }
 
         if (code == ACM_OK) {
-            code = acm_cert_decode(entry.data, entry.len, &cert);
+            code = acm_cert_decode(entry.data, entry.len,
+                                   &slice->certs[slice->n]);
         }
 
-        if (code != ACM_OK) {
-            rc = acmctl_fail("certificate \"%.*s\": %s", (int) entry.key_len,
-                             (const char *) entry.key, acm_rc_text(code));
-
-        } else if (ctl->json) {
-            (void) json_array_append_new(list,
-                                         acm_json_cert(&cert, acm_now()));
+        if (code == ACM_OK) {
+            slice->n++;
 
         } else {
-            acmctl_print_cert(&cert);
+            rc = acmctl_fail("certificate \"%.*s\": %s", (int) entry.key_len,
+                             (const char *) entry.key, acm_rc_text(code));
         }
 
-        acm_cert_free(&cert);
+        /* the least key behind this one */
+        memcpy(slice->key, entry.key, entry.key_len);
+        slice->key[entry.key_len] = 0;
+        slice->len = entry.key_len + 1;
+
+        entry.key = NULL;
+        code = acm_store_next(snap, ACM_DB_CERTIFICATE, &entry);
     }
 
     acm_store_end(snap);
 
-    if (code != ACM_NOTFOUND) {
+    if (slice->end && code != ACM_NOTFOUND) {
         rc = acmctl_fail("the list is cut short: %s", acm_rc_text(code));
     }
-
-    if (ctl->json && acmctl_print_json(list) != ACMCTL_OK) {
-        rc = ACMCTL_FAULT;
-    }
-
-    json_decref(list);
 
     return rc;
 }
@@ -125,16 +190,29 @@ acmctl_print_cert(const acm_cert_t *cert)
 }
 
 
+/* One certificate; n of them came before it in a list. */
+
 static int
-acmctl_print_json(json_t *json)
+acmctl_print_json(const acm_cert_t *cert, size_t n)
 {
-    acm_err_t  err;
-    acm_str_t  text;
+    json_t     *json;
+    acm_err_t   err;
+    acm_str_t   text;
+
+    json = acm_json_cert(cert, acm_now());
+
+    if (json == NULL) {
+        return acmctl_fail("no memory for JSON");
+    }
 
     if (acm_json_text(json, 1, &text, &err) != ACM_OK) {
+        json_decref(json);
         return acmctl_fail("%s", err.text);
     }
 
+    json_decref(json);
+
+    fputs(n ? "," : "", stdout);
     (void) fwrite(text.data, 1, text.len, stdout);
     acm_free(text.data);
 
@@ -148,6 +226,7 @@ acmctl_show(acmctl_t *ctl, int argc, char **argv)
     int          rc;
     acm_err_t    err;
     acm_ref_t    ref;
+    acm_cert_t   cert;
     acm_snap_t  *snap;
 
     if (acmctl_flag_json(ctl, argc, argv) != ACMCTL_OK || optind + 1 != argc)
@@ -169,30 +248,42 @@ acmctl_show(acmctl_t *ctl, int argc, char **argv)
         return acmctl_fail("%s", err.text);
     }
 
-    rc = acmctl_print(ctl, snap, &ref);
+    rc = acmctl_get(snap, &ref, &cert);
 
     acm_store_end(snap);
+
+    if (rc == ACMCTL_OK) {
+        rc = ctl->json ? acmctl_print_json(&cert, 0)
+                       : acmctl_print_text(&cert);
+        acm_cert_free(&cert);
+    }
 
     return rc;
 }
 
 
-/* What a client that asks for the name is served now. */
+/* What a client that asks for the name is served now: up to one certificate
+   of each family, so in JSON an array. */
 
 static int
 acmctl_show_name(acmctl_t *ctl, const char *name)
 {
-    int              rc;
-    char             host[ACM_MAX_NAME + 1];
-    acm_err_t        err;
-    acm_ref_t        ref;
-    acm_snap_t      *snap;
-    acm_found_t      found;
-    acm_material_t   m;
-    acm_name_rec_t  *rec[2];
-    size_t           i;
+    int           rc;
+    char          host[ACM_MAX_NAME + 3];
+    size_t        i, n, star;
+    acm_rc_t      code;
+    acm_err_t     err;
+    acm_cert_t    certs[2];
+    acm_snap_t   *snap;
+    acm_found_t   found;
 
-    if (acm_name_sni((const uint8_t *) name, strlen(name), host) != ACM_OK) {
+    star = (strncmp(name, "*.", 2) == 0) ? 2 : 0;
+    memcpy(host, "*.", 2);
+
+    if (acm_name_sni((const uint8_t *) name + star, strlen(name) - star,
+                     host + star)
+        != ACM_OK)
+    {
         return acmctl_fail("\"%s\" is no ARN, no UUID and no host name",
                            name);
     }
@@ -205,87 +296,109 @@ acmctl_show_name(acmctl_t *ctl, const char *name)
         return acmctl_fail("%s", err.text);
     }
 
-    if (acm_find_name(snap, host, acm_now(), &found) != ACM_OK) {
-        acm_store_end(snap);
-        return acmctl_fail("no certificate for \"%s\"", host);
-    }
-
     rc = ACMCTL_OK;
-    rec[0] = &found.ec;
-    rec[1] = &found.rsa;
+    n = 0;
+    code = acm_find_name(snap, host, acm_now(), &found);
 
-    for (i = 0; i < 2; i++) {
-
-        if (rec[i]->key == ACM_KEY_NONE) {
-            continue;
-        }
-
-        memset(&ref, 0, sizeof(acm_ref_t));
-
-        if (acm_material_get(snap, rec[i]->uuid, rec[i]->version, &m)
-            != ACM_OK)
-        {
-            rc = acmctl_fail("certificate %s has no material", rec[i]->uuid);
-            continue;
-        }
-
-        memcpy(ref.uuid, rec[i]->uuid, sizeof(ref.uuid));
-        (void) snprintf(ref.account, sizeof(ref.account), "%s", m.account);
-        (void) snprintf(ref.region, sizeof(ref.region), "%s", m.region);
-        acm_material_free(&m);
-
-        if (acmctl_print(ctl, snap, &ref) != ACMCTL_OK) {
-            rc = ACMCTL_FAULT;
-        }
+    if (code == ACM_OK) {
+        rc |= acmctl_get_named(snap, &found.ec, certs, &n);
+        rc |= acmctl_get_named(snap, &found.rsa, certs, &n);
     }
 
     acm_store_end(snap);
+
+    if (code != ACM_OK) {
+        return acmctl_fail("no certificate serves \"%s\": %s", host,
+                           acm_rc_text(code));
+    }
+
+    fputs(ctl->json ? "[\n" : "", stdout);
+
+    for (i = 0; i < n; i++) {
+        rc |= ctl->json ? acmctl_print_json(&certs[i], i)
+                        : acmctl_print_text(&certs[i]);
+        acm_cert_free(&certs[i]);
+    }
+
+    fputs(ctl->json ? "]\n" : "", stdout);
 
     return rc;
 }
 
 
 static int
-acmctl_print(acmctl_t *ctl, acm_snap_t *snap, const acm_ref_t *ref)
+acmctl_get_named(acm_snap_t *snap, const acm_name_rec_t *rec,
+    acm_cert_t *certs, size_t *n)
 {
-    int          rc;
-    json_t      *json, *value;
-    size_t       i;
-    acm_rc_t     code;
-    acm_cert_t   cert;
-    const char  *key;
+    int             rc;
+    acm_ref_t       ref;
+    acm_material_t  m;
 
-    code = acm_cert_get(snap, ref->account, ref->region, ref->uuid, &cert,
-                        NULL);
-
-    if (code != ACM_OK) {
-        return acmctl_fail("certificate %s: %s", ref->uuid,
-                           acm_rc_text(code));
+    if (rec->key == ACM_KEY_NONE) {
+        return ACMCTL_OK;
     }
 
-    rc = ACMCTL_OK;
-    json = acm_json_cert(&cert, acm_now());
+    if (acm_material_get(snap, rec->uuid, rec->version, &m) != ACM_OK) {
+        return acmctl_fail("certificate %s has no material", rec->uuid);
+    }
 
-    if (ctl->json) {
-        rc = acmctl_print_json(json);
+    memset(&ref, 0, sizeof(acm_ref_t));
+    memcpy(ref.uuid, rec->uuid, sizeof(ref.uuid));
+    (void) snprintf(ref.account, sizeof(ref.account), "%s", m.account);
+    (void) snprintf(ref.region, sizeof(ref.region), "%s", m.region);
+    acm_material_free(&m);
 
-    } else {
-        json_object_foreach(json, key, value) {
-            if (json_is_string(value)) {
-                printf("%-20s %s\n", key, json_string_value(value));
+    rc = acmctl_get(snap, &ref, &certs[*n]);
 
-            } else if (json_is_integer(value)) {
-                printf("%-20s %lld\n", key, json_integer_value(value));
-            }
-        }
+    if (rc == ACMCTL_OK) {
+        (*n)++;
+    }
 
-        for (i = 0; i < cert.nnames; i++) {
-            printf("%-20s %s\n", i ? "" : "Names", cert.names[i]);
+    return rc;
+}
+
+
+static int
+acmctl_get(acm_snap_t *snap, const acm_ref_t *ref, acm_cert_t *cert)
+{
+    acm_rc_t  code;
+
+    code = acm_cert_get(snap, ref->account, ref->region, ref->uuid, cert,
+                        NULL);
+
+    return (code == ACM_OK) ? ACMCTL_OK
+                            : acmctl_fail("certificate %s: %s", ref->uuid,
+                                          acm_rc_text(code));
+}
+
+
+static int
+acmctl_print_text(const acm_cert_t *cert)
+{
+    json_t      *json, *value;
+    size_t       i;
+    const char  *key;
+
+    json = acm_json_cert(cert, acm_now());
+
+    if (json == NULL) {
+        return acmctl_fail("no memory");
+    }
+
+    json_object_foreach(json, key, value) {
+        if (json_is_string(value)) {
+            printf("%-20s %s\n", key, json_string_value(value));
+
+        } else if (json_is_integer(value)) {
+            printf("%-20s %lld\n", key, json_integer_value(value));
         }
     }
 
     json_decref(json);
-    acm_cert_free(&cert);
 
-    return rc;
+    for (i = 0; i < cert->nnames; i++) {
+        printf("%-20s %s\n", i ? "" : "Names", cert->names[i]);
+    }
+
+    return ACMCTL_OK;
 }

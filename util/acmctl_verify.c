@@ -23,6 +23,9 @@ typedef struct {
 } acmctl_verify_t;
 
 
+#define ACMCTL_VERIFY_SLICE  256     /* entries checked in one snapshot */
+
+
 typedef void (*acmctl_entry_pt)(acmctl_verify_t *v, const acm_entry_t *e);
 
 
@@ -30,7 +33,12 @@ static void acmctl_each(acmctl_verify_t *v, acm_db_e db,
     acmctl_entry_pt check);
 static void acmctl_verify_cert(acmctl_verify_t *v, const acm_entry_t *e);
 static void acmctl_verify_material(acmctl_verify_t *v,
-    const acm_cert_t *cert);
+    const acm_entry_t *e);
+static void acmctl_verify_pair(acmctl_verify_t *v, const char *uuid,
+    uint32_t version, acm_key_e type);
+static void acmctl_verify_seal(acmctl_verify_t *v, const acm_entry_t *e);
+static int acmctl_name_of(const acm_cert_t *cert, const acm_name_rec_t *rec,
+    const acm_entry_t *e);
 static void acmctl_verify_index(acmctl_verify_t *v, const acm_cert_t *cert);
 static void acmctl_verify_chain(acmctl_verify_t *v, const acm_entry_t *e);
 static void acmctl_verify_name(acmctl_verify_t *v, const acm_entry_t *e);
@@ -46,8 +54,7 @@ static acm_rc_t acmctl_ref_cert(acmctl_verify_t *v, const acm_entry_t *e,
 int
 acmctl_verify(acmctl_t *ctl, int argc, char **argv)
 {
-    acm_err_t         err;
-    acmctl_verify_t   v;
+    acmctl_verify_t  v;
 
     (void) argv;
 
@@ -62,20 +69,14 @@ acmctl_verify(acmctl_t *ctl, int argc, char **argv)
     memset(&v, 0, sizeof(acmctl_verify_t));
     v.ctl = ctl;
 
-    if (acm_store_begin(ctl->store, &v.snap, &err) != ACM_OK) {
-        return acmctl_fail("%s", err.text);
-    }
-
     acmctl_each(&v, ACM_DB_META, acmctl_verify_any);
-    acmctl_each(&v, ACM_DB_SEAL, acmctl_verify_any);
+    acmctl_each(&v, ACM_DB_SEAL, acmctl_verify_seal);
     acmctl_each(&v, ACM_DB_CERTIFICATE, acmctl_verify_cert);
-    acmctl_each(&v, ACM_DB_MATERIAL, acmctl_verify_any);
+    acmctl_each(&v, ACM_DB_MATERIAL, acmctl_verify_material);
     acmctl_each(&v, ACM_DB_CHAIN, acmctl_verify_chain);
     acmctl_each(&v, ACM_DB_NAME, acmctl_verify_name);
     acmctl_each(&v, ACM_DB_DUE, acmctl_verify_due);
     acmctl_each(&v, ACM_DB_IDENTITY, acmctl_verify_identity);
-
-    acm_store_end(v.snap);
 
     acmctl_verify_cas(&v);
 
@@ -90,25 +91,60 @@ acmctl_verify(acmctl_t *ctl, int argc, char **argv)
     ((v)->faults++, (void) acmctl_fail(__VA_ARGS__))
 
 
+/* In slices: a snapshot over the whole store would make it grow while nginx
+   writes.  What is compared with an entry is read in the entry's snapshot. */
+
 static void
 acmctl_each(acmctl_verify_t *v, acm_db_e db, acmctl_entry_pt check)
 {
-    acm_rc_t     rc;
-    acm_entry_t  e;
-    char         key[2 * ACM_MAX_STORE_KEY + 1];
+    char          hex[2 * ACM_MAX_STORE_KEY + 1];
+    size_t        n, len;
+    uint8_t       from[ACM_MAX_STORE_KEY + 1];
+    acm_rc_t      rc;
+    acm_err_t     err;
+    acm_entry_t   e;
 
-    for (rc = acm_store_seek(v->snap, db, NULL, 0, &e);
-         rc == ACM_OK || (rc == ACM_CORRUPT && e.key != NULL);
-         rc = acm_store_next(v->snap, db, &e))
-    {
-        if (rc == ACM_OK) {
-            check(v, &e);
+    len = 0;
 
-        } else {
-            acmctl_fault(v, "map \"%s\", key %s: damaged", acm_db_name(db),
-                         acm_hex(e.key, e.key_len, key));
+    do {
+        rc = acm_store_begin(v->ctl->store, &v->snap, &err);
+
+        if (rc != ACM_OK) {
+            acmctl_fault(v, "%s", err.text);
+            return;
         }
-    }
+
+        n = 0;
+        e.key = NULL;
+        rc = acm_store_seek(v->snap, db, from, len, &e);
+
+        while (rc == ACM_OK || (rc == ACM_CORRUPT && e.key != NULL)) {
+
+            if (n++ == ACMCTL_VERIFY_SLICE) {
+                break;
+            }
+
+            /* the least key behind this one */
+            memcpy(from, e.key, e.key_len);
+            from[e.key_len] = 0;
+            len = e.key_len + 1;
+
+            if (rc == ACM_OK) {
+                check(v, &e);
+
+            } else {
+                acmctl_fault(v, "map \"%s\", key %s: damaged",
+                             acm_db_name(db),
+                             acm_hex(e.key, e.key_len, hex));
+            }
+
+            e.key = NULL;
+            rc = acm_store_next(v->snap, db, &e);
+        }
+
+        acm_store_end(v->snap);
+
+    } while (n > ACMCTL_VERIFY_SLICE);
 
     if (rc != ACM_NOTFOUND) {
         acmctl_fault(v, "map \"%s\" cannot be read to its end: %s",
@@ -129,6 +165,8 @@ acmctl_verify_any(acmctl_verify_t *v, const acm_entry_t *e)
 static void
 acmctl_verify_cert(acmctl_verify_t *v, const acm_entry_t *e)
 {
+    size_t      len;
+    uint8_t     key[ACM_MAX_STORE_KEY];
     acm_rc_t    rc;
     acm_cert_t  cert;
 
@@ -142,29 +180,96 @@ acmctl_verify_cert(acmctl_verify_t *v, const acm_entry_t *e)
         return;
     }
 
-    if (cert.version != 0) {
-        acmctl_verify_material(v, &cert);
-        acmctl_verify_index(v, &cert);
+    len = acm_cert_key(key, cert.account, cert.region, cert.uuid);
+
+    if (len != e->key_len || memcmp(key, e->key, len) != 0) {
+        acmctl_fault(v, "certificate \"%.*s\" has the record of another one",
+                     (int) e->key_len, (const char *) e->key);
     }
+
+    acmctl_verify_index(v, &cert);
 
     acm_cert_free(&cert);
 }
 
 
+/* The material in use and the one before it: both are opened. */
+
 static void
-acmctl_verify_material(acmctl_verify_t *v, const acm_cert_t *cert)
+acmctl_verify_material(acmctl_verify_t *v, const acm_entry_t *e)
+{
+    char             uuid[ACM_UUID_LEN + 1];
+    size_t           len;
+    uint8_t          key[ACM_MAX_STORE_KEY];
+    acm_rc_t         rc;
+    uint32_t         version;
+    acm_cert_t       cert;
+    acm_reader_t     r;
+    acm_material_t   m;
+
+    memset(uuid, 0, sizeof(uuid));
+    version = 0;
+    len = 0;
+
+    if (e->key_len > ACM_UUID_LEN) {
+        memcpy(uuid, e->key, ACM_UUID_LEN);
+        acm_reader_init(&r, e->key + ACM_UUID_LEN, e->key_len - ACM_UUID_LEN);
+        version = acm_read_u32(&r);
+        len = acm_material_key(key, uuid, version);
+    }
+
+    if (len == 0 || len != e->key_len || memcmp(key, e->key, len) != 0) {
+        acmctl_fault(v, "an entry of the map \"material\" has a key that is "
+                     "none");
+        return;
+    }
+
+    rc = acm_material_decode(e->data, e->len, &m);
+
+    if (rc != ACM_OK) {
+        acmctl_fault(v, "material of certificate %s, version %u: %s", uuid,
+                     (unsigned) version, acm_rc_text(rc));
+        return;
+    }
+
+    rc = acm_cert_get(v->snap, m.account, m.region, uuid, &cert, NULL);
+
+    if (rc != ACM_OK) {
+        acmctl_fault(v, "material of certificate %s, version %u: the "
+                     "certificate: %s", uuid, (unsigned) version,
+                     acm_rc_text(rc));
+
+    } else {
+        if (version > cert.version || cert.version - version > 1) {
+            acmctl_fault(v, "material of certificate %s, version %u: the "
+                         "certificate is at version %u", uuid,
+                         (unsigned) version, (unsigned) cert.version);
+        }
+
+        acm_cert_free(&cert);
+    }
+
+    acmctl_verify_pair(v, uuid, version, m.key);
+
+    acm_material_free(&m);
+}
+
+
+static void
+acmctl_verify_pair(acmctl_verify_t *v, const char *uuid, uint32_t version,
+    acm_key_e type)
 {
     X509          *x;
     EVP_PKEY      *pkey;
     acm_err_t      err;
     acm_bundle_t   bundle;
 
-    if (acm_material_open(v->ctl->ring, v->snap, cert->uuid, cert->version,
-                          &bundle, &err)
+    if (acm_material_open(v->ctl->ring, v->snap, uuid, version, &bundle,
+                          &err)
         != ACM_OK)
     {
-        acmctl_fault(v, "certificate %s, version %u: %s", cert->uuid,
-                     (unsigned) cert->version, err.text);
+        acmctl_fault(v, "certificate %s, version %u: %s", uuid,
+                     (unsigned) version, err.text);
         return;
     }
 
@@ -174,21 +279,59 @@ acmctl_verify_material(acmctl_verify_t *v, const acm_cert_t *cert)
 
     if (acm_x509_decode(bundle.leaf.data, bundle.leaf.len, &x, &err)
         != ACM_OK
-        || acm_key_decode(cert->key, bundle.key_secret.data,
+        || acm_key_decode(type, bundle.key_secret.data,
                           bundle.key_secret.len, &pkey, &err)
            != ACM_OK)
     {
-        acmctl_fault(v, "certificate %s, version %u: %s", cert->uuid,
-                     (unsigned) cert->version, err.text);
+        acmctl_fault(v, "certificate %s, version %u: %s", uuid,
+                     (unsigned) version, err.text);
 
     } else if (!acm_x509_match(x, pkey)) {
         acmctl_fault(v, "certificate %s, version %u: the key is not its own",
-                     cert->uuid, (unsigned) cert->version);
+                     uuid, (unsigned) version);
     }
 
     X509_free(x);
     EVP_PKEY_free(pkey);
     acm_bundle_free(&bundle);
+}
+
+
+/* A data key opens if something can be sealed with it. */
+
+static void
+acmctl_verify_seal(acmctl_verify_t *v, const acm_entry_t *e)
+{
+    char        name[ACM_MAX_STORE_KEY + 1], *region;
+    uint8_t     octet;
+    acm_err_t   err;
+    acm_str_t   plain, sealed;
+
+    memcpy(name, e->key, e->key_len);
+    name[e->key_len] = '\0';
+
+    region = strchr(name, '/');
+
+    if (region == NULL) {
+        acmctl_fault(v, "data key \"%s\" has no account and region", name);
+        return;
+    }
+
+    *region++ = '\0';
+
+    octet = 0;
+    plain.data = &octet;
+    plain.len = 1;
+
+    if (acm_keyring_seal(v->ctl->ring, v->snap, name, region, "verify", 0,
+                         &plain, &sealed, &err)
+        != ACM_OK)
+    {
+        acmctl_fault(v, "%s", err.text);
+        return;
+    }
+
+    acm_free(sealed.data);
 }
 
 
@@ -200,7 +343,16 @@ acmctl_verify_index(acmctl_verify_t *v, const acm_cert_t *cert)
     acm_entry_t      e;
     acm_name_rec_t   rec;
 
-    for (i = 0; i < cert->nnames; i++) {
+    len = acm_material_key(key, cert->uuid, cert->version);
+
+    if (cert->version != 0
+        && acm_store_get(v->snap, ACM_DB_MATERIAL, key, len, &e) != ACM_OK)
+    {
+        acmctl_fault(v, "certificate %s, version %u: its material is not "
+                     "there", cert->uuid, (unsigned) cert->version);
+    }
+
+    for (i = 0; cert->version != 0 && i < cert->nnames; i++) {
 
         if (acm_name_is_ip(cert->names[i], strlen(cert->names[i]))) {
             continue;
@@ -248,6 +400,8 @@ acmctl_verify_chain(acmctl_verify_t *v, const acm_entry_t *e)
 static void
 acmctl_verify_name(acmctl_verify_t *v, const acm_entry_t *e)
 {
+    acm_rc_t        rc;
+    acm_cert_t      cert;
     acm_material_t  m;
     acm_name_rec_t  rec;
 
@@ -265,7 +419,52 @@ acmctl_verify_name(acmctl_verify_t *v, const acm_entry_t *e)
         return;
     }
 
+    rc = acm_cert_get(v->snap, m.account, m.region, rec.uuid, &cert, NULL);
+
     acm_material_free(&m);
+
+    if (rc != ACM_OK) {
+        acmctl_fault(v, "name \"%.*s\" leads to certificate %s: %s",
+                     (int) e->key_len, (const char *) e->key, rec.uuid,
+                     acm_rc_text(rc));
+        return;
+    }
+
+    if (!acmctl_name_of(&cert, &rec, e)) {
+        acmctl_fault(v, "name \"%.*s\" leads to certificate %s, which is for "
+                     "other names, dates or a later version",
+                     (int) e->key_len, (const char *) e->key, rec.uuid);
+    }
+
+    acm_cert_free(&cert);
+}
+
+
+/* 1 if the entry is what the certificate has in the index for a name. */
+
+static int
+acmctl_name_of(const acm_cert_t *cert, const acm_name_rec_t *rec,
+    const acm_entry_t *e)
+{
+    size_t   i, len;
+    uint8_t  key[ACM_MAX_STORE_KEY];
+
+    if (rec->version != cert->version || rec->key != cert->key
+        || rec->not_before != cert->not_before
+        || rec->not_after != cert->not_after)
+    {
+        return 0;
+    }
+
+    for (i = 0; i < cert->nnames; i++) {
+        len = acm_name_key(key, cert->names[i], cert->key, cert->uuid);
+
+        if (len == e->key_len && memcmp(key, e->key, len) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -359,7 +558,7 @@ acmctl_verify_cas(acmctl_verify_t *v)
 
         rc = acm_store_seek(v->snap, ACM_DB_ISSUER, name, len, &e);
 
-        if (e.key != NULL && rc != ACM_NOTFOUND) {
+        if (rc == ACM_OK || rc == ACM_CORRUPT) {
             len = e.key_len;
             memcpy(name, e.key, len);
             name[len] = '\0';
@@ -368,6 +567,12 @@ acmctl_verify_cas(acmctl_verify_t *v)
         acm_store_end(v->snap);
 
         if (rc == ACM_NOTFOUND) {
+            return;
+        }
+
+        if (rc != ACM_OK && rc != ACM_CORRUPT) {
+            acmctl_fault(v, "map \"%s\" cannot be read to its end: %s",
+                         acm_db_name(ACM_DB_ISSUER), acm_rc_text(rc));
             return;
         }
 

@@ -9,9 +9,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "acmctl.h"
 
@@ -40,6 +43,10 @@ static int acmctl_path(char *path, const char *dir, const char *name,
 static int acmctl_visible(const struct dirent *d);
 static int acmctl_have(acmctl_t *ctl, const acm_bundle_t *bundle,
     char *arn);
+static int acmctl_same(acm_snap_t *snap, const acm_cert_t *cert,
+    const acm_bundle_t *bundle);
+static int acmctl_rekey_check(acmctl_t *ctl);
+static int acmctl_rekey_done(acmctl_t *ctl, const acm_key_secret_t *key);
 
 
 int
@@ -330,7 +337,8 @@ acmctl_certbot_read(const char *live, const char *name, acm_bundle_t *bundle)
 }
 
 
-/* 1 if the store holds this very certificate as an import. */
+/* 1 if the account and region hold this very certificate, and its chain, as
+   an import. */
 
 static int
 acmctl_have(acmctl_t *ctl, const acm_bundle_t *bundle, char *arn)
@@ -358,8 +366,10 @@ acmctl_have(acmctl_t *ctl, const acm_bundle_t *bundle, char *arn)
         }
 
         if (cert.type == ACM_TYPE_IMPORTED
+            && strcmp(cert.account, ctl->account) == 0
+            && strcmp(cert.region, ctl->region) == 0
             && strcmp(cert.serial, bundle->info.serial) == 0
-            && strcmp(cert.issuer_dn, bundle->info.issuer) == 0)
+            && acmctl_same(snap, &cert, bundle))
         {
             have = 1;
             (void) acm_arn_text(arn, cert.account, cert.region, cert.uuid);
@@ -371,6 +381,35 @@ acmctl_have(acmctl_t *ctl, const acm_bundle_t *bundle, char *arn)
     acm_store_end(snap);
 
     return have;
+}
+
+
+static int
+acmctl_same(acm_snap_t *snap, const acm_cert_t *cert,
+    const acm_bundle_t *bundle)
+{
+    int              same;
+    size_t           i;
+    uint8_t          hash[EVP_MAX_MD_SIZE];
+    acm_material_t   m;
+
+    if (acm_material_get(snap, cert->uuid, cert->version, &m) != ACM_OK) {
+        return 0;
+    }
+
+    same = (m.leaf.len == bundle->leaf.len
+            && memcmp(m.leaf.data, bundle->leaf.data, m.leaf.len) == 0
+            && m.nchain == bundle->nchain);
+
+    for (i = 0; same && i < m.nchain; i++) {
+        same = EVP_Digest(bundle->chain[i].data, bundle->chain[i].len, hash,
+                          NULL, EVP_sha256(), NULL) == 1
+               && memcmp(hash, m.chain[i], ACM_HASH_LEN) == 0;
+    }
+
+    acm_material_free(&m);
+
+    return same;
 }
 
 
@@ -411,6 +450,13 @@ acmctl_rekey(acmctl_t *ctl, int argc, char **argv)
     code = acm_master_key_read(path, &key, &err);
 
     if (code == ACM_NOTFOUND) {
+
+        /* no new file for an old key that is wrong */
+
+        if (acmctl_rekey_check(ctl) != ACMCTL_OK) {
+            return ACMCTL_FAULT;
+        }
+
         code = acm_master_key_create(path, &key, &err);
     }
 
@@ -420,7 +466,7 @@ acmctl_rekey(acmctl_t *ctl, int argc, char **argv)
 
     rc = acmctl_open(ctl, 0, 0);
 
-    if (rc == ACMCTL_OK
+    if (rc == ACMCTL_OK && !acmctl_rekey_done(ctl, &key)
         && acm_keyring_rekey(ctl->store, &ctl->master_secret, &key, &err)
            != ACM_OK)
     {
@@ -435,4 +481,52 @@ acmctl_rekey(acmctl_t *ctl, int argc, char **argv)
     }
 
     return rc;
+}
+
+
+/* Whether the old key opens the store, by a child: opening the store gives
+   root's rights up, which the new key file is made with. */
+
+static int
+acmctl_rekey_check(acmctl_t *ctl)
+{
+    int    status;
+    pid_t  pid;
+
+    pid = fork();
+
+    if (pid == -1) {
+        return acmctl_fail("fork: %s", strerror(errno));
+    }
+
+    if (pid == 0) {
+        _exit(acmctl_open(ctl, 0, 1));
+    }
+
+    while (waitpid(pid, &status, 0) == -1) {
+        if (errno != EINTR) {
+            return acmctl_fail("waitpid: %s", strerror(errno));
+        }
+    }
+
+    return (WIFEXITED(status) && WEXITSTATUS(status) == ACMCTL_OK)
+           ? ACMCTL_OK : acmctl_fail("nothing was changed");
+}
+
+
+/* 1 if a run that was cut short after its commit has rekeyed the store. */
+
+static int
+acmctl_rekey_done(acmctl_t *ctl, const acm_key_secret_t *key)
+{
+    acm_err_t       err;
+    acm_keyring_t  *ring;
+
+    if (acm_keyring_open(ctl->store, key, 0, &ring, &err) != ACM_OK) {
+        return 0;
+    }
+
+    acm_keyring_close(ring);
+
+    return 1;
 }

@@ -552,6 +552,13 @@ test_keyring(void **state)
     acm_free_secret(out.data, out.len);
     acm_store_end(snap);
 
+    /* but it makes no data key, which the new one could not open */
+
+    generation = acm_store_generation(t.store);
+    assert_int_equal(acm_keyring_ensure(t.ring, "1", "other", &err),
+                     ACM_DENIED);
+    assert_true(acm_store_generation(t.store) == generation);
+
     assert_int_equal(acm_keyring_open(t.store, &t.master, 1, &ring, &err),
                      ACM_DENIED);
     test_ok(acm_keyring_open(t.store, &fresh, 0, &ring, &err));
