@@ -492,7 +492,21 @@ acm_ca_sign(const acm_ca_t *ca, EVP_PKEY *public_key, char *const *names,
     int64_t         start, end, back;
     EVP_PKEY       *key;
     acm_rc_t        rc;
+    acm_key_e       type;
     acm_ca_form_t   form;
+
+    type = acm_key_type(public_key);
+
+    if (type == ACM_KEY_NONE || type == ACM_KEY_RSA_1024) {
+        return acm_fail(err, ACM_INVALID, "the public key to certify is too "
+                        "weak or of no supported type");
+    }
+
+    if (lifetime < ACM_CA_MIN_LIFETIME) {
+        return acm_fail(err, ACM_INVALID, "a lifetime of %lld seconds is too "
+                        "short, the least is %d", (long long) lifetime,
+                        ACM_CA_MIN_LIFETIME);
+    }
 
     rc = acm_ca_open(ca, &issuing, &key, err);
 
@@ -513,8 +527,9 @@ acm_ca_sign(const acm_ca_t *ca, EVP_PKEY *public_key, char *const *names,
         goto done;
     }
 
-    if (now >= end) {
-        rc = acm_fail(err, ACM_INVALID, "the issuing CA has ended");
+    if (now >= end || now < start) {
+        rc = acm_fail(err, ACM_INVALID, "the issuing CA %s: check the clock",
+                      now < start ? "has not begun" : "has ended");
         goto done;
     }
 
@@ -537,6 +552,10 @@ acm_ca_sign(const acm_ca_t *ca, EVP_PKEY *public_key, char *const *names,
     form.key_usage = EVP_PKEY_is_a(public_key, "RSA")
                      ? "critical,digitalSignature,keyEncipherment"
                      : "critical,digitalSignature";
+
+    if (form.not_before < start) {
+        form.not_before = start;
+    }
 
     if (form.not_after > end) {
         form.not_after = end;

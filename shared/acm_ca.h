@@ -51,8 +51,9 @@ void acm_ca_free(acm_ca_t *ca);
  * SKI, key usage, extended key usage serverAuth, CRL distribution point when
  * crl_url is not NULL.  Starts at now minus a tenth of the lifetime or one
  * hour, whichever is less, so that a client whose clock is a little behind
- * accepts it; lasts `lifetime` seconds in all, but never past the issuing
- * CA's own end.  ACM_INVALID if the CA has ended.
+ * accepts it; lasts `lifetime` seconds in all, but never outside the issuing
+ * CA's own validity.  ACM_INVALID if the CA has ended or not begun, if the
+ * lifetime is under ACM_CA_MIN_LIFETIME, or if the key is weak or unknown.
  */
 acm_rc_t acm_ca_sign(const acm_ca_t *ca, EVP_PKEY *public_key,
     char *const *names, size_t nnames, int64_t now, int64_t lifetime,

@@ -159,6 +159,19 @@ test_ends(void **state)
     assert_int_equal(acm_ca_sign(&ca, pkey, test_names, 1, end, 100, NULL,
                                  &der, &err), ACM_INVALID);
 
+    /* nor from before its start */
+
+    test_ok(acm_ca_sign(&ca, pkey, test_names, 1, now - 3600, 86400, NULL,
+                        &der, &err));
+    test_ok(acm_x509_decode(der.data, der.len, &x, &err));
+    test_ok(acm_x509_dates(x, &from, &to, &err));
+    assert_true(from == now - 3600);
+    X509_free(x);
+    acm_free(der.data);
+
+    assert_int_equal(acm_ca_sign(&ca, pkey, test_names, 1, now - 3601, 86400,
+                                 NULL, &der, &err), ACM_INVALID);
+
     /* a new issuing CA under the same root */
 
     old.len = ca.root.len;
@@ -173,6 +186,39 @@ test_ends(void **state)
     acm_free(der.data);
     acm_free(old.data);
 
+    EVP_PKEY_free(pkey);
+    acm_ca_free(&ca);
+}
+
+
+static void
+test_refused(void **state)
+{
+    int64_t     now;
+    EVP_PKEY   *pkey, *weak;
+    acm_ca_t    ca;
+    acm_err_t   err;
+    acm_str_t   der;
+
+    (void) state;
+
+    now = 1800000000;
+
+    test_ok(acm_ca_create("internal", ACM_KEY_EC_P256, now, &ca, &err));
+    test_ok(acm_key_generate(ACM_KEY_EC_P256, &pkey, &err));
+    weak = EVP_RSA_gen(1024);
+
+    assert_int_equal(acm_ca_sign(&ca, pkey, test_names, 1, now,
+                                 ACM_CA_MIN_LIFETIME - 1, NULL, &der, &err),
+                     ACM_INVALID);
+    assert_non_null(strstr(err.text, "lifetime"));
+    assert_int_equal(acm_ca_sign(&ca, pkey, test_names, 1, now, -86400, NULL,
+                                 &der, &err), ACM_INVALID);
+    assert_int_equal(acm_ca_sign(&ca, weak, test_names, 1, now, 86400, NULL,
+                                 &der, &err), ACM_INVALID);
+    assert_non_null(strstr(err.text, "weak"));
+
+    EVP_PKEY_free(weak);
     EVP_PKEY_free(pkey);
     acm_ca_free(&ca);
 }
@@ -308,6 +354,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_types),
         cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_refused),
         cmocka_unit_test(test_long_names),
         cmocka_unit_test(test_csr),
         cmocka_unit_test(test_words),
