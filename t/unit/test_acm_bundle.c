@@ -351,6 +351,24 @@ test_forms(void **state)
     free(b.data);
     free(c.data);
 
+    /* a byte order mark, no newline at the end */
+
+    a = test_join("\xef\xbb\xbf", &leaf.cert_pem, "", &none);
+    a.len--;
+    b = test_join("", &leaf.key_pem, "", &none);
+    b.len--;
+    test_good(&a, &b, &chain, 2);
+
+    /* cut short */
+
+    a.len -= 10;
+    test_bad(&a, &b, &chain, "well-formed");
+    a.len += 10;
+    b.len -= 40;
+    test_bad(&a, &b, &chain, "well-formed");
+    free(a.data);
+    free(b.data);
+
     /* EC PARAMETERS in front of the key, and alone */
 
     params = test_str("-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n"
@@ -496,6 +514,127 @@ test_weak(void **state)
 }
 
 
+/* What is wrong above the leaf. */
+
+static void
+test_chain_members(void **state)
+{
+    acm_str_t    a;
+    test_pair_t  ca, under, end;
+
+    (void) state;
+
+    /* a fullchain.pem as the chain */
+
+    a = test_join("", &leaf.cert_pem, "", &chain);
+    test_bad(&leaf.cert_pem, &leaf.key_pem, &a, "itself");
+    free(a.data);
+
+    /* same name, another key */
+
+    test_pair(&ca, ACM_KEY_EC_P256, "Intermediate", NULL, 1, &root, -1, 99,
+              NULL);
+    test_bad(&leaf.cert_pem, &leaf.key_pem, &ca.cert_pem, "not certify");
+    test_pair_free(&ca);
+
+    /* an issuer that is no CA */
+
+    test_pair(&end, ACM_KEY_EC_P256, "a.example.com", "DNS:a.example.com", 0,
+              &leaf, -1, 9, NULL);
+    test_bad(&end.cert_pem, &end.key_pem, &leaf.cert_pem, "not certify");
+    test_pair_free(&end);
+
+    /* expired, and signed by SHA-1 */
+
+    test_pair(&ca, ACM_KEY_EC_P256, "Old CA", NULL, 1, &root, -9, -1, NULL);
+    test_pair(&end, ACM_KEY_EC_P256, "a.example.com", "DNS:a.example.com", 0,
+              &ca, -1, 9, NULL);
+    test_bad(&end.cert_pem, &end.key_pem, &ca.cert_pem, "expired");
+    test_pair_free(&end);
+    test_pair_free(&ca);
+
+    test_pair(&ca, ACM_KEY_EC_P256, "SHA-1 CA", NULL, 1, &root, -1, 99,
+              EVP_sha1());
+    test_pair(&end, ACM_KEY_EC_P256, "a.example.com", "DNS:a.example.com", 0,
+              &ca, -1, 9, NULL);
+    test_bad(&end.cert_pem, &end.key_pem, &ca.cert_pem, "signature");
+    test_pair_free(&end);
+    test_pair_free(&ca);
+
+    /* the signature of a root is not looked at by anybody */
+
+    test_pair(&ca, ACM_KEY_EC_P256, "SHA-1 root", NULL, 1, NULL, -1, 99,
+              EVP_sha1());
+    test_pair(&under, ACM_KEY_EC_P256, "CA", NULL, 1, &ca, -1, 99, NULL);
+    test_pair(&end, ACM_KEY_EC_P256, "a.example.com", "DNS:a.example.com", 0,
+              &under, -1, 9, NULL);
+    a = test_join("", &under.cert_pem, "", &ca.cert_pem);
+    test_good(&end.cert_pem, &end.key_pem, &a, 2);
+    free(a.data);
+    test_pair_free(&end);
+    test_pair_free(&under);
+    test_pair_free(&ca);
+}
+
+
+static void
+test_key_types(void **state)
+{
+    static const acm_key_e  types[] = { ACM_KEY_RSA_3072, ACM_KEY_RSA_4096,
+                                        ACM_KEY_EC_P384, ACM_KEY_EC_P521 };
+
+    size_t       i;
+    test_pair_t  p;
+
+    (void) state;
+
+    for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        test_pair(&p, types[i], "a.example.com", "DNS:a.example.com", 0,
+                  &inter, -1, 9, NULL);
+        test_good(&p.cert_pem, &p.key_pem, &chain, 2);
+        test_pair_free(&p);
+    }
+}
+
+
+/* A block whose label hides an encrypted key must not ask for its phrase. */
+
+static void
+test_mislabelled(void **state)
+{
+    static const char  *labels[] = { "PRIVATE KEY", "RSA PRIVATE KEY",
+                                     "EC PRIVATE KEY", "DSA PRIVATE KEY",
+                                     "OPENSSH PRIVATE KEY" };
+
+    BIO            *bio;
+    size_t          i;
+    long            len;
+    char           *name, *header;
+    acm_str_t       a;
+    unsigned char  *data;
+
+    (void) state;
+
+    bio = BIO_new(BIO_s_mem());
+    PEM_write_bio_PKCS8PrivateKey(bio, rsa.key, EVP_aes_128_cbc(), "secret1",
+                                  7, NULL, NULL);
+    assert_int_equal(PEM_read_bio(bio, &name, &header, &data, &len), 1);
+    BIO_free(bio);
+
+    for (i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+        bio = BIO_new(BIO_s_mem());
+        PEM_write_bio(bio, labels[i], "", data, len);
+        a = test_take(bio);
+        test_bad(&rsa.cert_pem, &a, &chain, "private key");
+        free(a.data);
+    }
+
+    OPENSSL_free(name);
+    OPENSSL_free(header);
+    OPENSSL_free(data);
+}
+
+
 static void
 test_names_and_dates(void **state)
 {
@@ -610,7 +749,10 @@ main(void)
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_deep_chain),
         cmocka_unit_test(test_encrypted),
+        cmocka_unit_test(test_mislabelled),
         cmocka_unit_test(test_mismatch),
+        cmocka_unit_test(test_key_types),
+        cmocka_unit_test(test_chain_members),
         cmocka_unit_test(test_weak),
         cmocka_unit_test(test_names_and_dates),
         cmocka_unit_test(test_size),
