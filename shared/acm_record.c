@@ -2,61 +2,16 @@
 /*
  * Copyright (C) The ngx_acm authors
  *
- * Encoding of records.  One table a type says which fields there are; one
- * encoder and one decoder walk it.  An encoded record is
- *
- *     u8 type, u8 format version, then fields: u8 tag, u16 length, octets
- *
- * with tags in rising order.  A field that is zero or empty is left out, so
- * that there is one encoding of a record only.
+ * Encoding of records: one table a type says which fields there are; one
+ * encoder and one decoder walk it.
  */
 
 
 #include <string.h>
 
-#include "acm_record.h"
-#include "acm_seal.h"
+#include "acm_record_impl.h"
 
 
-#define ACM_REC_FORMAT   1
-#define ACM_MAX_SEALED   (ACM_MAX_KEY_DER + ACM_SEAL_OVERHEAD)
-#define ACM_MAX_WRAPPED  256
-
-
-typedef enum {
-    ACM_FIELD_STR,             /* char *, min to max octets */
-    ACM_FIELD_TEXT,            /* char [max + 1] */
-    ACM_FIELD_UUID,            /* char [ACM_UUID_LEN + 1] */
-    ACM_FIELD_BLOB,            /* acm_str_t */
-    ACM_FIELD_OCTETS,          /* uint8_t [max] */
-    ACM_FIELD_ENUM,            /* min to max; one octet */
-    ACM_FIELD_U32,
-    ACM_FIELD_TIME,            /* int64_t */
-    ACM_FIELD_NAMES,           /* char **, each u8 length and octets */
-    ACM_FIELD_CHAIN            /* uint8_t [][ACM_HASH_LEN] */
-} acm_field_e;
-
-
-typedef struct {
-    uint8_t        tag;
-    acm_field_e    kind;
-    size_t         offset;
-    uint32_t       min;        /* not zero: must be there */
-    uint32_t       max;
-    size_t         count;      /* offset of the number of elements */
-} acm_field_t;
-
-
-typedef struct {
-    acm_rec_e           type;
-    size_t              size;
-    const acm_field_t  *fields;
-    size_t              nfields;
-} acm_layout_t;
-
-
-static acm_rc_t acm_record_encode(const acm_layout_t *layout, const void *rec,
-    acm_buf_t *out);
 static acm_rc_t acm_field_encode(const acm_field_t *f, const uint8_t *rec,
     acm_buf_t *out);
 static acm_rc_t acm_field_octets(const acm_field_t *f, const void *data,
@@ -65,8 +20,6 @@ static acm_rc_t acm_field_enum(const acm_field_t *f, const uint8_t *pos,
     acm_buf_t *out);
 static acm_rc_t acm_field_names(const acm_field_t *f, const uint8_t *rec,
     acm_buf_t *out);
-static acm_rc_t acm_record_decode(const acm_layout_t *layout,
-    const uint8_t *data, size_t len, void *rec);
 static acm_rc_t acm_record_fields(const acm_layout_t *layout,
     acm_reader_t *r, uint8_t *rec);
 static acm_rc_t acm_record_absent(const acm_field_t *f, uint8_t *rec);
@@ -79,241 +32,10 @@ static acm_rc_t acm_field_number(const acm_field_t *f, const uint8_t *data,
     size_t len, uint8_t *pos);
 static acm_rc_t acm_field_name_list(const acm_field_t *f, const uint8_t *data,
     size_t len, uint8_t *rec);
-static void acm_record_free(const acm_layout_t *layout, void *rec);
 static void acm_names_free(uint8_t *pos, size_t n);
 
 
-#define acm_field(tag, kind, type, member, min, max)                          \
-    { tag, kind, offsetof(type, member), min, max, 0 }
-
-#define acm_layout(rec, type, fields)                                         \
-    { rec, sizeof(type), fields, sizeof(fields) / sizeof(fields[0]) }
-
-
-static const acm_field_t  acm_cert_fields[] = {
-    acm_field(1, ACM_FIELD_STR, acm_cert_t, account, 1, ACM_MAX_LABEL),
-    acm_field(2, ACM_FIELD_STR, acm_cert_t, region, 1, ACM_MAX_LABEL),
-    acm_field(3, ACM_FIELD_UUID, acm_cert_t, uuid, 1, ACM_UUID_LEN),
-    acm_field(4, ACM_FIELD_ENUM, acm_cert_t, type, ACM_TYPE_ISSUED,
-              ACM_TYPE_PRIVATE),
-    acm_field(5, ACM_FIELD_ENUM, acm_cert_t, status,
-              ACM_STATUS_PENDING_VALIDATION, ACM_STATUS_FAILED),
-    acm_field(6, ACM_FIELD_ENUM, acm_cert_t, key, ACM_KEY_RSA_1024,
-              ACM_KEY_EC_P521),
-    acm_field(7, ACM_FIELD_STR, acm_cert_t, domain, 1, ACM_MAX_NAME),
-    { 8, ACM_FIELD_NAMES, offsetof(acm_cert_t, names), 1, ACM_MAX_NAMES,
-      offsetof(acm_cert_t, nnames) },
-    acm_field(9, ACM_FIELD_STR, acm_cert_t, issuer, 0, ACM_MAX_LABEL),
-    acm_field(10, ACM_FIELD_OCTETS, acm_cert_t, identity, 0, ACM_HASH_LEN),
-    acm_field(11, ACM_FIELD_U32, acm_cert_t, version, 0, 0),
-    acm_field(12, ACM_FIELD_STR, acm_cert_t, subject, 0, ACM_MAX_REC_DN),
-    acm_field(13, ACM_FIELD_STR, acm_cert_t, issuer_dn, 0, ACM_MAX_REC_DN),
-    acm_field(14, ACM_FIELD_STR, acm_cert_t, serial, 0, ACM_MAX_REC_SERIAL),
-    acm_field(15, ACM_FIELD_STR, acm_cert_t, sigalg, 0, ACM_MAX_SIGALG),
-    acm_field(16, ACM_FIELD_TIME, acm_cert_t, not_before, 0, 0),
-    acm_field(17, ACM_FIELD_TIME, acm_cert_t, not_after, 0, 0),
-    acm_field(18, ACM_FIELD_TIME, acm_cert_t, created_at, 0, 0),
-    acm_field(19, ACM_FIELD_TIME, acm_cert_t, issued_at, 0, 0),
-    acm_field(20, ACM_FIELD_TIME, acm_cert_t, imported_at, 0, 0),
-    acm_field(21, ACM_FIELD_ENUM, acm_cert_t, due, ACM_DUE_NONE,
-              ACM_DUE_EXPIRE),
-    acm_field(22, ACM_FIELD_TIME, acm_cert_t, due_at, 0, 0),
-    acm_field(23, ACM_FIELD_U32, acm_cert_t, attempts, 0, 0),
-    acm_field(24, ACM_FIELD_STR, acm_cert_t, last_error, 0, ACM_MAX_ERROR),
-    acm_field(25, ACM_FIELD_TIME, acm_cert_t, last_error_at, 0, 0)
-};
-
-static const acm_field_t  acm_material_fields[] = {
-    acm_field(1, ACM_FIELD_STR, acm_material_t, account, 1, ACM_MAX_LABEL),
-    acm_field(2, ACM_FIELD_STR, acm_material_t, region, 1, ACM_MAX_LABEL),
-    acm_field(3, ACM_FIELD_ENUM, acm_material_t, key, ACM_KEY_RSA_1024,
-              ACM_KEY_EC_P521),
-    acm_field(4, ACM_FIELD_BLOB, acm_material_t, leaf, 1, ACM_MAX_CERT_DER),
-    { 5, ACM_FIELD_CHAIN, offsetof(acm_material_t, chain), 0, ACM_MAX_CHAIN,
-      offsetof(acm_material_t, nchain) },
-    acm_field(6, ACM_FIELD_BLOB, acm_material_t, sealed, 1, ACM_MAX_SEALED)
-};
-
-static const acm_field_t  acm_name_fields[] = {
-    acm_field(1, ACM_FIELD_UUID, acm_name_rec_t, uuid, 1, ACM_UUID_LEN),
-    acm_field(2, ACM_FIELD_U32, acm_name_rec_t, version, 0, 0),
-    acm_field(3, ACM_FIELD_ENUM, acm_name_rec_t, key, ACM_KEY_RSA_1024,
-              ACM_KEY_EC_P521),
-    acm_field(4, ACM_FIELD_TIME, acm_name_rec_t, not_before, 0, 0),
-    acm_field(5, ACM_FIELD_TIME, acm_name_rec_t, not_after, 0, 0)
-};
-
-static const acm_field_t  acm_ca_fields[] = {
-    acm_field(1, ACM_FIELD_ENUM, acm_ca_rec_t, key, ACM_KEY_RSA_1024,
-              ACM_KEY_EC_P521),
-    acm_field(2, ACM_FIELD_BLOB, acm_ca_rec_t, root, 1, ACM_MAX_CERT_DER),
-    acm_field(3, ACM_FIELD_BLOB, acm_ca_rec_t, root_sealed, 1,
-              ACM_MAX_SEALED),
-    acm_field(4, ACM_FIELD_BLOB, acm_ca_rec_t, issuing, 1, ACM_MAX_CERT_DER),
-    acm_field(5, ACM_FIELD_BLOB, acm_ca_rec_t, issuing_sealed, 1,
-              ACM_MAX_SEALED)
-};
-
-static const acm_field_t  acm_seal_fields[] = {
-    acm_field(1, ACM_FIELD_OCTETS, acm_seal_rec_t, master_id, 1,
-              ACM_MASTER_ID),
-    acm_field(2, ACM_FIELD_BLOB, acm_seal_rec_t, wrapped, 1, ACM_MAX_WRAPPED)
-};
-
-static const acm_field_t  acm_ref_fields[] = {
-    acm_field(1, ACM_FIELD_TEXT, acm_ref_t, account, 1, ACM_MAX_LABEL),
-    acm_field(2, ACM_FIELD_TEXT, acm_ref_t, region, 1, ACM_MAX_LABEL),
-    acm_field(3, ACM_FIELD_UUID, acm_ref_t, uuid, 1, ACM_UUID_LEN)
-};
-
-static const acm_field_t  acm_master_fields[] = {
-    acm_field(1, ACM_FIELD_OCTETS, acm_master_rec_t, id, 1, ACM_MASTER_ID)
-};
-
-
-static const acm_layout_t  acm_cert_layout =
-    acm_layout(ACM_REC_CERT, acm_cert_t, acm_cert_fields);
-static const acm_layout_t  acm_material_layout =
-    acm_layout(ACM_REC_MATERIAL, acm_material_t, acm_material_fields);
-static const acm_layout_t  acm_name_layout =
-    acm_layout(ACM_REC_NAME, acm_name_rec_t, acm_name_fields);
-static const acm_layout_t  acm_ca_layout =
-    acm_layout(ACM_REC_CA, acm_ca_rec_t, acm_ca_fields);
-static const acm_layout_t  acm_seal_layout =
-    acm_layout(ACM_REC_SEAL, acm_seal_rec_t, acm_seal_fields);
-static const acm_layout_t  acm_ref_layout =
-    acm_layout(ACM_REC_REF, acm_ref_t, acm_ref_fields);
-static const acm_layout_t  acm_master_layout =
-    acm_layout(ACM_REC_MASTER, acm_master_rec_t, acm_master_fields);
-
-
 acm_rc_t
-acm_cert_encode(const acm_cert_t *cert, acm_buf_t *out)
-{
-    return acm_record_encode(&acm_cert_layout, cert, out);
-}
-
-
-acm_rc_t
-acm_cert_decode(const uint8_t *data, size_t len, acm_cert_t *cert)
-{
-    return acm_record_decode(&acm_cert_layout, data, len, cert);
-}
-
-
-void
-acm_cert_free(acm_cert_t *cert)
-{
-    acm_record_free(&acm_cert_layout, cert);
-}
-
-
-acm_rc_t
-acm_material_encode(const acm_material_t *m, acm_buf_t *out)
-{
-    return acm_record_encode(&acm_material_layout, m, out);
-}
-
-
-acm_rc_t
-acm_material_decode(const uint8_t *data, size_t len, acm_material_t *m)
-{
-    return acm_record_decode(&acm_material_layout, data, len, m);
-}
-
-
-void
-acm_material_free(acm_material_t *m)
-{
-    acm_record_free(&acm_material_layout, m);
-}
-
-
-acm_rc_t
-acm_name_rec_encode(const acm_name_rec_t *n, acm_buf_t *out)
-{
-    return acm_record_encode(&acm_name_layout, n, out);
-}
-
-
-acm_rc_t
-acm_name_rec_decode(const uint8_t *data, size_t len, acm_name_rec_t *n)
-{
-    return acm_record_decode(&acm_name_layout, data, len, n);
-}
-
-
-acm_rc_t
-acm_ca_rec_encode(const acm_ca_rec_t *ca, acm_buf_t *out)
-{
-    return acm_record_encode(&acm_ca_layout, ca, out);
-}
-
-
-acm_rc_t
-acm_ca_rec_decode(const uint8_t *data, size_t len, acm_ca_rec_t *ca)
-{
-    return acm_record_decode(&acm_ca_layout, data, len, ca);
-}
-
-
-void
-acm_ca_rec_free(acm_ca_rec_t *ca)
-{
-    acm_record_free(&acm_ca_layout, ca);
-}
-
-
-acm_rc_t
-acm_seal_rec_encode(const acm_seal_rec_t *s, acm_buf_t *out)
-{
-    return acm_record_encode(&acm_seal_layout, s, out);
-}
-
-
-acm_rc_t
-acm_seal_rec_decode(const uint8_t *data, size_t len, acm_seal_rec_t *s)
-{
-    return acm_record_decode(&acm_seal_layout, data, len, s);
-}
-
-
-void
-acm_seal_rec_free(acm_seal_rec_t *s)
-{
-    acm_record_free(&acm_seal_layout, s);
-}
-
-
-acm_rc_t
-acm_ref_encode(const acm_ref_t *ref, acm_buf_t *out)
-{
-    return acm_record_encode(&acm_ref_layout, ref, out);
-}
-
-
-acm_rc_t
-acm_ref_decode(const uint8_t *data, size_t len, acm_ref_t *ref)
-{
-    return acm_record_decode(&acm_ref_layout, data, len, ref);
-}
-
-
-acm_rc_t
-acm_master_rec_encode(const acm_master_rec_t *m, acm_buf_t *out)
-{
-    return acm_record_encode(&acm_master_layout, m, out);
-}
-
-
-acm_rc_t
-acm_master_rec_decode(const uint8_t *data, size_t len, acm_master_rec_t *m)
-{
-    return acm_record_decode(&acm_master_layout, data, len, m);
-}
-
-
-static acm_rc_t
 acm_record_encode(const acm_layout_t *layout, const void *rec, acm_buf_t *out)
 {
     size_t    i;
@@ -512,7 +234,7 @@ acm_field_names(const acm_field_t *f, const uint8_t *rec, acm_buf_t *out)
 }
 
 
-static acm_rc_t
+acm_rc_t
 acm_record_decode(const acm_layout_t *layout, const uint8_t *data, size_t len,
     void *rec)
 {
@@ -832,7 +554,7 @@ acm_field_name_list(const acm_field_t *f, const uint8_t *data, size_t len,
 }
 
 
-static void
+void
 acm_record_free(const acm_layout_t *layout, void *rec)
 {
     void               *p;

@@ -34,7 +34,12 @@ typedef enum {
     ACM_REC_CA = 4,
     ACM_REC_SEAL = 5,
     ACM_REC_REF = 6,
-    ACM_REC_MASTER = 7
+    ACM_REC_MASTER = 7,
+    ACM_REC_CHALLENGE = 8,
+    ACM_REC_VALIDATION = 9,
+    ACM_REC_ORDER = 10,
+    ACM_REC_ACCOUNT = 11,
+    ACM_REC_BUCKET = 12
 } acm_rec_e;
 
 typedef enum {

@@ -37,7 +37,12 @@ static const char *const  acm_db_names[ACM_DB_MAX] = {
     "due",
     "identity",
     "issuer",
-    "seal"
+    "seal",
+    "order",
+    "challenge",
+    "validation",
+    "account",
+    "limit"
 };
 
 

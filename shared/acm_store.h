@@ -47,6 +47,11 @@ typedef enum {
     ACM_DB_IDENTITY,       /* SHA-256 of a configured request -> uuid */
     ACM_DB_ISSUER,         /* issuer name -> built-in CA */
     ACM_DB_SEAL,           /* account/region -> wrapped data key */
+    ACM_DB_ORDER,          /* uuid of a certificate -> its ACME order */
+    ACM_DB_CHALLENGE,      /* kind and what is asked for -> the answer */
+    ACM_DB_VALIDATION,     /* account/domain -> permanent label, and back */
+    ACM_DB_ACCOUNT,        /* issuer name -> ACME account */
+    ACM_DB_LIMIT,          /* issuer/what is limited -> token bucket */
     ACM_DB_MAX
 } acm_db_e;
 
