@@ -179,6 +179,23 @@ acm_now(void)
 }
 
 
+int64_t
+acm_ticks(void)
+{
+    struct timespec  ts;
+
+    if (acm_fixed_now >= 0) {
+        return acm_fixed_now * 1000;
+    }
+
+    if (clock_gettime(CLOCK_MONOTONIC, &ts) != 0) {
+        return (int64_t) time(NULL) * 1000;
+    }
+
+    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+
 void
 acm_now_set(int64_t now)
 {

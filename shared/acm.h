@@ -84,6 +84,10 @@ const char *acm_rc_text(acm_rc_t rc);
 int64_t acm_now(void);
 void acm_now_set(int64_t now);
 
+/* Milliseconds of a clock that only goes forward, for waits that need not
+   outlive the process; acm_now_set() rules it too. */
+int64_t acm_ticks(void);
+
 /* RFC 3339 in UTC, "2026-11-25T05:00:00Z"; buf holds at least 32 octets. */
 char *acm_time_text(int64_t t, char *buf);
 

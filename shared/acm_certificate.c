@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "acm_certificate.h"
+#include "acm_certificate_impl.h"
 #include "acm_name.h"
 #include "acm_sched.h"
 
@@ -28,24 +28,8 @@ static acm_rc_t acm_ensure_again(acm_store_t *store, const acm_cert_t *cert,
 static acm_rc_t acm_ensure_new(acm_store_t *store, const acm_request_t *req,
     const uint8_t *identity, uint64_t id_revision, int64_t now,
     const char *uuid, acm_err_t *err);
-static void acm_batch_cert(acm_batch_t *batch, const acm_cert_t *cert);
-static void acm_batch_expect_cert(acm_batch_t *batch, const acm_cert_t *cert,
-    uint64_t revision);
-static void acm_batch_ref(acm_batch_t *batch, acm_db_e db, const void *key,
-    size_t len, const acm_cert_t *cert);
-static void acm_batch_due(acm_batch_t *batch, const acm_cert_t *cert,
-    int put);
-static void acm_batch_names(acm_batch_t *batch, const acm_cert_t *cert,
-    int put);
-static void acm_batch_record(acm_batch_t *batch, acm_db_e db,
-    const void *key, size_t len, acm_rc_t rc, acm_buf_t *buf);
-static acm_rc_t acm_batch_material(acm_batch_t *batch, acm_keyring_t *ring,
-    acm_store_t *store, const acm_cert_t *next, const acm_bundle_t *bundle,
-    acm_err_t *err);
-static acm_rc_t acm_batch_chain(acm_batch_t *batch, acm_snap_t *snap,
-    const acm_bundle_t *bundle, acm_material_t *m);
 static void acm_install_next(acm_cert_t *next, const acm_cert_t *cert,
-    const acm_bundle_t *bundle, int64_t now, acm_due_e due, int64_t due_at);
+    const acm_bundle_t *bundle, const acm_install_t *install);
 static acm_rc_t acm_cert_copy(const acm_cert_t *from, acm_cert_t *to);
 static acm_rc_t acm_import_record(acm_store_t *store, const char *account,
     const char *region, const acm_bundle_t *bundle, int64_t now,
@@ -53,8 +37,6 @@ static acm_rc_t acm_import_record(acm_store_t *store, const char *account,
 static acm_rc_t acm_read_cert(acm_store_t *store, const char *account,
     const char *region, const char *uuid, acm_cert_t *cert,
     uint64_t *revision, acm_err_t *err);
-static acm_rc_t acm_commit(acm_store_t *store, acm_batch_t *batch,
-    acm_err_t *err);
 
 
 void
@@ -132,7 +114,9 @@ acm_certificate_ensure(acm_store_t *store, const acm_request_t *req,
 
     memcpy(uuid, cert.uuid, sizeof(cert.uuid));
 
-    if (cert.due != ACM_DUE_ISSUE && cert.due != ACM_DUE_RENEW) {
+    if (cert.due != ACM_DUE_ISSUE && cert.due != ACM_DUE_RENEW
+        && cert.due != ACM_DUE_ARI)
+    {
         rc = acm_ensure_again(store, &cert, revision, now, err);
     }
 
@@ -209,7 +193,8 @@ acm_ensure_again(acm_store_t *store, const acm_cert_t *cert,
         }
     }
 
-    rc = acm_certificate_update(store, cert, revision, &next, err);
+    rc = acm_certificate_update(store, cert, revision, &next, NULL,
+                                  err);
 
     /* whoever was faster did the same */
 
@@ -270,8 +255,8 @@ acm_ensure_new(acm_store_t *store, const acm_request_t *req,
 
 acm_rc_t
 acm_certificate_install(acm_keyring_t *ring, acm_cert_t *cert,
-    uint64_t revision, const acm_bundle_t *bundle, int64_t now,
-    acm_due_e due, int64_t due_at, acm_err_t *err)
+    uint64_t revision, const acm_bundle_t *bundle,
+    const acm_install_t *install, acm_err_t *err)
 {
     acm_rc_t      rc;
     acm_cert_t    next, copy;
@@ -286,7 +271,7 @@ acm_certificate_install(acm_keyring_t *ring, acm_cert_t *cert,
         return rc;
     }
 
-    acm_install_next(&next, cert, bundle, now, due, due_at);
+    acm_install_next(&next, cert, bundle, install);
 
     acm_batch_init(&batch);
     batch.grow = (cert->version == 0);
@@ -310,6 +295,7 @@ acm_certificate_install(acm_keyring_t *ring, acm_cert_t *cert,
     rc = acm_batch_material(&batch, ring, store, &next, bundle, err);
 
     if (rc == ACM_OK) {
+        acm_batch_append(&batch, install->also);
         rc = acm_commit(store, &batch, err);
     }
 
@@ -333,7 +319,7 @@ done:
 
 static void
 acm_install_next(acm_cert_t *next, const acm_cert_t *cert,
-    const acm_bundle_t *bundle, int64_t now, acm_due_e due, int64_t due_at)
+    const acm_bundle_t *bundle, const acm_install_t *install)
 {
     *next = *cert;
 
@@ -345,20 +331,30 @@ acm_install_next(acm_cert_t *next, const acm_cert_t *cert,
     next->sigalg = bundle->info.sigalg;
     next->not_before = bundle->info.not_before;
     next->not_after = bundle->info.not_after;
-    next->due = due;
-    next->due_at = due_at;
+    next->renew_at = install->renew_at;
+    next->ari_at = install->ari_at;
+    next->ari_start = 0;
+    next->ari_end = 0;
+    next->issued_by = (char *) install->issued_by;
+    next->scts = install->scts;
+    next->findings = (char *) "";
+    next->checks = 0;
+    next->turn = 0;
+    next->rehearsed = 0;
     next->attempts = 0;
     next->last_error = (char *) "";
     next->last_error_at = 0;
+
+    acm_certificate_schedule(next);
 
     if (cert->type == ACM_TYPE_IMPORTED) {
         next->domain = bundle->info.domain;
         next->names = bundle->info.names;
         next->nnames = bundle->info.nnames;
-        next->imported_at = now;
+        next->imported_at = install->now;
 
     } else {
-        next->issued_at = now;
+        next->issued_at = install->now;
     }
 }
 
@@ -385,109 +381,16 @@ acm_cert_copy(const acm_cert_t *from, acm_cert_t *to)
 }
 
 
-static acm_rc_t
-acm_batch_material(acm_batch_t *batch, acm_keyring_t *ring,
-    acm_store_t *store, const acm_cert_t *next, const acm_bundle_t *bundle,
-    acm_err_t *err)
-{
-    char             arn[ACM_MAX_ARN];
-    size_t           len;
-    uint8_t          key[ACM_MAX_STORE_KEY];
-    acm_rc_t         rc;
-    acm_buf_t        buf;
-    acm_snap_t      *snap;
-    acm_material_t   m;
-
-    memset(&m, 0, sizeof(acm_material_t));
-
-    m.account = next->account;
-    m.region = next->region;
-    m.key = next->key;
-    m.leaf = bundle->leaf;
-
-    (void) acm_arn_text(arn, next->account, next->region, next->uuid);
-
-    rc = acm_store_begin(store, &snap, err);
-
-    if (rc != ACM_OK) {
-        return rc;
-    }
-
-    rc = acm_keyring_seal(ring, snap, next->account, next->region, arn,
-                          next->version, &bundle->key_secret, &m.sealed,
-                          err);
-
-    if (rc == ACM_OK) {
-        rc = acm_batch_chain(batch, snap, bundle, &m);
-    }
-
-    acm_store_end(snap);
-
-    if (rc == ACM_OK) {
-        acm_buf_init(&buf, ACM_MAX_STORE_VALUE);
-
-        len = acm_material_key(key, next->uuid, next->version);
-        acm_batch_record(batch, ACM_DB_MATERIAL, key, len,
-                         acm_material_encode(&m, &buf), &buf);
-    }
-
-    /* the version before stays, for a worker that is just reading it */
-
-    if (next->version > 2) {
-        len = acm_material_key(key, next->uuid, next->version - 2);
-        acm_batch_delete(batch, ACM_DB_MATERIAL, key, len);
-    }
-
-    acm_free(m.sealed.data);
-
-    return rc;
-}
-
-
-static acm_rc_t
-acm_batch_chain(acm_batch_t *batch, acm_snap_t *snap,
-    const acm_bundle_t *bundle, acm_material_t *m)
-{
-    size_t            i;
-    acm_entry_t       entry;
-    const acm_str_t  *der;
-
-    for (i = 0; i < bundle->nchain; i++) {
-        der = &bundle->chain[i];
-
-        if (EVP_Digest(der->data, der->len, m->chain[i], NULL, EVP_sha256(),
-                       NULL)
-            != 1)
-        {
-            return ACM_ERROR;
-        }
-
-        m->nchain++;
-
-        /* its key is its hash: if it is there, it is the same */
-
-        if (acm_store_get(snap, ACM_DB_CHAIN, m->chain[i], ACM_HASH_LEN,
-                          &entry)
-            != ACM_OK)
-        {
-            acm_batch_put(batch, ACM_DB_CHAIN, m->chain[i], ACM_HASH_LEN,
-                          der->data, der->len);
-        }
-    }
-
-    return ACM_OK;
-}
-
-
 acm_rc_t
 acm_certificate_import(acm_keyring_t *ring, const char *account,
     const char *region, const acm_bundle_t *bundle, int64_t now, char *uuid,
     acm_err_t *err)
 {
-    acm_rc_t      rc;
-    uint64_t      revision;
-    acm_cert_t    cert;
-    acm_store_t  *store;
+    acm_rc_t        rc;
+    uint64_t        revision;
+    acm_cert_t      cert;
+    acm_store_t    *store;
+    acm_install_t   install;
 
     store = acm_keyring_store(ring);
 
@@ -498,8 +401,12 @@ acm_certificate_import(acm_keyring_t *ring, const char *account,
         return rc;
     }
 
-    rc = acm_certificate_install(ring, &cert, revision, bundle, now,
-                                 ACM_DUE_EXPIRE, bundle->info.not_after,
+    memset(&install, 0, sizeof(acm_install_t));
+
+    install.now = now;
+    install.issued_by = "";
+
+    rc = acm_certificate_install(ring, &cert, revision, bundle, &install,
                                  err);
 
     if (rc == ACM_OK) {
@@ -579,7 +486,8 @@ acm_import_record(acm_store_t *store, const char *account,
 
 acm_rc_t
 acm_certificate_update(acm_store_t *store, const acm_cert_t *old,
-    uint64_t revision, const acm_cert_t *cert, acm_err_t *err)
+    uint64_t revision, const acm_cert_t *cert, acm_batch_t *also,
+    acm_err_t *err)
 {
     acm_rc_t     rc;
     acm_batch_t  batch;
@@ -594,12 +502,33 @@ acm_certificate_update(acm_store_t *store, const acm_cert_t *old,
     }
 
     acm_batch_cert(&batch, cert);
+    acm_batch_append(&batch, also);
 
     rc = acm_commit(store, &batch, err);
 
     acm_batch_free(&batch);
 
     return rc;
+}
+
+
+/* The earliest of what is to be done next. */
+
+void
+acm_certificate_schedule(acm_cert_t *cert)
+{
+    if (cert->renew_at == 0) {
+        cert->due = ACM_DUE_EXPIRE;
+        cert->due_at = cert->not_after;
+
+    } else if (cert->ari_at != 0 && cert->ari_at < cert->renew_at) {
+        cert->due = ACM_DUE_ARI;
+        cert->due_at = cert->ari_at;
+
+    } else {
+        cert->due = ACM_DUE_RENEW;
+        cert->due_at = cert->renew_at;
+    }
 }
 
 
@@ -676,151 +605,4 @@ acm_read_cert(acm_store_t *store, const char *account, const char *region,
     }
 
     return ACM_OK;
-}
-
-
-/* Builders.  A failure sticks in the batch, as those of acm_store.h. */
-
-static void
-acm_batch_expect_cert(acm_batch_t *batch, const acm_cert_t *cert,
-    uint64_t revision)
-{
-    size_t   len;
-    uint8_t  key[ACM_MAX_STORE_KEY];
-
-    len = acm_cert_key(key, cert->account, cert->region, cert->uuid);
-
-    acm_batch_expect(batch, ACM_DB_CERTIFICATE, key, len, revision);
-}
-
-
-static void
-acm_batch_cert(acm_batch_t *batch, const acm_cert_t *cert)
-{
-    size_t     len;
-    uint8_t    key[ACM_MAX_STORE_KEY];
-    acm_buf_t  buf;
-
-    acm_buf_init(&buf, ACM_MAX_STORE_VALUE);
-
-    len = acm_cert_key(key, cert->account, cert->region, cert->uuid);
-
-    acm_batch_record(batch, ACM_DB_CERTIFICATE, key, len,
-                     acm_cert_encode(cert, &buf), &buf);
-}
-
-
-static void
-acm_batch_ref(acm_batch_t *batch, acm_db_e db, const void *key, size_t len,
-    const acm_cert_t *cert)
-{
-    acm_buf_t  buf;
-    acm_ref_t  ref;
-
-    memset(&ref, 0, sizeof(acm_ref_t));
-
-    if (strlen(cert->account) > ACM_MAX_LABEL
-        || strlen(cert->region) > ACM_MAX_LABEL)
-    {
-        batch->rc = ACM_TOOBIG;
-        return;
-    }
-
-    memcpy(ref.account, cert->account, strlen(cert->account));
-    memcpy(ref.region, cert->region, strlen(cert->region));
-    memcpy(ref.uuid, cert->uuid, ACM_UUID_LEN);
-
-    acm_buf_init(&buf, ACM_MAX_STORE_VALUE);
-
-    acm_batch_record(batch, db, key, len, acm_ref_encode(&ref, &buf), &buf);
-}
-
-
-static void
-acm_batch_due(acm_batch_t *batch, const acm_cert_t *cert, int put)
-{
-    size_t   len;
-    uint8_t  key[ACM_MAX_STORE_KEY];
-
-    if (cert->due == ACM_DUE_NONE) {
-        return;
-    }
-
-    len = acm_due_key(key, cert->due_at, cert->due, cert->uuid);
-
-    if (put) {
-        acm_batch_ref(batch, ACM_DB_DUE, key, len, cert);
-
-    } else {
-        acm_batch_delete(batch, ACM_DB_DUE, key, len);
-    }
-}
-
-
-/* The index entries of all names; an IP address is never asked for by SNI. */
-
-static void
-acm_batch_names(acm_batch_t *batch, const acm_cert_t *cert, int put)
-{
-    size_t           i, len;
-    uint8_t          key[ACM_MAX_STORE_KEY];
-    acm_buf_t        buf;
-    acm_name_rec_t   rec;
-
-    if (cert->version == 0) {
-        return;
-    }
-
-    memset(&rec, 0, sizeof(acm_name_rec_t));
-    memcpy(rec.uuid, cert->uuid, sizeof(rec.uuid));
-    rec.version = cert->version;
-    rec.key = cert->key;
-    rec.not_before = cert->not_before;
-    rec.not_after = cert->not_after;
-
-    for (i = 0; i < cert->nnames; i++) {
-
-        if (acm_name_is_ip(cert->names[i], strlen(cert->names[i]))) {
-            continue;
-        }
-
-        len = acm_name_key(key, cert->names[i], cert->key, cert->uuid);
-
-        if (!put) {
-            acm_batch_delete(batch, ACM_DB_NAME, key, len);
-            continue;
-        }
-
-        acm_buf_init(&buf, ACM_MAX_STORE_VALUE);
-
-        acm_batch_record(batch, ACM_DB_NAME, key, len,
-                         acm_name_rec_encode(&rec, &buf), &buf);
-    }
-}
-
-
-static void
-acm_batch_record(acm_batch_t *batch, acm_db_e db, const void *key,
-    size_t len, acm_rc_t rc, acm_buf_t *buf)
-{
-    if (rc == ACM_OK) {
-        acm_batch_put(batch, db, key, len, buf->data, buf->len);
-
-    } else if (batch->rc == ACM_OK) {
-        batch->rc = rc;
-    }
-
-    acm_buf_free(buf);
-}
-
-
-static acm_rc_t
-acm_commit(acm_store_t *store, acm_batch_t *batch, acm_err_t *err)
-{
-    if (batch->rc != ACM_OK) {
-        return acm_fail(err, batch->rc, "a change of the store cannot be "
-                        "written down: %s", acm_rc_text(batch->rc));
-    }
-
-    return acm_store_commit(store, batch, err);
 }

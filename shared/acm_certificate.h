@@ -40,14 +40,26 @@ void acm_request_identity(const acm_request_t *req,
 acm_rc_t acm_certificate_ensure(acm_store_t *store, const acm_request_t *req,
     int64_t now, char *uuid, acm_err_t *err);
 
+/* what goes with new material */
+
+typedef struct {
+    int64_t        now;
+    int64_t        renew_at;     /* 0: nobody renews it, it expires */
+    int64_t        ari_at;       /* when to ask for a window, 0: never */
+    const char    *issued_by;    /* of several issuers, or "" */
+    uint32_t       scts;         /* embedded */
+    acm_batch_t   *also;         /* committed together; or NULL */
+} acm_install_t;
+
+
 /*
  * Commits new material for a certificate: material, chain, names, status,
  * dates, next due time in one batch; the version before stays until the next
  * one.  cert is the record as read at `revision` and is updated on success.
  */
 acm_rc_t acm_certificate_install(acm_keyring_t *ring, acm_cert_t *cert,
-    uint64_t revision, const acm_bundle_t *bundle, int64_t now, acm_due_e due,
-    int64_t due_at, acm_err_t *err);
+    uint64_t revision, const acm_bundle_t *bundle,
+    const acm_install_t *install, acm_err_t *err);
 
 /*
  * Imports: a new certificate, or new material for an imported one when uuid
@@ -59,9 +71,13 @@ acm_rc_t acm_certificate_import(acm_keyring_t *ring, const char *account,
     acm_err_t *err);
 
 /* Rewrites the record itself and moves its due entry, with the precondition
-   that it is as read. */
+   that it is as read.  also: committed together, or NULL. */
 acm_rc_t acm_certificate_update(acm_store_t *store, const acm_cert_t *old,
-    uint64_t revision, const acm_cert_t *cert, acm_err_t *err);
+    uint64_t revision, const acm_cert_t *cert, acm_batch_t *also,
+    acm_err_t *err);
+
+/* Sets due and due_at from renew_at, ari_at and not_after. */
+void acm_certificate_schedule(acm_cert_t *cert);
 
 /* Record, materials, names and due entry, in one batch. */
 acm_rc_t acm_certificate_delete(acm_store_t *store, const char *account,

@@ -86,3 +86,41 @@ done:
 
     return rc;
 }
+
+
+acm_rc_t
+acm_csr_der(EVP_PKEY *pkey, char *const *names, size_t nnames,
+    acm_str_t *der, acm_err_t *err)
+{
+    int        len;
+    uint8_t   *octets;
+    acm_rc_t   rc;
+    X509_REQ  *req;
+
+    rc = acm_x509_csr(pkey, names, nnames, &req, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    octets = NULL;
+    len = i2d_X509_REQ(req, &octets);
+
+    X509_REQ_free(req);
+
+    if (len <= 0) {
+        return acm_fail_ssl(err, ACM_ERROR, "cannot encode a signing "
+                            "request");
+    }
+
+    der->data = acm_memdup(octets, (size_t) len);
+    der->len = (size_t) len;
+
+    OPENSSL_free(octets);
+
+    if (der->data == NULL) {
+        return acm_fail(err, ACM_NOMEM, "no memory for a signing request");
+    }
+
+    return ACM_OK;
+}

@@ -21,6 +21,8 @@
 /* after the first failure: a built-in CA is nobody else's, so soon */
 #define ACM_ENGINE_BACKOFF   2           /* seconds */
 #define ACM_ENGINE_POSTPONE  3600        /* for a record we cannot read */
+#define ACM_ENGINE_PASS      256         /* entries passed over at a time */
+#define ACM_ENGINE_INFLIGHT  600         /* due again while under way, s */
 
 
 /* a due entry and the certificate behind it */
@@ -52,6 +54,18 @@ static acm_rc_t acm_engine_expire(acm_engine_t *e, acm_work_t *work,
     int64_t now, acm_err_t *err);
 static acm_rc_t acm_engine_retire(acm_engine_t *e, acm_work_t *work,
     int64_t now, acm_err_t *err);
+static int acm_engine_can(acm_engine_t *e, const acm_work_t *work,
+    int64_t now);
+static const acm_issuer_t *acm_engine_turn(acm_engine_t *e,
+    const acm_cert_t *cert, int64_t now);
+static const acm_issuer_t *acm_engine_nth(acm_engine_t *e,
+    const char *issuers, uint32_t n, size_t *count);
+static acm_rc_t acm_engine_order(acm_engine_t *e, acm_work_t *work,
+    const acm_issuer_t *issuer, int64_t now, acm_err_t *err);
+static acm_rc_t acm_engine_ari(acm_engine_t *e, acm_work_t *work,
+    int64_t now, acm_err_t *err);
+static acm_rc_t acm_engine_postpone(acm_engine_t *e, acm_work_t *work,
+    int64_t at, acm_err_t *err);
 static acm_rc_t acm_engine_issue(acm_engine_t *e, acm_work_t *work,
     int64_t now, acm_err_t *err);
 static acm_rc_t acm_engine_attempt(acm_engine_t *e, acm_work_t *work,
@@ -62,7 +76,7 @@ static int acm_engine_configured(acm_engine_t *e, const uint8_t *identity);
 static acm_rc_t acm_engine_identities(acm_engine_t *e, acm_err_t *err);
 static int acm_identity_order(const void *a, const void *b);
 static const acm_issuer_t *acm_engine_issuer(acm_engine_t *e,
-    const char *name);
+    const char *name, size_t len);
 static void acm_engine_tell(acm_engine_t *e, acm_step_e step,
     const acm_cert_t *cert, const char *text);
 
@@ -179,17 +193,21 @@ acm_engine_ensure(acm_engine_t *e, int64_t now)
 
 /*
  * The first due entry that can be worked on.  An entry that we cannot make
- * sense of, of a newer version perhaps, is left where it is and passed over.
+ * sense of, of a newer version perhaps, is left where it is and passed over;
+ * so is one whose CA has as many orders as it may have.  What is passed over
+ * is not read again in the next slice, which goes on behind it.
  */
 
 static acm_rc_t
 acm_engine_next(acm_engine_t *e, int64_t now, acm_work_t *work,
     int64_t *next, acm_err_t *err)
 {
+    size_t        passed;
     acm_rc_t      rc;
     acm_snap_t   *snap;
     acm_entry_t   entry;
 
+    passed = 0;
     *next = INT64_MAX;
 
     rc = acm_store_begin(e->store, &snap, err);
@@ -198,7 +216,8 @@ acm_engine_next(acm_engine_t *e, int64_t now, acm_work_t *work,
         return rc;
     }
 
-    for (rc = acm_store_seek(snap, ACM_DB_DUE, NULL, 0, &entry);
+    for (rc = acm_store_seek(snap, ACM_DB_DUE, e->cursor, e->cursor_len,
+                             &entry);
          rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL);
          rc = acm_store_next(snap, ACM_DB_DUE, &entry))
     {
@@ -216,11 +235,28 @@ acm_engine_next(acm_engine_t *e, int64_t now, acm_work_t *work,
         }
 
         if (rc == ACM_OK && acm_engine_read(snap, &entry, work) == ACM_OK) {
+
+            if (acm_engine_can(e, work, now)) {
+                break;
+            }
+
+            acm_cert_free(&work->cert);
+        }
+
+        if (++passed == ACM_ENGINE_PASS) {
+            memcpy(e->cursor, entry.key, entry.key_len);
+            e->cursor_len = entry.key_len;
+            *next = now;
+            rc = ACM_NOTFOUND;
             break;
         }
     }
 
     acm_store_end(snap);
+
+    if (passed != ACM_ENGINE_PASS) {
+        e->cursor_len = 0;
+    }
 
     if (rc != ACM_OK && rc != ACM_NOTFOUND) {
         return acm_fail(err, rc, "the due index cannot be read: %s",
@@ -279,6 +315,7 @@ acm_engine_step(acm_engine_t *e, acm_work_t *work, int64_t now,
 
     case ACM_DUE_ISSUE:
     case ACM_DUE_RENEW:
+    case ACM_DUE_ARI:
         break;
     }
 
@@ -286,7 +323,168 @@ acm_engine_step(acm_engine_t *e, acm_work_t *work, int64_t now,
         return acm_engine_retire(e, work, now, err);
     }
 
+    if (work->kind == ACM_DUE_ARI) {
+        return acm_engine_ari(e, work, now, err);
+    }
+
     return acm_engine_issue(e, work, now, err);
+}
+
+
+/* 0: its CA has enough to do already */
+
+static int
+acm_engine_can(acm_engine_t *e, const acm_work_t *work, int64_t now)
+{
+    const acm_issuer_t  *issuer;
+
+    if (work->rc != ACM_OK || e->orders == NULL
+        || (work->kind != ACM_DUE_ISSUE && work->kind != ACM_DUE_RENEW))
+    {
+        return 1;
+    }
+
+    issuer = acm_engine_turn(e, &work->cert, now);
+
+    return issuer == NULL || issuer->directory == NULL
+           || acm_orders_has(e->orders, work->cert.uuid)
+           || acm_orders_blocked(e->orders, issuer, now) != 0
+           || acm_orders_room(e->orders, issuer);
+}
+
+
+/*
+ * Whose turn it is, of the certificate's issuers: one whose CA is not known
+ * to be in trouble, if there is one.
+ */
+
+static const acm_issuer_t *
+acm_engine_turn(acm_engine_t *e, const acm_cert_t *cert, int64_t now)
+{
+    size_t               i, n;
+    const acm_issuer_t  *issuer, *first;
+
+    first = acm_engine_nth(e, cert->issuer, cert->turn, &n);
+
+    for (i = 0; i < n; i++) {
+        issuer = acm_engine_nth(e, cert->issuer,
+                                (uint32_t) ((cert->turn + i) % n), &n);
+
+        if (issuer != NULL
+            && (issuer->directory == NULL || e->orders == NULL
+                || acm_orders_blocked(e->orders, issuer, now) == 0))
+        {
+            return issuer;
+        }
+    }
+
+    return first;
+}
+
+
+/* The nth of issuers' names with spaces between. */
+
+static const acm_issuer_t *
+acm_engine_nth(acm_engine_t *e, const char *issuers, uint32_t n,
+    size_t *count)
+{
+    size_t               len;
+    const acm_issuer_t  *issuer;
+
+    issuer = NULL;
+
+    for (*count = 0; *issuers != '\0'; (*count)++) {
+        len = strcspn(issuers, " ");
+
+        if (*count == n) {
+            issuer = acm_engine_issuer(e, issuers, len);
+        }
+
+        issuers += len + (issuers[len] == ' ');
+    }
+
+    return issuer;
+}
+
+
+/* Later, and no attempt is counted. */
+
+static acm_rc_t
+acm_engine_postpone(acm_engine_t *e, acm_work_t *work, int64_t at,
+    acm_err_t *err)
+{
+    acm_cert_t  next;
+
+    next = work->cert;
+    next.due_at = at;
+
+    return acm_certificate_update(e->store, &work->cert, work->revision,
+                                  &next, NULL, err);
+}
+
+
+static acm_rc_t
+acm_engine_order(acm_engine_t *e, acm_work_t *work,
+    const acm_issuer_t *issuer, int64_t now, acm_err_t *err)
+{
+    int64_t    wait;
+    acm_rc_t   rc;
+    acm_err_t  why;
+
+    if (e->orders == NULL || acm_orders_has(e->orders, work->cert.uuid)) {
+        return acm_engine_postpone(e, work,
+                                   acm_add_sat(now, ACM_ENGINE_INFLIGHT),
+                                   err);
+    }
+
+    wait = acm_orders_blocked(e->orders, issuer, now);
+
+    if (wait != 0) {
+        return acm_engine_postpone(e, work, acm_add_sat(now, wait), err);
+    }
+
+    rc = acm_orders_begin(e->orders, issuer, &work->cert, work->revision,
+                          now, &why);
+
+    if (rc == ACM_INVALID || rc == ACM_ERROR) {
+
+        /* a key or request that cannot be made is no fault of the store */
+
+        rc = acm_engine_attempt(e, work, now, err);
+
+        return (rc == ACM_OK) ? acm_engine_failed(e, work, now, &why, err)
+                              : rc;
+    }
+
+    if (rc != ACM_OK && rc != ACM_BUSY) {
+        return acm_fail(err, rc, "%s", why.text);
+    }
+
+    return ACM_OK;
+}
+
+
+static acm_rc_t
+acm_engine_ari(acm_engine_t *e, acm_work_t *work, int64_t now,
+    acm_err_t *err)
+{
+    acm_cert_t           next;
+    const acm_issuer_t  *issuer;
+
+    issuer = acm_engine_issuer(e, work->cert.issued_by,
+                               strlen(work->cert.issued_by));
+
+    if (e->orders != NULL && issuer != NULL && issuer->directory != NULL) {
+        return acm_orders_ask_ari(e->orders, issuer, &work->cert,
+                                  work->revision, now, err);
+    }
+
+    next = work->cert;
+    next.ari_at = 0;
+    acm_certificate_schedule(&next);
+
+    return acm_certificate_update(e->store, &work->cert, work->revision,
+                                  &next, NULL, err);
 }
 
 
@@ -369,7 +567,7 @@ acm_engine_expire(acm_engine_t *e, acm_work_t *work, int64_t now,
     }
 
     rc = acm_certificate_update(e->store, &work->cert, work->revision, &next,
-                                err);
+                                NULL, err);
 
     if (rc == ACM_OK && next.status == ACM_STATUS_EXPIRED) {
         acm_engine_tell(e, ACM_STEP_EXPIRED, &next, "");
@@ -400,7 +598,7 @@ acm_engine_retire(acm_engine_t *e, acm_work_t *work, int64_t now,
     }
 
     rc = acm_certificate_update(e->store, &work->cert, work->revision, &next,
-                                err);
+                                NULL, err);
 
     if (rc == ACM_OK) {
         acm_engine_tell(e, ACM_STEP_IDLE, &next, "");
@@ -415,15 +613,19 @@ acm_engine_issue(acm_engine_t *e, acm_work_t *work, int64_t now,
     acm_err_t *err)
 {
     int                  first;
-    int64_t              renew_at;
     acm_rc_t             rc;
     acm_err_t            why;
     acm_bundle_t         bundle;
+    acm_install_t        install;
     const acm_issuer_t  *issuer;
 
     why.text[0] = '\0';
     first = (work->cert.version == 0);
-    issuer = acm_engine_issuer(e, work->cert.issuer);
+    issuer = acm_engine_turn(e, &work->cert, now);
+
+    if (issuer != NULL && issuer->directory != NULL) {
+        return acm_engine_order(e, work, issuer, now, err);
+    }
 
     rc = acm_engine_attempt(e, work, now, err);
 
@@ -443,12 +645,15 @@ acm_engine_issue(acm_engine_t *e, acm_work_t *work, int64_t now,
         return acm_engine_failed(e, work, now, &why, err);
     }
 
-    renew_at = acm_sched_renew_at(bundle.info.not_before,
-                                  bundle.info.not_after);
+    memset(&install, 0, sizeof(acm_install_t));
+
+    install.now = now;
+    install.renew_at = acm_sched_renew_at(bundle.info.not_before,
+                                          bundle.info.not_after);
+    install.issued_by = issuer->name;
 
     rc = acm_certificate_install(e->ring, &work->cert, work->revision,
-                                 &bundle, now, ACM_DUE_RENEW, renew_at,
-                                 &why);
+                                 &bundle, &install, &why);
     acm_bundle_free(&bundle);
 
     if (rc == ACM_CONFLICT) {
@@ -491,7 +696,8 @@ acm_engine_attempt(acm_engine_t *e, acm_work_t *work, int64_t now,
                                                      ACM_BACKOFF_MAX,
                                                      jitter));
 
-    rc = acm_certificate_update(e->store, cert, work->revision, &next, err);
+    rc = acm_certificate_update(e->store, cert, work->revision, &next, NULL,
+                                err);
 
     if (rc != ACM_OK) {
         return rc;
@@ -543,7 +749,7 @@ acm_engine_failed(acm_engine_t *e, acm_work_t *work, int64_t now,
     }
 
     rc = acm_certificate_update(e->store, &work->cert, work->revision, &next,
-                                err);
+                                NULL, err);
 
     /* also when the store took no note of it: the log is the only witness */
 
@@ -593,12 +799,14 @@ acm_identity_order(const void *a, const void *b)
 
 
 static const acm_issuer_t *
-acm_engine_issuer(acm_engine_t *e, const char *name)
+acm_engine_issuer(acm_engine_t *e, const char *name, size_t len)
 {
     size_t  i;
 
     for (i = 0; i < e->nissuers; i++) {
-        if (strcmp(e->issuers[i].name, name) == 0) {
+        if (strlen(e->issuers[i].name) == len
+            && memcmp(e->issuers[i].name, name, len) == 0)
+        {
             return &e->issuers[i];
         }
     }

@@ -14,17 +14,8 @@
 
 
 #include "acm_certificate.h"
+#include "acm_orders.h"
 #include "acm_sched.h"
-
-
-/* an issuer block; strings borrowed from the configuration */
-
-typedef struct {
-    const char    *name;
-    acm_key_e      ca_key;       /* of the built-in CA itself */
-    int64_t        lifetime;     /* of its certificates, seconds */
-    const char    *crl_url;      /* or NULL */
-} acm_issuer_t;
 
 
 typedef enum {
@@ -48,6 +39,7 @@ typedef struct {
     size_t                  nissuers;
     const acm_request_t    *requests;    /* the configured certificates */
     size_t                  nrequests;
+    acm_orders_t           *orders;      /* NULL: no issuer over ACME */
     acm_engine_report_pt    report;
     void                   *data;
 
@@ -59,6 +51,8 @@ typedef struct {
     uint64_t                generation;  /* of the store in the last pass */
     acm_rc_t                ensure_rc;   /* a failure of this pass */
     acm_err_t               ensure_err;
+    uint8_t                 cursor[ACM_MAX_STORE_KEY];   /* in the due */
+    size_t                  cursor_len;                  /* index */
 } acm_engine_t;
 
 

@@ -9,6 +9,7 @@
 #include "acm_json.h"
 
 
+static unsigned acm_json_depth(const char *s, size_t len);
 static int acm_json_put(json_t *o, const char *name, json_t *value);
 static int acm_json_put_text(json_t *o, const char *name, const char *text);
 static int acm_json_put_time(json_t *o, const char *name, int64_t t);
@@ -211,4 +212,116 @@ acm_json_text(const json_t *json, int indent, acm_str_t *text,
     text->len = buf.len;
 
     return ACM_OK;
+}
+
+
+acm_rc_t
+acm_json_parse(const void *data, size_t len, size_t max, json_t **json,
+    acm_err_t *err)
+{
+    json_t        *root;
+    json_error_t   where;
+
+    if (len > max) {
+        return acm_fail(err, ACM_TOOBIG, "JSON of over %zu octets", max);
+    }
+
+    /* jansson goes down by recursion, and would go down 2048 levels */
+
+    if (acm_json_depth(data, len) > ACM_MAX_JSON_DEPTH) {
+        return acm_fail(err, ACM_INVALID, "JSON of over %d levels",
+                        ACM_MAX_JSON_DEPTH);
+    }
+
+    root = json_loadb(data, len, JSON_REJECT_DUPLICATES, &where);
+
+    if (root == NULL) {
+        return acm_fail(err, ACM_INVALID, "no valid JSON at line %d: %.100s",
+                        where.line, where.text);
+    }
+
+    if (!json_is_object(root)) {
+        json_decref(root);
+        return acm_fail(err, ACM_INVALID, "no JSON object");
+    }
+
+    *json = root;
+
+    return ACM_OK;
+}
+
+
+static unsigned
+acm_json_depth(const char *s, size_t len)
+{
+    int       quoted;
+    size_t    i;
+    unsigned  depth, most;
+
+    quoted = 0;
+    depth = 0;
+    most = 0;
+
+    for (i = 0; i < len; i++) {
+
+        if (quoted) {
+            if (s[i] == '\\') {
+                i++;
+
+            } else if (s[i] == '"') {
+                quoted = 0;
+            }
+
+            continue;
+        }
+
+        switch (s[i]) {
+
+        case '"':
+            quoted = 1;
+            break;
+
+        case '{':
+        case '[':
+            depth++;
+            most = (depth > most) ? depth : most;
+            break;
+
+        case '}':
+        case ']':
+            depth -= (depth != 0);
+            break;
+        }
+    }
+
+    return most;
+}
+
+
+const char *
+acm_json_string(const json_t *json, const char *name)
+{
+    return json_string_value(json_object_get(json, name));
+}
+
+
+json_t *
+acm_json_array(const json_t *json, const char *name)
+{
+    json_t  *value;
+
+    value = json_object_get(json, name);
+
+    return json_is_array(value) ? value : NULL;
+}
+
+
+json_t *
+acm_json_object(const json_t *json, const char *name)
+{
+    json_t  *value;
+
+    value = json_object_get(json, name);
+
+    return json_is_object(value) ? value : NULL;
 }

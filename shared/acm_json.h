@@ -16,6 +16,22 @@
 #include "acm_record.h"
 
 
+#define ACM_MAX_JSON_DEPTH  16
+
+
+/*
+ * Parses text from elsewhere: an object, no deeper than ACM_MAX_JSON_DEPTH,
+ * no duplicate members.  ACM_INVALID with the place, ACM_TOOBIG over max
+ * octets.  json_decref() the result.
+ */
+acm_rc_t acm_json_parse(const void *data, size_t len, size_t max,
+    json_t **json, acm_err_t *err);
+
+/* Members of an object; NULL if there is none of this type. */
+const char *acm_json_string(const json_t *json, const char *name);
+json_t *acm_json_array(const json_t *json, const char *name);
+json_t *acm_json_object(const json_t *json, const char *name);
+
 /* A new reference, or NULL without memory. now: seconds, for DaysLeft. */
 json_t *acm_json_cert(const acm_cert_t *cert, int64_t now);
 

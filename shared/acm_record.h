@@ -21,6 +21,9 @@
 #define ACM_MAX_REC_SERIAL   256     /* octets of a serial number, text */
 #define ACM_MAX_SIGALG   128
 
+#define ACM_MAX_FINDINGS     8192    /* octets, of one certificate */
+#define ACM_MAX_ISSUERS_TEXT 520     /* octets: eight names of issuers */
+
 #define ACM_MASTER_ID    8           /* octets that name a master key */
 #define ACM_META_MASTER  "master"    /* key of the acm_master_rec_t */
 
@@ -62,7 +65,8 @@ typedef enum {
     ACM_DUE_NONE = 0,
     ACM_DUE_ISSUE = 1,          /* first issuance */
     ACM_DUE_RENEW = 2,
-    ACM_DUE_EXPIRE = 3          /* nobody renews it: mark it expired */
+    ACM_DUE_EXPIRE = 3,         /* nobody renews it: mark it expired */
+    ACM_DUE_ARI = 4             /* ask when it should be renewed */
 } acm_due_e;
 
 
@@ -76,7 +80,8 @@ typedef struct {
     char          *domain;
     char         **names;
     size_t         nnames;
-    char          *issuer;       /* issuer block, or "" for an import */
+    char          *issuer;       /* issuer blocks in order, with spaces
+                                    between; "" for an import */
     uint8_t        identity[ACM_HASH_LEN];  /* all zero: not configured */
     uint32_t       version;      /* of the material; 0 before the first */
     char          *subject;
@@ -93,6 +98,17 @@ typedef struct {
     uint32_t       attempts;     /* failed in a row */
     char          *last_error;   /* "" after a success */
     int64_t        last_error_at;
+    char          *issued_by;    /* which of the issuers it was */
+    uint32_t       turn;         /* which of the issuers is next */
+    uint32_t       rehearsed;    /* 1: the staging directory issued it */
+    uint32_t       scts;
+    int64_t        renew_at;     /* seconds, 0: not */
+    int64_t        ari_at;       /* when a window is asked for, 0: not */
+    int64_t        ari_start;    /* the CA's window, 0: none yet */
+    int64_t        ari_end;
+    char          *findings;     /* of our own checks, a line each: the
+                                    name, what is wrong, the cure */
+    uint32_t       checks;       /* of our own that failed in a row */
 } acm_cert_t;
 
 

@@ -148,7 +148,7 @@ acm_due_key_parse(const uint8_t *key, size_t len, int64_t *at,
     memcpy(text, key + 9, ACM_UUID_LEN);
     text[ACM_UUID_LEN] = '\0';
 
-    if (t > INT64_MAX || k < ACM_DUE_ISSUE || k > ACM_DUE_EXPIRE
+    if (t > INT64_MAX || k < ACM_DUE_ISSUE || k > ACM_DUE_ARI
         || !acm_uuid_ok(text))
     {
         return ACM_CORRUPT;
@@ -395,6 +395,9 @@ acm_due_text(acm_due_e due)
 
     case ACM_DUE_EXPIRE:
         return "expire";
+
+    case ACM_DUE_ARI:
+        return "renewal window";
     }
 
     return "unknown";

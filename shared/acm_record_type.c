@@ -27,7 +27,8 @@ static const acm_field_t  acm_cert_fields[] = {
     acm_field(7, ACM_FIELD_STR, acm_cert_t, domain, 1, ACM_MAX_NAME),
     { 8, ACM_FIELD_NAMES, offsetof(acm_cert_t, names), 1, ACM_MAX_NAMES,
       offsetof(acm_cert_t, nnames) },
-    acm_field(9, ACM_FIELD_STR, acm_cert_t, issuer, 0, ACM_MAX_LABEL),
+    acm_field(9, ACM_FIELD_STR, acm_cert_t, issuer, 0,
+              ACM_MAX_ISSUERS_TEXT),
     acm_field(10, ACM_FIELD_OCTETS, acm_cert_t, identity, 0, ACM_HASH_LEN),
     acm_field(11, ACM_FIELD_U32, acm_cert_t, version, 0, 0),
     acm_field(12, ACM_FIELD_STR, acm_cert_t, subject, 0, ACM_MAX_REC_DN),
@@ -40,11 +41,21 @@ static const acm_field_t  acm_cert_fields[] = {
     acm_field(19, ACM_FIELD_TIME, acm_cert_t, issued_at, 0, 0),
     acm_field(20, ACM_FIELD_TIME, acm_cert_t, imported_at, 0, 0),
     acm_field(21, ACM_FIELD_ENUM, acm_cert_t, due, ACM_DUE_NONE,
-              ACM_DUE_EXPIRE),
+              ACM_DUE_ARI),
     acm_field(22, ACM_FIELD_TIME, acm_cert_t, due_at, 0, 0),
     acm_field(23, ACM_FIELD_U32, acm_cert_t, attempts, 0, 0),
     acm_field(24, ACM_FIELD_STR, acm_cert_t, last_error, 0, ACM_MAX_ERROR),
-    acm_field(25, ACM_FIELD_TIME, acm_cert_t, last_error_at, 0, 0)
+    acm_field(25, ACM_FIELD_TIME, acm_cert_t, last_error_at, 0, 0),
+    acm_field(26, ACM_FIELD_STR, acm_cert_t, issued_by, 0, ACM_MAX_LABEL),
+    acm_field(27, ACM_FIELD_U32, acm_cert_t, turn, 0, 0),
+    acm_field(28, ACM_FIELD_U32, acm_cert_t, rehearsed, 0, 0),
+    acm_field(29, ACM_FIELD_U32, acm_cert_t, scts, 0, 0),
+    acm_field(30, ACM_FIELD_TIME, acm_cert_t, renew_at, 0, 0),
+    acm_field(31, ACM_FIELD_TIME, acm_cert_t, ari_at, 0, 0),
+    acm_field(32, ACM_FIELD_TIME, acm_cert_t, ari_start, 0, 0),
+    acm_field(33, ACM_FIELD_TIME, acm_cert_t, ari_end, 0, 0),
+    acm_field(34, ACM_FIELD_STR, acm_cert_t, findings, 0, ACM_MAX_FINDINGS),
+    acm_field(35, ACM_FIELD_U32, acm_cert_t, checks, 0, 0)
 };
 
 static const acm_field_t  acm_material_fields[] = {

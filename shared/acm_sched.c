@@ -98,3 +98,37 @@ acm_sched_backoff_min(int64_t lifetime)
 
     return wait;
 }
+
+
+int64_t
+acm_sched_retry(const int64_t *ladder, size_t n, uint32_t failures,
+    uint16_t jitter)
+{
+    int64_t  wait;
+
+    if (n == 0) {
+        return ACM_BACKOFF_MAX;
+    }
+
+    wait = ladder[(failures < n) ? failures : n - 1];
+
+    return acm_add_sat(wait, wait / 262144 * jitter
+                             + wait % 262144 * jitter / 262144);
+}
+
+
+int64_t
+acm_sched_window(int64_t start, int64_t end, int64_t last, uint32_t random)
+{
+    int64_t   at;
+    uint64_t  width;
+
+    width = (end > start) ? (uint64_t) end - (uint64_t) start : 0;
+
+    /* width * random / 2^32 without overflow */
+
+    at = start + (int64_t) ((width >> 32) * random
+                            + (((width & 0xffffffff) * random) >> 32));
+
+    return (at > last) ? last : at;
+}

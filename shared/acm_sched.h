@@ -33,6 +33,20 @@ int64_t acm_sched_renew_at(int64_t not_before, int64_t not_after);
 int64_t acm_sched_backoff(uint32_t failures, int64_t min, int64_t max,
     uint16_t jitter);
 
+/*
+ * How long to wait after one more failure, by a ladder of waits: its nth
+ * step, the last one for ever, plus up to a quarter by jitter (0 to 65535).
+ */
+int64_t acm_sched_retry(const int64_t *ladder, size_t n, uint32_t failures,
+    uint16_t jitter);
+
+/*
+ * A point in a renewal window (RFC 9773 s4.2), uniformly by random (0 to
+ * 2^32 - 1), but not after `last`.
+ */
+int64_t acm_sched_window(int64_t start, int64_t end, int64_t last,
+    uint32_t random);
+
 /* The smallest wait that makes sense for a certificate of this life: a
    twentieth of it, between 1 second and ACM_BACKOFF_MIN. */
 int64_t acm_sched_backoff_min(int64_t lifetime);

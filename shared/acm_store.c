@@ -345,6 +345,43 @@ acm_store_key_check(acm_snap_t *snap, acm_db_e db, size_t len)
 }
 
 
+void
+acm_batch_append(acm_batch_t *batch, const acm_batch_t *from)
+{
+    size_t           i;
+    const acm_op_t  *op;
+
+    if (from == NULL) {
+        return;
+    }
+
+    if (from->rc != ACM_OK && batch->rc == ACM_OK) {
+        batch->rc = from->rc;
+    }
+
+    for (i = 0; i < from->nops; i++) {
+        op = &from->ops[i];
+
+        switch (op->op) {
+
+        case ACM_OP_PUT:
+            acm_batch_put(batch, op->db, op->key, op->key_len, op->data,
+                          op->len);
+            break;
+
+        case ACM_OP_DELETE:
+            acm_batch_delete(batch, op->db, op->key, op->key_len);
+            break;
+
+        case ACM_OP_EXPECT:
+            acm_batch_expect(batch, op->db, op->key, op->key_len,
+                             op->revision);
+            break;
+        }
+    }
+}
+
+
 acm_rc_t
 acm_store_commit(acm_store_t *store, acm_batch_t *batch, acm_err_t *err)
 {

@@ -168,6 +168,9 @@ void acm_batch_delete(acm_batch_t *batch, acm_db_e db, const void *key,
 void acm_batch_expect(acm_batch_t *batch, acm_db_e db, const void *key,
     size_t key_len, uint64_t revision);
 
+/* Copies the operations of another batch, which may be NULL. */
+void acm_batch_append(acm_batch_t *batch, const acm_batch_t *from);
+
 /*
  * Checks all preconditions, then applies puts and deletes in order, then
  * syncs.  Durable on ACM_OK.  ACM_CONFLICT: a precondition does not hold,

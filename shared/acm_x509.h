@@ -116,6 +116,10 @@ int acm_x509_match(X509 *x, EVP_PKEY *pkey);
 acm_rc_t acm_x509_csr(EVP_PKEY *pkey, char *const *names, size_t nnames,
     X509_REQ **req, acm_err_t *err);
 
+/* The same as DER. */
+acm_rc_t acm_csr_der(EVP_PKEY *pkey, char *const *names, size_t nnames,
+    acm_str_t *der, acm_err_t *err);
+
 /*
  * Parses and checks the three parts of an import as ACM does: exactly one
  * leaf; an unencrypted key that matches it; each chain certificate certifies

@@ -1,0 +1,543 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * Parsers of what a CA answers.
+ */
+
+
+#include <string.h>
+#include <time.h>
+
+#include "acm_acme.h"
+#include "acm_challenge.h"
+#include "acm_json.h"
+#include "acm_name.h"
+
+
+static acm_rc_t acm_acme_json(const acm_http_t *http, json_t **json,
+    acm_err_t *err);
+static const char *acm_acme_url(const json_t *json, const char *name);
+static acm_rc_t acm_acme_missing(json_t *json, const char *object,
+    const char *member, acm_err_t *err);
+static void acm_directory_meta(acm_directory_t *d);
+static acm_rc_t acm_acme_status_of(const json_t *json, const char *object,
+    acm_acme_status_e *status, acm_err_t *err);
+static acm_rc_t acm_order_authz(acm_acme_order_t *o, acm_err_t *err);
+static acm_rc_t acm_authz_identifier(acm_acme_authz_t *a, acm_err_t *err);
+static acm_rc_t acm_authz_challenge(const json_t *json,
+    acm_acme_challenge_t *c, acm_err_t *err);
+static int acm_token_ok(const char *token);
+static int64_t acm_acme_time(const json_t *json, const char *name);
+
+
+static const struct {
+    const char         *text;
+    acm_acme_status_e   status;
+} acm_acme_statuses[] = {
+    { "pending", ACM_ACME_PENDING },
+    { "ready", ACM_ACME_READY },
+    { "processing", ACM_ACME_PROCESSING },
+    { "valid", ACM_ACME_VALID },
+    { "invalid", ACM_ACME_INVALID },
+    { "deactivated", ACM_ACME_DEACTIVATED },
+    { "expired", ACM_ACME_EXPIRED },
+    { "revoked", ACM_ACME_REVOKED }
+};
+
+static const struct {
+    const char    *text;
+    acm_method_e   method;
+} acm_methods[] = {
+    { "http-01", ACM_METHOD_HTTP_01 },
+    { "tls-alpn-01", ACM_METHOD_TLS_ALPN_01 },
+    { "dns-01", ACM_METHOD_DNS_01 },
+    { "dns-account-01", ACM_METHOD_DNS_ACCOUNT_01 },
+    { "dns-persist-01", ACM_METHOD_DNS_PERSIST_01 }
+};
+
+
+static acm_rc_t
+acm_acme_json(const acm_http_t *http, json_t **json, acm_err_t *err)
+{
+    if (!acm_http_is_type(http, "application/json")) {
+        return acm_fail(err, ACM_INVALID, "the CA answered with content of "
+                        "type \"%.64s\" instead of application/json",
+                        (http->answer_type == NULL) ? ""
+                                                    : http->answer_type);
+    }
+
+    return acm_json_parse(http->answer.data, http->answer.len,
+                          ACM_MAX_HTTP_BODY, json, err);
+}
+
+
+static const char *
+acm_acme_url(const json_t *json, const char *name)
+{
+    const char  *url;
+
+    url = acm_json_string(json, name);
+
+    return (url != NULL && acm_http_url_ok(url)) ? url : NULL;
+}
+
+
+static acm_rc_t
+acm_acme_missing(json_t *json, const char *object, const char *member,
+    acm_err_t *err)
+{
+    json_decref(json);
+
+    return acm_fail(err, ACM_INVALID, "the CA's %s has no valid \"%s\"",
+                    object, member);
+}
+
+
+acm_rc_t
+acm_acme_directory(const acm_http_t *http, acm_directory_t *d,
+    acm_err_t *err)
+{
+    acm_rc_t  rc;
+
+    memset(d, 0, sizeof(acm_directory_t));
+
+    rc = acm_acme_json(http, &d->json, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    d->new_nonce = acm_acme_url(d->json, "newNonce");
+    d->new_account = acm_acme_url(d->json, "newAccount");
+    d->new_order = acm_acme_url(d->json, "newOrder");
+    d->revoke_cert = acm_acme_url(d->json, "revokeCert");
+    d->key_change = acm_acme_url(d->json, "keyChange");
+    d->renewal_info = acm_acme_url(d->json, "renewalInfo");
+
+    if (d->new_nonce == NULL) {
+        return acm_acme_missing(d->json, "directory", "newNonce", err);
+    }
+
+    if (d->new_account == NULL) {
+        return acm_acme_missing(d->json, "directory", "newAccount", err);
+    }
+
+    if (d->new_order == NULL) {
+        return acm_acme_missing(d->json, "directory", "newOrder", err);
+    }
+
+    acm_directory_meta(d);
+
+    return ACM_OK;
+}
+
+
+static void
+acm_directory_meta(acm_directory_t *d)
+{
+    size_t       i;
+    json_t      *meta, *list;
+    const char  *s;
+
+    meta = acm_json_object(d->json, "meta");
+
+    if (meta == NULL) {
+        return;
+    }
+
+    d->terms = acm_json_string(meta, "termsOfService");
+    d->profiles = acm_json_object(meta, "profiles");
+    d->eab_required = json_is_true(json_object_get(meta,
+                                             "externalAccountRequired"));
+
+    list = acm_json_array(meta, "caaIdentities");
+
+    for (i = 0; i < json_array_size(list); i++) {
+        s = json_string_value(json_array_get(list, i));
+
+        if (s != NULL && strlen(s) <= ACM_MAX_NAME
+            && d->nidentities < ACM_MAX_IDENTITIES)
+        {
+            d->identities[d->nidentities++] = s;
+        }
+    }
+}
+
+
+static acm_rc_t
+acm_acme_status_of(const json_t *json, const char *object,
+    acm_acme_status_e *status, acm_err_t *err)
+{
+    char         buf[ACM_MAX_ACME_TEXT + 1];
+    size_t       i;
+    const char  *s;
+
+    s = acm_json_string(json, "status");
+
+    if (s == NULL) {
+        return acm_fail(err, ACM_INVALID, "the CA's %s has no \"status\"",
+                        object);
+    }
+
+    for (i = 0; i < sizeof(acm_acme_statuses) / sizeof(acm_acme_statuses[0]);
+         i++)
+    {
+        if (strcmp(acm_acme_statuses[i].text, s) == 0) {
+            *status = acm_acme_statuses[i].status;
+            return ACM_OK;
+        }
+    }
+
+    return acm_fail(err, ACM_INVALID, "the CA's %s has unknown status "
+                    "\"%.32s\"", object, acm_acme_clean(s, buf));
+}
+
+
+acm_rc_t
+acm_acme_status(const acm_http_t *http, acm_acme_status_e *status,
+    acm_err_t *err)
+{
+    json_t    *json;
+    acm_rc_t   rc;
+
+    rc = acm_acme_json(http, &json, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    rc = acm_acme_status_of(json, "answer", status, err);
+
+    json_decref(json);
+
+    return rc;
+}
+
+
+acm_rc_t
+acm_acme_order(const acm_http_t *http, acm_acme_order_t *o, acm_err_t *err)
+{
+    acm_rc_t  rc;
+
+    memset(o, 0, sizeof(acm_acme_order_t));
+
+    rc = acm_acme_json(http, &o->json, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    rc = acm_acme_status_of(o->json, "order", &o->status, err);
+
+    if (rc == ACM_OK) {
+        rc = acm_order_authz(o, err);
+    }
+
+    if (rc != ACM_OK) {
+        json_decref(o->json);
+        return rc;
+    }
+
+    o->finalize = acm_acme_url(o->json, "finalize");
+    o->certificate = acm_acme_url(o->json, "certificate");
+    o->error = acm_json_object(o->json, "error");
+    o->expires = acm_acme_time(o->json, "expires");
+
+    if (o->finalize == NULL) {
+        return acm_acme_missing(o->json, "order", "finalize", err);
+    }
+
+    if (o->status == ACM_ACME_VALID && o->certificate == NULL) {
+        return acm_acme_missing(o->json, "order", "certificate", err);
+    }
+
+    return ACM_OK;
+}
+
+
+static acm_rc_t
+acm_order_authz(acm_acme_order_t *o, acm_err_t *err)
+{
+    size_t       i, n;
+    json_t      *list;
+    const char  *url;
+
+    list = acm_json_array(o->json, "authorizations");
+    n = json_array_size(list);
+
+    if (n > ACM_MAX_AUTHZ) {
+        return acm_fail(err, ACM_TOOBIG, "the CA's order has over %d "
+                        "authorizations", ACM_MAX_AUTHZ);
+    }
+
+    for (i = 0; i < n; i++) {
+        url = json_string_value(json_array_get(list, i));
+
+        if (url == NULL || !acm_http_url_ok(url)) {
+            return acm_fail(err, ACM_INVALID, "the CA's order has no valid "
+                            "\"authorizations\"");
+        }
+
+        o->authz[o->nauthz++] = url;
+    }
+
+    return ACM_OK;
+}
+
+
+acm_rc_t
+acm_acme_authz(const acm_http_t *http, acm_acme_authz_t *a, acm_err_t *err)
+{
+    size_t     i, n;
+    json_t    *list;
+    acm_rc_t   rc;
+
+    memset(a, 0, sizeof(acm_acme_authz_t));
+
+    rc = acm_acme_json(http, &a->json, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    rc = acm_acme_status_of(a->json, "authorization", &a->status, err);
+
+    if (rc == ACM_OK) {
+        rc = acm_authz_identifier(a, err);
+    }
+
+    list = acm_json_array(a->json, "challenges");
+    n = json_array_size(list);
+
+    if (rc == ACM_OK && n > ACM_MAX_CHALLENGES) {
+        rc = acm_fail(err, ACM_TOOBIG, "the CA's authorization has over %d "
+                      "challenges", ACM_MAX_CHALLENGES);
+    }
+
+    for (i = 0; rc == ACM_OK && i < n; i++) {
+        rc = acm_authz_challenge(json_array_get(list, i),
+                                 &a->challenges[a->nchallenges++], err);
+    }
+
+    if (rc != ACM_OK) {
+        json_decref(a->json);
+    }
+
+    return rc;
+}
+
+
+static acm_rc_t
+acm_authz_identifier(acm_acme_authz_t *a, acm_err_t *err)
+{
+    size_t       i;
+    json_t      *id;
+    const char  *s;
+
+    id = acm_json_object(a->json, "identifier");
+    s = acm_json_string(id, "value");
+
+    if (s == NULL || *s == '\0' || strlen(s) > ACM_MAX_NAME) {
+        return acm_fail(err, ACM_INVALID, "the CA's authorization has no "
+                        "valid \"identifier\"");
+    }
+
+    for (i = 0; s[i] != '\0'; i++) {
+        if (s[i] <= ' ' || s[i] >= 0x7f) {
+            return acm_fail(err, ACM_INVALID, "the CA's authorization has "
+                            "no valid \"identifier\"");
+        }
+    }
+
+    a->name = s;
+    a->wildcard = json_is_true(json_object_get(a->json, "wildcard"));
+
+    return ACM_OK;
+}
+
+
+static acm_rc_t
+acm_authz_challenge(const json_t *json, acm_acme_challenge_t *c,
+    acm_err_t *err)
+{
+    acm_rc_t     rc;
+    const char  *type;
+
+    type = acm_json_string(json, "type");
+
+    c->method = (type == NULL) ? ACM_METHOD_NONE
+                               : acm_method_parse(type, strlen(type));
+    c->url = acm_acme_url(json, "url");
+    c->token = acm_json_string(json, "token");
+    c->error = acm_json_object(json, "error");
+    c->issuers = acm_json_array(json, "issuer-domain-names");
+
+    rc = acm_acme_status_of(json, "challenge", &c->status, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    if (c->url == NULL) {
+        c->method = ACM_METHOD_NONE;
+    }
+
+    if (c->token != NULL && !acm_token_ok(c->token)) {
+        return acm_fail(err, ACM_INVALID, "the CA's challenge has a token "
+                        "that is none: RFC 8555 s8.1 allows letters, "
+                        "digits, \"-\" and \"_\"");
+    }
+
+    if (c->token == NULL && c->method != ACM_METHOD_DNS_PERSIST_01) {
+        c->method = ACM_METHOD_NONE;
+    }
+
+    return ACM_OK;
+}
+
+
+static int
+acm_token_ok(const char *token)
+{
+    size_t  n;
+
+    n = strspn(token, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+               "0123456789-_");
+
+    return n > 0 && n <= ACM_MAX_TOKEN && token[n] == '\0';
+}
+
+
+acm_rc_t
+acm_acme_ari(const acm_http_t *http, acm_acme_ari_t *a, acm_err_t *err)
+{
+    json_t    *window;
+    acm_rc_t   rc;
+
+    memset(a, 0, sizeof(acm_acme_ari_t));
+
+    rc = acm_acme_json(http, &a->json, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    window = acm_json_object(a->json, "suggestedWindow");
+
+    a->start = acm_acme_time(window, "start");
+    a->end = acm_acme_time(window, "end");
+    a->explanation = acm_acme_url(a->json, "explanationURL");
+
+    if (a->start == 0 || a->end == 0 || a->start > a->end) {
+        return acm_acme_missing(a->json, "renewal information",
+                                "suggestedWindow", err);
+    }
+
+    return ACM_OK;
+}
+
+
+/* RFC 3339: 0 if there is none or it is none. */
+
+static int64_t
+acm_acme_time(const json_t *json, const char *name)
+{
+    int          sign, hours, minutes;
+    char         zone[7];
+    size_t       n;
+    time_t       t;
+    struct tm    tm;
+    const char  *s;
+
+    s = acm_json_string(json, name);
+
+    if (s == NULL) {
+        return 0;
+    }
+
+    memset(&tm, 0, sizeof(struct tm));
+
+    s = strptime(s, "%Y-%m-%dT%H:%M:%S", &tm);
+
+    if (s == NULL) {
+        return 0;
+    }
+
+    if (*s == '.') {
+        n = strspn(s + 1, "0123456789");
+        s += 1 + n;
+    }
+
+    t = timegm(&tm);
+
+    if (strcmp(s, "Z") == 0 || strcmp(s, "z") == 0) {
+        return (t > 0) ? (int64_t) t : 0;
+    }
+
+    n = strlen(s);
+
+    if (n != 6 || (s[0] != '+' && s[0] != '-') || s[3] != ':'
+        || strspn(s + 1, "0123456789") != 2
+        || strspn(s + 4, "0123456789") != 2)
+    {
+        return 0;
+    }
+
+    memcpy(zone, s, sizeof(zone));
+
+    sign = (zone[0] == '-') ? 1 : -1;
+    hours = (zone[1] - '0') * 10 + zone[2] - '0';
+    minutes = (zone[4] - '0') * 10 + zone[5] - '0';
+
+    t += sign * (hours * 3600 + minutes * 60);
+
+    return (t > 0) ? (int64_t) t : 0;
+}
+
+
+acm_method_e
+acm_method_parse(const char *s, size_t len)
+{
+    size_t  i;
+
+    for (i = 0; i < sizeof(acm_methods) / sizeof(acm_methods[0]); i++) {
+        if (strlen(acm_methods[i].text) == len
+            && memcmp(acm_methods[i].text, s, len) == 0)
+        {
+            return acm_methods[i].method;
+        }
+    }
+
+    return ACM_METHOD_NONE;
+}
+
+
+const char *
+acm_method_text(acm_method_e method)
+{
+    size_t  i;
+
+    for (i = 0; i < sizeof(acm_methods) / sizeof(acm_methods[0]); i++) {
+        if (acm_methods[i].method == method) {
+            return acm_methods[i].text;
+        }
+    }
+
+    return "none";
+}
+
+
+char *
+acm_acme_clean(const char *s, char *buf)
+{
+    size_t  i;
+
+    for (i = 0; i < ACM_MAX_ACME_TEXT && s[i] != '\0'; i++) {
+        buf[i] = (s[i] < ' ' || s[i] >= 0x7f) ? '?' : s[i];
+    }
+
+    buf[i] = '\0';
+
+    return buf;
+}

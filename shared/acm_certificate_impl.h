@@ -1,0 +1,42 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * How a certificate's record, material, names and due entry get into a
+ * batch.  A failure sticks in the batch, as with those of acm_store.h.
+ */
+
+
+#ifndef _ACM_CERTIFICATE_IMPL_H_INCLUDED_
+#define _ACM_CERTIFICATE_IMPL_H_INCLUDED_
+
+
+#include "acm_certificate.h"
+
+
+/* The record itself, and the precondition that it is as read. */
+void acm_batch_cert(acm_batch_t *batch, const acm_cert_t *cert);
+void acm_batch_expect_cert(acm_batch_t *batch, const acm_cert_t *cert,
+    uint64_t revision);
+
+/* Which certificate, as the value of an index entry. */
+void acm_batch_ref(acm_batch_t *batch, acm_db_e db, const void *key,
+    size_t len, const acm_cert_t *cert);
+
+/* Puts or deletes the due entry, and the index entries of all names. */
+void acm_batch_due(acm_batch_t *batch, const acm_cert_t *cert,
+    int put);
+void acm_batch_names(acm_batch_t *batch, const acm_cert_t *cert,
+    int put);
+
+/* Material and chain; drops the version before the last. */
+acm_rc_t acm_batch_material(acm_batch_t *batch, acm_keyring_t *ring,
+    acm_store_t *store, const acm_cert_t *next, const acm_bundle_t *bundle,
+    acm_err_t *err);
+
+/* Commits, or tells why the batch could not be built. */
+acm_rc_t acm_commit(acm_store_t *store, acm_batch_t *batch,
+    acm_err_t *err);
+
+
+#endif /* _ACM_CERTIFICATE_IMPL_H_INCLUDED_ */

@@ -1,0 +1,204 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * Keys of ACM_DB_LIMIT: the issuer's name, NUL, and the registered domain or
+ * nothing for the account.
+ */
+
+
+#include <libpsl.h>
+#include <string.h>
+
+#include "acm_limit.h"
+#include "acm_name.h"
+#include "acm_record_impl.h"
+
+
+typedef struct {
+    int64_t   tat;               /* milliseconds */
+} acm_bucket_t;
+
+
+static acm_rc_t acm_limit_bucket(acm_snap_t *snap,
+    const acm_issuer_t *issuer, const acm_rate_t *rate, const char *domain,
+    int64_t now, acm_batch_t *batch, int64_t *when);
+
+
+static const acm_field_t  acm_bucket_fields[] = {
+    acm_field(1, ACM_FIELD_TIME, acm_bucket_t, tat, 0, 0)
+};
+
+static const acm_layout_t  acm_bucket_layout =
+    acm_layout(ACM_REC_BUCKET, acm_bucket_t, acm_bucket_fields);
+
+
+int64_t
+acm_limit_when(const acm_rate_t *rate, int64_t tat, int64_t now)
+{
+    int64_t  burst, interval;
+
+    if (rate->number == 0) {
+        return now;
+    }
+
+    interval = rate->period * 1000 / rate->number;
+    burst = rate->period * 1000 - interval;
+
+    /* a clock that was far ahead once must not stop us for ever */
+
+    if (tat > (now + rate->period) * 1000) {
+        tat = (now + rate->period) * 1000;
+    }
+
+    if (tat - burst <= now * 1000) {
+        return now;
+    }
+
+    return (tat - burst + 999) / 1000;
+}
+
+
+int64_t
+acm_limit_take(const acm_rate_t *rate, int64_t tat, int64_t now)
+{
+    if (rate->number == 0) {
+        return 0;
+    }
+
+    if (tat < now * 1000) {
+        tat = now * 1000;
+    }
+
+    if (tat > (now + rate->period) * 1000) {
+        tat = (now + rate->period) * 1000;
+    }
+
+    return tat + rate->period * 1000 / rate->number;
+}
+
+
+acm_rc_t
+acm_limit_order(acm_snap_t *snap, const acm_issuer_t *issuer,
+    char *const *names, size_t nnames, int64_t now, acm_batch_t *batch,
+    int64_t *when, acm_err_t *err)
+{
+    size_t        i, j;
+    acm_rc_t      rc;
+    const char   *domains[ACM_MAX_NAMES];
+    acm_batch_t   taken;
+
+    *when = now;
+
+    acm_batch_init(&taken);
+
+    rc = acm_limit_bucket(snap, issuer, &issuer->account_rate, "", now,
+                          &taken, when);
+
+    for (i = 0; rc == ACM_OK && i < nnames && i < ACM_MAX_NAMES; i++) {
+        domains[i] = acm_registered_domain(names[i]);
+
+        for (j = 0; j < i && strcmp(domains[j], domains[i]) != 0; j++) {
+            /* void */
+        }
+
+        if (j == i) {
+            rc = acm_limit_bucket(snap, issuer, &issuer->domain_rate,
+                                  domains[i], now, &taken, when);
+        }
+    }
+
+    if (rc == ACM_OK && *when > now) {
+        rc = ACM_BUSY;
+    }
+
+    if (rc == ACM_OK) {
+        acm_batch_append(batch, &taken);
+
+    } else if (rc != ACM_BUSY) {
+        (void) acm_fail(err, rc, "the rate limits of issuer \"%s\" cannot "
+                        "be read: %s", issuer->name, acm_rc_text(rc));
+    }
+
+    acm_batch_free(&taken);
+
+    return rc;
+}
+
+
+static acm_rc_t
+acm_limit_bucket(acm_snap_t *snap, const acm_issuer_t *issuer,
+    const acm_rate_t *rate, const char *domain, int64_t now,
+    acm_batch_t *batch, int64_t *when)
+{
+    size_t         len;
+    int64_t        at;
+    uint8_t        key[ACM_MAX_STORE_KEY];
+    acm_rc_t       rc;
+    acm_buf_t      buf;
+    acm_entry_t    entry;
+    acm_bucket_t   bucket;
+
+    if (rate->number == 0) {
+        return ACM_OK;
+    }
+
+    len = strlen(issuer->name);
+
+    memcpy(key, issuer->name, len + 1);
+    memcpy(key + len + 1, domain, strlen(domain));
+    len += 1 + strlen(domain);
+
+    rc = acm_store_get(snap, ACM_DB_LIMIT, key, len, &entry);
+
+    bucket.tat = 0;
+
+    if (rc == ACM_OK) {
+        rc = acm_record_decode(&acm_bucket_layout, entry.data, entry.len,
+                               &bucket);
+    }
+
+    if (rc != ACM_OK && rc != ACM_NOTFOUND) {
+        return rc;
+    }
+
+    at = acm_limit_when(rate, bucket.tat, now);
+
+    if (at > *when) {
+        *when = at;
+    }
+
+    bucket.tat = acm_limit_take(rate, bucket.tat, now);
+
+    acm_buf_init(&buf, ACM_MAX_STORE_VALUE);
+
+    rc = acm_record_encode(&acm_bucket_layout, &bucket, &buf);
+
+    if (rc == ACM_OK) {
+        acm_batch_put(batch, ACM_DB_LIMIT, key, len, buf.data, buf.len);
+        rc = batch->rc;
+    }
+
+    acm_buf_free(&buf);
+
+    return rc;
+}
+
+
+const char *
+acm_registered_domain(const char *name)
+{
+    const char  *domain;
+
+    if (acm_name_is_ip(name, strlen(name))) {
+        return name;
+    }
+
+    if (name[0] == '*' && name[1] == '.') {
+        name += 2;
+    }
+
+    domain = psl_registrable_domain(psl_builtin(), name);
+
+    return (domain == NULL) ? name : domain;
+}

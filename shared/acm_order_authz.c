@@ -1,0 +1,215 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * The authorizations of an order: which challenge is taken on, and why an
+ * order failed.
+ */
+
+
+#include <stdio.h>
+#include <string.h>
+
+#include "acm_order_impl.h"
+
+
+static acm_action_e acm_order_choose(acm_order_t *o,
+    const acm_acme_authz_t *m);
+
+
+acm_action_e
+acm_order_next_authz(acm_order_t *o, int64_t ticks)
+{
+    size_t  i;
+
+    while (o->current < o->nauthz && o->authz[o->current].valid) {
+        o->current++;
+    }
+
+    if (o->current < o->nauthz) {
+        return acm_order_ask(o, o->authz[o->current].url, ticks);
+    }
+
+    for (i = 0; i < o->nauthz; i++) {
+        if (!o->authz[i].valid && !o->authz[i].posted) {
+            o->state = ACM_ORDER_PUBLISH;
+            return ACM_ACT_PUBLISH;
+        }
+    }
+
+    /* nothing is left to prove: the order will say so */
+
+    o->state = ACM_ORDER_POLL;
+
+    return acm_order_poll(o, ticks);
+}
+
+
+acm_action_e
+acm_order_authz(acm_order_t *o, int64_t ticks)
+{
+    char               what[ACM_MAX_NAME + 3];
+    size_t             i;
+    acm_rc_t           rc;
+    acm_err_t          err;
+    acm_action_e       action;
+    const json_t      *error;
+    acm_acme_authz_t   m;
+
+    rc = acm_acme_authz(o->call.http, &m, &err);
+
+    if (rc != ACM_OK) {
+        return acm_order_fail(o, ACM_FAULT_CA, "%s", err.text);
+    }
+
+    action = ACM_ACT_CALL;
+
+    switch (m.status) {
+
+    case ACM_ACME_VALID:
+
+        /* RFC 8555 s7.5.1: proved before */
+
+        o->authz[o->current].valid = 1;
+        break;
+
+    case ACM_ACME_PENDING:
+
+        if (!o->authz[o->current].posted) {
+            action = acm_order_choose(o, &m);
+        }
+
+        break;
+
+    case ACM_ACME_INVALID:
+    case ACM_ACME_DEACTIVATED:
+    case ACM_ACME_EXPIRED:
+    case ACM_ACME_REVOKED:
+        error = NULL;
+
+        for (i = 0; i < m.nchallenges; i++) {
+            error = (m.challenges[i].error != NULL) ? m.challenges[i].error
+                                                    : error;
+        }
+
+        (void) snprintf(what, sizeof(what), "%s%s", m.wildcard ? "*." : "",
+                        m.name);
+        acm_acme_error(error, what, &o->problem);
+        o->state = ACM_ORDER_FAILED;
+        action = ACM_ACT_FAILED;
+        break;
+
+    case ACM_ACME_READY:
+    case ACM_ACME_PROCESSING:
+        action = acm_order_fail(o, ACM_FAULT_CA, "the CA's authorization "
+                                "has a status that none has");
+        break;
+    }
+
+    json_decref(m.json);
+
+    if (action != ACM_ACT_CALL) {
+        return action;
+    }
+
+    o->current++;
+
+    return acm_order_next_authz(o, ticks);
+}
+
+
+/*
+ * The first of the issuer's methods that the CA offers; each attempt begins
+ * with another one, as the port or record of one may not be reachable.
+ */
+
+static acm_action_e
+acm_order_choose(acm_order_t *o, const acm_acme_authz_t *m)
+{
+    size_t                       i, n;
+    acm_rc_t                     rc;
+    acm_method_e                 method;
+    acm_order_authz_t           *a;
+    const acm_acme_challenge_t  *c;
+
+    a = &o->authz[o->current];
+    c = NULL;
+
+    for (n = 0; n < o->issuer->nmethods && c == NULL; n++) {
+
+        method = o->issuer->methods[(n + o->rec.method)
+                                    % o->issuer->nmethods];
+
+        for (i = 0; i < m->nchallenges; i++) {
+            if (m->challenges[i].method == method) {
+                c = &m->challenges[i];
+                break;
+            }
+        }
+    }
+
+    if (c == NULL) {
+        return acm_order_fail(o, ACM_FAULT_NAME, "%s%s: the CA offers none "
+                              "of the challenges that are set up: a "
+                              "wildcard needs dns-01, an address http-01 or "
+                              "tls-alpn-01; see \"challenge\" and "
+                              "\"validation_zone\"",
+                              m->wildcard ? "*." : "", m->name);
+    }
+
+    a->method = c->method;
+    a->wildcard = (m->wildcard != 0);
+
+    rc = acm_order_text(&a->name, m->name);
+
+    if (rc == ACM_OK) {
+        rc = acm_order_text(&a->challenge, c->url);
+    }
+
+    if (rc == ACM_OK) {
+        rc = acm_order_text(&a->token, (c->token == NULL) ? "" : c->token);
+    }
+
+    if (rc != ACM_OK) {
+        return acm_order_fail(o, ACM_FAULT_CA, "no memory for an order");
+    }
+
+    return ACM_ACT_CALL;
+}
+
+
+/* The order is invalid and does not say why: an authorization will. */
+
+acm_action_e
+acm_order_next_reason(acm_order_t *o, int64_t ticks)
+{
+    if (o->current < o->nauthz) {
+        return acm_order_ask(o, o->authz[o->current].url, ticks);
+    }
+
+    return acm_order_fail(o, ACM_FAULT_CA, "the CA made the order invalid "
+                          "and gave no reason");
+}
+
+
+acm_action_e
+acm_order_reason(acm_order_t *o, int64_t ticks)
+{
+    acm_err_t         err;
+    acm_acme_authz_t  m;
+
+    if (acm_acme_authz(o->call.http, &m, &err) != ACM_OK) {
+        o->current++;
+        return acm_order_next_reason(o, ticks);
+    }
+
+    if (m.status == ACM_ACME_VALID || m.status == ACM_ACME_PENDING) {
+        json_decref(m.json);
+        o->current++;
+        return acm_order_next_reason(o, ticks);
+    }
+
+    json_decref(m.json);
+
+    return acm_order_authz(o, ticks);
+}

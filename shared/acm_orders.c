@@ -1,0 +1,826 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * The orders in flight: begin, take up again, run.
+ */
+
+
+#include <openssl/rand.h>
+#include <string.h>
+
+#include "acm_issued.h"
+#include "acm_limit.h"
+#include "acm_orders_impl.h"
+#include "acm_sched.h"
+
+
+#define ACM_ORDERS_SWEEP   60            /* seconds */
+#define ACM_ORDERS_REDO    1000          /* milliseconds, store in trouble */
+#define ACM_RESUME_MIN     2             /* seconds, doubled per process */
+#define ACM_RESUME_MAX     3600
+
+
+static acm_rc_t acm_slot_init(acm_orders_t *o, acm_slot_t *slot,
+    const acm_issuer_t *issuer);
+static acm_rc_t acm_orders_resume(acm_orders_t *o, acm_order_rec_t *rec,
+    acm_err_t *err);
+static acm_rc_t acm_orders_drop(acm_orders_t *o, const char *uuid,
+    acm_err_t *err);
+static acm_rc_t acm_begin_key(acm_orders_t *o, const acm_cert_t *cert,
+    acm_order_rec_t *rec, acm_err_t *err);
+static acm_rc_t acm_begin_commit(acm_orders_t *o, acm_slot_t *slot,
+    const acm_cert_t *cert, uint64_t revision, const acm_order_rec_t *rec,
+    int64_t now, acm_err_t *err);
+static acm_rc_t acm_begin_replaces(acm_orders_t *o, const acm_cert_t *cert,
+    char *id);
+static acm_rc_t acm_order_copy(const acm_order_rec_t *from,
+    acm_order_rec_t *to);
+static void acm_job_free(acm_job_t *job);
+static acm_rc_t acm_job_step(acm_job_t *job, int64_t ticks, acm_err_t *err);
+static void acm_job_answered(acm_call_t *call);
+static int64_t acm_orders_sessions(acm_orders_t *o, int64_t ticks);
+
+
+acm_orders_t *
+acm_orders_new(const acm_orders_conf_t *conf)
+{
+    size_t         i;
+    acm_orders_t  *o;
+
+    o = acm_calloc(1, sizeof(acm_orders_t));
+
+    if (o == NULL) {
+        return NULL;
+    }
+
+    o->conf = *conf;
+    o->slots = acm_calloc(conf->nissuers + 1, sizeof(acm_slot_t));
+
+    if (o->slots == NULL) {
+        acm_free(o);
+        return NULL;
+    }
+
+    for (i = 0; i < conf->nissuers; i++) {
+
+        if (conf->issuers[i].directory == NULL) {
+            continue;
+        }
+
+        if (acm_slot_init(o, &o->slots[o->nslots++], &conf->issuers[i])
+            != ACM_OK)
+        {
+            acm_orders_free(o);
+            return NULL;
+        }
+    }
+
+    return o;
+}
+
+
+static acm_rc_t
+acm_slot_init(acm_orders_t *o, acm_slot_t *slot, const acm_issuer_t *issuer)
+{
+    acm_session_conf_t  conf;
+
+    slot->issuer = issuer;
+
+    conf.issuer = issuer;
+    conf.directory = issuer->directory;
+    conf.ring = o->conf.ring;
+    conf.transport = o->conf.transport;
+    conf.report = o->conf.session_report;
+    conf.data = o->conf.data;
+
+    slot->session = acm_session_new(&conf);
+
+    if (slot->session == NULL) {
+        return ACM_NOMEM;
+    }
+
+    if (issuer->staging != NULL) {
+        conf.directory = issuer->staging;
+        slot->staging = acm_session_new(&conf);
+
+        if (slot->staging == NULL) {
+            return ACM_NOMEM;
+        }
+    }
+
+    return ACM_OK;
+}
+
+
+void
+acm_orders_free(acm_orders_t *o)
+{
+    size_t      i;
+    acm_job_t  *job;
+
+    if (o == NULL) {
+        return;
+    }
+
+    while (o->jobs != NULL) {
+        job = o->jobs;
+        o->jobs = job->next;
+        acm_job_free(job);
+    }
+
+    for (i = 0; i < o->nslots; i++) {
+        acm_session_free(o->slots[i].session);
+        acm_session_free(o->slots[i].staging);
+    }
+
+    acm_free(o->slots);
+    acm_free(o);
+}
+
+
+acm_slot_t *
+acm_orders_slot(acm_orders_t *o, const char *issuer)
+{
+    size_t  i;
+
+    for (i = 0; i < o->nslots; i++) {
+        if (strcmp(o->slots[i].issuer->name, issuer) == 0) {
+            return &o->slots[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+acm_job_t *
+acm_job_new(acm_orders_t *o, acm_slot_t *slot, acm_order_rec_t *rec)
+{
+    acm_job_t      *job;
+    acm_session_t  *session;
+
+    job = acm_calloc(1, sizeof(acm_job_t));
+
+    if (job == NULL) {
+        return NULL;
+    }
+
+    session = rec->staging ? slot->staging : slot->session;
+
+    acm_order_init(&job->order, rec, slot->issuer, session);
+
+    job->orders = o;
+    job->slot = slot;
+    job->order.call.done = acm_job_answered;
+    job->order.call.data = job;
+
+    acm_buf_init(&job->check.findings, ACM_MAX_FINDINGS);
+
+    job->next = o->jobs;
+    o->jobs = job;
+
+    return job;
+}
+
+
+static void
+acm_job_free(acm_job_t *job)
+{
+    acm_orders_t  *o;
+
+    o = job->orders;
+
+    if (job->checking) {
+        o->conf.checker->cancel(o->conf.checker->data, &job->check);
+    }
+
+    acm_session_cancel(job->order.session, &job->order.call);
+    acm_session_cancel(job->order.session, &job->call);
+
+    if (job->held) {
+        acm_session_hold(job->order.session, -1);
+        job->slot->inflight--;
+        o->njobs--;
+    }
+
+    acm_buf_free(&job->check.findings);
+    acm_free(job->ari_url);
+    acm_order_free(&job->order);
+    acm_free(job);
+}
+
+
+void
+acm_job_go(acm_job_t *job, acm_order_event_e event)
+{
+    job->event = event;
+    job->pending = 1;
+    job->waiting = 0;
+}
+
+
+void
+acm_job_wait(acm_job_t *job, int64_t wake)
+{
+    job->wake = wake;
+    job->waiting = 1;
+    job->pending = 0;
+}
+
+
+int
+acm_orders_room(acm_orders_t *o, const acm_issuer_t *issuer)
+{
+    acm_slot_t  *slot;
+
+    slot = acm_orders_slot(o, issuer->name);
+
+    return o->recovered && slot != NULL && slot->inflight < issuer->orders;
+}
+
+
+int64_t
+acm_orders_blocked(acm_orders_t *o, const acm_issuer_t *issuer, int64_t now)
+{
+    int64_t      ticks, until;
+    acm_slot_t  *slot;
+
+    slot = acm_orders_slot(o, issuer->name);
+
+    if (slot == NULL) {
+        return 0;
+    }
+
+    ticks = acm_ticks();
+    until = acm_session_blocked(slot->session);
+    until = (until > ticks) ? (until - ticks + 999) / 1000 : 0;
+
+    if (slot->paused - now > until) {
+        until = slot->paused - now;
+    }
+
+    return until;
+}
+
+
+int
+acm_orders_has(acm_orders_t *o, const char *uuid)
+{
+    acm_job_t  *job;
+
+    for (job = o->jobs; job != NULL; job = job->next) {
+        if (!job->gone && strcmp(job->order.rec.uuid, uuid) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+size_t
+acm_orders_count(acm_orders_t *o)
+{
+    return o->njobs;
+}
+
+
+acm_rc_t
+acm_orders_recover(acm_orders_t *o, acm_err_t *err)
+{
+    acm_rc_t          rc;
+    acm_snap_t       *snap;
+    acm_entry_t       entry;
+    acm_store_t      *store;
+    acm_order_rec_t   rec;
+
+    store = acm_keyring_store(o->conf.ring);
+
+    rc = acm_store_begin(store, &snap, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    /* one at a time: none is in flight that could be among them */
+
+    for (rc = acm_store_seek(snap, ACM_DB_ORDER, NULL, 0, &entry);
+         rc == ACM_OK;
+         rc = acm_store_next(snap, ACM_DB_ORDER, &entry))
+    {
+        rc = acm_order_decode(entry.data, entry.len, &rec);
+
+        if (rc != ACM_OK) {
+            continue;
+        }
+
+        if (!acm_orders_has(o, rec.uuid)) {
+            break;
+        }
+
+        acm_order_rec_free(&rec);
+    }
+
+    acm_store_end(snap);
+
+    if (rc == ACM_OK) {
+        rc = acm_orders_resume(o, &rec, err);
+
+        acm_order_rec_free(&rec);
+
+        return (rc == ACM_OK) ? ACM_BUSY : rc;
+    }
+
+    o->recovered = 1;
+
+    return ACM_OK;
+}
+
+
+/* A process that dies in an order again and again comes ever later. */
+
+static acm_rc_t
+acm_orders_resume(acm_orders_t *o, acm_order_rec_t *rec, acm_err_t *err)
+{
+    int64_t       now, wait;
+    acm_rc_t      rc;
+    acm_job_t    *job;
+    acm_slot_t   *slot;
+    acm_batch_t   batch;
+
+    now = acm_now();
+    slot = acm_orders_slot(o, rec->issuer);
+
+    if (slot == NULL
+        || strcmp(rec->directory, rec->staging ? (slot->issuer->staging
+                                                  ? slot->issuer->staging
+                                                  : "")
+                                               : slot->issuer->directory)
+           != 0
+        || now >= acm_add_sat(rec->created_at, ACM_ORDER_LIFE)
+        || now < rec->created_at)
+    {
+        return acm_orders_drop(o, rec->uuid, err);
+    }
+
+    wait = rec->resume_at - now;
+
+    if (wait > ACM_RESUME_MAX) {
+        wait = ACM_RESUME_MAX;
+    }
+
+    rec->resumed += (rec->resumed < UINT32_MAX);
+    rec->resume_at = acm_add_sat((wait > 0) ? now + wait : now,
+                                 acm_sched_backoff(rec->resumed,
+                                                   ACM_RESUME_MIN,
+                                                   ACM_RESUME_MAX, 32768));
+
+    acm_batch_init(&batch);
+    acm_order_batch_put(&batch, rec);
+
+    rc = acm_store_commit(acm_keyring_store(o->conf.ring), &batch, err);
+
+    acm_batch_free(&batch);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    job = acm_job_new(o, slot, rec);
+
+    if (job == NULL) {
+        return acm_fail(err, ACM_NOMEM, "no memory for an order");
+    }
+
+    job->held = 1;
+    slot->inflight++;
+    o->njobs++;
+    acm_session_hold(job->order.session, 1);
+
+    if (wait > 0) {
+        job->event = ACM_EVENT_GO;
+        acm_job_wait(job, acm_ticks() + wait * 1000);
+
+    } else {
+        acm_job_go(job, ACM_EVENT_GO);
+    }
+
+    return ACM_OK;
+}
+
+
+static acm_rc_t
+acm_orders_drop(acm_orders_t *o, const char *uuid, acm_err_t *err)
+{
+    acm_rc_t     rc;
+    acm_batch_t  batch;
+
+    acm_batch_init(&batch);
+    acm_order_batch_delete(&batch, uuid);
+
+    rc = acm_store_commit(acm_keyring_store(o->conf.ring), &batch, err);
+
+    acm_batch_free(&batch);
+
+    return rc;
+}
+
+
+acm_rc_t
+acm_orders_begin(acm_orders_t *o, const acm_issuer_t *issuer,
+    const acm_cert_t *cert, uint64_t revision, int64_t now, acm_err_t *err)
+{
+    char              id[ACM_ARI_ID_LEN];
+    acm_rc_t          rc;
+    acm_job_t        *job;
+    acm_slot_t       *slot;
+    acm_order_rec_t   rec, copy;
+
+    slot = acm_orders_slot(o, issuer->name);
+
+    if (slot == NULL || !acm_orders_room(o, issuer)) {
+        return acm_fail(err, ACM_BUSY, "no more than %zu orders at a time "
+                        "for issuer \"%s\"", issuer->orders, issuer->name);
+    }
+
+    memset(&rec, 0, sizeof(acm_order_rec_t));
+    memset(&copy, 0, sizeof(acm_order_rec_t));
+
+    /* borrowed: the record is encoded and decoded again */
+
+    rec.account = cert->account;
+    rec.region = cert->region;
+    memcpy(rec.uuid, cert->uuid, sizeof(rec.uuid));
+    rec.issuer = (char *) issuer->name;
+    rec.staging = (slot->staging != NULL && cert->attempts > 0
+                   && cert->rehearsed == 0) ? 1 : 0;
+    rec.directory = (char *) (rec.staging ? issuer->staging
+                                          : issuer->directory);
+    rec.version = cert->version + 1;
+    rec.key = cert->key;
+    rec.names = cert->names;
+    rec.nnames = cert->nnames;
+    rec.method = cert->attempts;
+    rec.created_at = now;
+    rec.resume_at = now;
+
+    if (!rec.staging && acm_begin_replaces(o, cert, id) == ACM_OK
+        && strcmp(cert->issued_by, issuer->name) == 0)
+    {
+        rec.replaces = id;
+    }
+
+    rc = acm_begin_key(o, cert, &rec, err);
+
+    if (rc == ACM_OK) {
+        rc = acm_order_copy(&rec, &copy);
+
+        if (rc != ACM_OK) {
+            (void) acm_fail(err, rc, "an order cannot be written down: %s",
+                            acm_rc_text(rc));
+        }
+    }
+
+    /* what cannot fail must come behind the commit */
+
+    job = (rc == ACM_OK) ? acm_job_new(o, slot, &copy) : NULL;
+
+    if (rc == ACM_OK && job == NULL) {
+        rc = acm_fail(err, ACM_NOMEM, "no memory for an order");
+    }
+
+    if (rc == ACM_OK) {
+        rc = acm_begin_commit(o, slot, cert, revision, &rec, now, err);
+    }
+
+    acm_free(rec.sealed.data);
+    acm_free(rec.csr.data);
+    acm_order_rec_free(&copy);
+
+    if (rc != ACM_OK) {
+        if (job != NULL) {
+            o->jobs = job->next;
+            acm_job_free(job);
+        }
+
+        return rc;
+    }
+
+    job->held = 1;
+    slot->inflight++;
+    o->njobs++;
+    acm_session_hold(job->order.session, 1);
+    acm_job_go(job, ACM_EVENT_GO);
+
+    return ACM_OK;
+}
+
+
+/* A new key pair, sealed for the version to come, and its request. */
+
+static acm_rc_t
+acm_begin_key(acm_orders_t *o, const acm_cert_t *cert, acm_order_rec_t *rec,
+    acm_err_t *err)
+{
+    char         arn[ACM_MAX_ARN];
+    acm_rc_t     rc;
+    EVP_PKEY    *pkey;
+    acm_str_t    der_secret;
+    acm_snap_t  *snap;
+
+    rc = acm_keyring_ensure(o->conf.ring, cert->account, cert->region, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    rc = acm_key_generate(cert->key, &pkey, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    rc = acm_csr_der(pkey, cert->names, cert->nnames, &rec->csr, err);
+
+    if (rc != ACM_OK) {
+        EVP_PKEY_free(pkey);
+        return rc;
+    }
+
+    rc = acm_key_encode(pkey, &der_secret, err);
+
+    EVP_PKEY_free(pkey);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    rc = acm_store_begin(acm_keyring_store(o->conf.ring), &snap, err);
+
+    if (rc == ACM_OK) {
+        (void) acm_arn_text(arn, cert->account, cert->region, cert->uuid);
+
+        rc = acm_keyring_seal(o->conf.ring, snap, cert->account,
+                              cert->region, arn, rec->version, &der_secret,
+                              &rec->sealed, err);
+        acm_store_end(snap);
+    }
+
+    acm_free_secret(der_secret.data, der_secret.len);
+
+    return rc;
+}
+
+
+/* RFC 9773 s5: which certificate the new one is for. */
+
+static acm_rc_t
+acm_begin_replaces(acm_orders_t *o, const acm_cert_t *cert, char *id)
+{
+    acm_rc_t         rc;
+    acm_snap_t      *snap;
+    acm_material_t   m;
+
+    if (cert->version == 0) {
+        return ACM_NOTFOUND;
+    }
+
+    rc = acm_store_begin(acm_keyring_store(o->conf.ring), &snap, NULL);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    rc = acm_material_get(snap, cert->uuid, cert->version, &m);
+
+    acm_store_end(snap);
+
+    if (rc == ACM_OK) {
+        rc = acm_ari_id(&m.leaf, id, NULL);
+        acm_material_free(&m);
+    }
+
+    return rc;
+}
+
+
+static acm_rc_t
+acm_begin_commit(acm_orders_t *o, acm_slot_t *slot, const acm_cert_t *cert,
+    uint64_t revision, const acm_order_rec_t *rec, int64_t now,
+    acm_err_t *err)
+{
+    int64_t       when;
+    uint16_t      jitter;
+    acm_rc_t      rc;
+    acm_cert_t    next;
+    acm_snap_t   *snap;
+    acm_store_t  *store;
+    acm_batch_t   batch;
+
+    store = acm_keyring_store(o->conf.ring);
+
+    if (RAND_bytes((unsigned char *) &jitter, sizeof(jitter)) != 1) {
+        return acm_fail_ssl(err, ACM_ERROR, "no random numbers");
+    }
+
+    acm_batch_init(&batch);
+
+    next = *cert;
+    next.due_at = acm_add_sat(now, acm_sched_retry(slot->issuer->retry,
+                                                   slot->issuer->nretry,
+                                                   cert->attempts, jitter));
+    next.attempts = (cert->attempts == UINT32_MAX) ? UINT32_MAX
+                                                   : cert->attempts + 1;
+    if (next.due == ACM_DUE_ARI) {
+        next.due = ACM_DUE_RENEW;
+    }
+
+    rc = ACM_OK;
+
+    /* rehearsals and replacements are not counted by CAs */
+
+    if (!rec->staging && (rec->replaces == NULL || *rec->replaces == '\0')) {
+        rc = acm_store_begin(store, &snap, err);
+
+        if (rc != ACM_OK) {
+            acm_batch_free(&batch);
+            return rc;
+        }
+
+        rc = acm_limit_order(snap, slot->issuer, cert->names, cert->nnames,
+                             now, &batch, &when, err);
+        acm_store_end(snap);
+    }
+
+    if (rc == ACM_BUSY) {
+
+        /* our own limit: later, and no attempt is counted */
+
+        next.attempts = cert->attempts;
+        next.due_at = when;
+
+        rc = acm_certificate_update(store, cert, revision, &next, NULL, err);
+
+        if (rc == ACM_OK) {
+            rc = acm_fail(err, ACM_BUSY, "the rate of issuer \"%s\" is used "
+                          "up", slot->issuer->name);
+        }
+
+    } else if (rc == ACM_OK) {
+        acm_order_batch_put(&batch, rec);
+        rc = acm_certificate_update(store, cert, revision, &next, &batch,
+                                    err);
+    }
+
+    acm_batch_free(&batch);
+
+    return rc;
+}
+
+
+static acm_rc_t
+acm_order_copy(const acm_order_rec_t *from, acm_order_rec_t *to)
+{
+    acm_rc_t   rc;
+    acm_buf_t  buf;
+
+    acm_buf_init(&buf, ACM_MAX_STORE_VALUE);
+
+    rc = acm_order_encode(from, &buf);
+
+    if (rc == ACM_OK) {
+        rc = acm_order_decode(buf.data, buf.len, to);
+    }
+
+    acm_buf_free(&buf);
+
+    return rc;
+}
+
+
+static void
+acm_job_answered(acm_call_t *call)
+{
+    acm_job_go(call->data, ACM_EVENT_REPLY);
+}
+
+
+/* Runs sessions and jobs until nothing moves any more. */
+
+acm_rc_t
+acm_orders_run(acm_orders_t *o, int64_t ticks, int64_t *next, acm_err_t *err)
+{
+    int           moved;
+    size_t        n;
+    int64_t       wake;
+    acm_rc_t      rc;
+    acm_job_t    *job, **link;
+
+    if (acm_now() - o->swept >= ACM_ORDERS_SWEEP || acm_now() < o->swept) {
+        o->swept = acm_now();
+
+        rc = acm_challenge_sweep(acm_keyring_store(o->conf.ring), o->swept,
+                                 &n, err);
+
+        if (rc != ACM_OK) {
+            return rc;
+        }
+    }
+
+    do {
+        moved = 0;
+        wake = acm_orders_sessions(o, ticks);
+
+        for (link = &o->jobs; *link != NULL; /* void */) {
+            job = *link;
+
+            if (job->waiting && job->wake <= ticks) {
+                acm_job_go(job, job->redo ? job->event : ACM_EVENT_TIMER);
+            }
+
+            if (job->pending && !job->gone) {
+                moved = 1;
+                rc = acm_job_step(job, ticks, err);
+
+                if (rc != ACM_OK) {
+                    return rc;
+                }
+            }
+
+            if (job->gone) {
+                *link = job->next;
+                acm_job_free(job);
+                continue;
+            }
+
+            if (job->waiting && job->wake < wake) {
+                wake = job->wake;
+            }
+
+            link = &job->next;
+        }
+
+    } while (moved);
+
+    *next = wake;
+
+    return ACM_OK;
+}
+
+
+static int64_t
+acm_orders_sessions(acm_orders_t *o, int64_t ticks)
+{
+    size_t       i;
+    int64_t      at, wake;
+    acm_slot_t  *slot;
+
+    wake = INT64_MAX;
+
+    for (i = 0; i < o->nslots; i++) {
+        slot = &o->slots[i];
+
+        at = acm_session_run(slot->session, ticks);
+        wake = (at < wake) ? at : wake;
+
+        if (slot->staging != NULL) {
+            at = acm_session_run(slot->staging, ticks);
+            wake = (at < wake) ? at : wake;
+        }
+    }
+
+    return wake;
+}
+
+
+/* A fault of the store leaves the job where it is, to be tried again. */
+
+static acm_rc_t
+acm_job_step(acm_job_t *job, int64_t ticks, acm_err_t *err)
+{
+    acm_rc_t  rc;
+
+    job->pending = 0;
+
+    if (job->ari) {
+        rc = acm_job_ari_step(job, err);
+
+    } else {
+
+        if (!job->redo) {
+            job->action = acm_order_step(&job->order, job->event, ticks);
+        }
+
+        job->redo = 0;
+
+        rc = acm_job_act(job, job->action, ticks, err);
+    }
+
+    if (rc != ACM_OK) {
+        job->redo = 1;
+        acm_job_wait(job, ticks + ACM_ORDERS_REDO);
+    }
+
+    return rc;
+}

@@ -1,0 +1,140 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * All ACME orders in flight, of all issuers: starts them within the limits,
+ * carries out what each order's machine asks for, and brings their end into
+ * the certificate's record.  Every change is committed before the CA hears
+ * of it; after a crash the orders in the store go on.
+ */
+
+
+#ifndef _ACM_ORDERS_H_INCLUDED_
+#define _ACM_ORDERS_H_INCLUDED_
+
+
+#include "acm_certificate.h"
+#include "acm_order.h"
+
+
+#define ACM_ORDERS_FINISH    (ACM_ORDER_LIFE + 600)  /* answers live, s */
+#define ACM_CHECK_BACKOFF    30          /* seconds, after a failed check */
+#define ACM_CHECK_BACKOFF_MAX 3600
+#define ACM_CHECK_TRIES      8           /* looks for one's own answer */
+#define ACM_CHECK_WAIT       2000        /* milliseconds, then doubled */
+#define ACM_LIMIT_STREAK     3           /* names limited in a row: it is
+                                            the account */
+#define ACM_ARI_SOON         60          /* seconds, CA not asked yet */
+#define ACM_ARI_RETRY        (6 * 3600)  /* seconds; half a day at most */
+
+
+typedef struct acm_orders_s  acm_orders_t;
+typedef struct acm_check_s   acm_check_t;
+
+
+typedef enum {
+    ACM_CHECK_BEFORE,                    /* records, before an order */
+    ACM_CHECK_ANSWERS                    /* what the CA will find */
+} acm_check_e;
+
+
+/*
+ * A look at the world for one order, before a CA attempt is spent.  done is
+ * called once: ACM_OK; ACM_BUSY: not visible yet, look again; ACM_INVALID:
+ * it will not work.  findings: a line each, "name: what is wrong; cure".
+ */
+
+struct acm_check_s {
+    acm_check_e              stage;
+    const acm_order_t       *order;
+    const acm_directory_t   *directory;  /* of the CA */
+    const char              *account;    /* URL, for CAA; or NULL */
+    acm_rc_t                 rc;
+    acm_buf_t                findings;
+    void                   (*done)(acm_check_t *check);
+    void                    *data;
+    void                    *handle;     /* of the checker */
+};
+
+
+/* who looks; both may be NULL */
+
+typedef struct {
+    acm_rc_t               (*start)(void *data, acm_check_t *check,
+                                    acm_err_t *err);
+    void                   (*cancel)(void *data, acm_check_t *check);
+    /* the order has ended: takes records away that start() made */
+    void                   (*clean)(void *data, const acm_order_t *order);
+    void                    *data;
+} acm_checker_t;
+
+
+typedef enum {
+    ACM_ORDERS_ISSUED,
+    ACM_ORDERS_RENEWED,
+    ACM_ORDERS_REHEARSED,                /* by the staging directory */
+    ACM_ORDERS_FAILED,
+    ACM_ORDERS_WINDOW                    /* the CA moved the renewal */
+} acm_orders_e;
+
+
+/* told after each end; order may be NULL; both are only lent */
+typedef void (*acm_orders_report_pt)(void *data, acm_orders_e what,
+    const acm_cert_t *cert, const acm_order_t *order, const char *text);
+
+
+typedef struct {
+    acm_keyring_t           *ring;
+    const acm_issuer_t      *issuers;    /* borrowed */
+    size_t                   nissuers;
+    acm_transport_t         *transport;
+    acm_checker_t           *checker;    /* or NULL */
+    acm_orders_report_pt     report;     /* or NULL */
+    acm_session_report_pt    session_report;
+    void                    *data;
+} acm_orders_conf_t;
+
+
+/* NULL without memory; conf is copied. */
+acm_orders_t *acm_orders_new(const acm_orders_conf_t *conf);
+/* Forgets all: what is in the store goes on with the next process. */
+void acm_orders_free(acm_orders_t *o);
+
+/*
+ * Takes up what an earlier process left, no more than may be in flight; call
+ * it again while it gives ACM_BUSY.
+ */
+acm_rc_t acm_orders_recover(acm_orders_t *o, acm_err_t *err);
+
+/* Whether an order of this issuer could be begun now: 0 if as many as allowed
+   are in flight. */
+int acm_orders_room(acm_orders_t *o, const acm_issuer_t *issuer);
+/* Seconds until when its CA is left alone, 0: not. */
+int64_t acm_orders_blocked(acm_orders_t *o, const acm_issuer_t *issuer,
+    int64_t now);
+/* 1 if the certificate has an order, or an ARI request, under way. */
+int acm_orders_has(acm_orders_t *o, const char *uuid);
+/* How many orders are under way. */
+size_t acm_orders_count(acm_orders_t *o);
+
+/*
+ * Begins an order for a certificate as read at `revision`.  The attempt, the
+ * new key and the limits taken are one commit; the record's due entry moves
+ * to when the next attempt may be, should this process die.
+ */
+acm_rc_t acm_orders_begin(acm_orders_t *o, const acm_issuer_t *issuer,
+    const acm_cert_t *cert, uint64_t revision, int64_t now, acm_err_t *err);
+
+/* Asks the CA when a certificate should be renewed (RFC 9773). */
+acm_rc_t acm_orders_ask_ari(acm_orders_t *o, const acm_issuer_t *issuer,
+    const acm_cert_t *cert, uint64_t revision, int64_t now, acm_err_t *err);
+
+/*
+ * Brings everything forward.  *next: ticks at which to be called again at
+ * the latest.  An error is one of the store; nothing is lost by it.
+ */
+acm_rc_t acm_orders_run(acm_orders_t *o, int64_t ticks, int64_t *next,
+    acm_err_t *err);
+
+
+#endif /* _ACM_ORDERS_H_INCLUDED_ */

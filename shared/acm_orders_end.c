@@ -1,0 +1,486 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * How an order ends: the certificate is checked and installed, or the
+ * failure is written down with when to try again, and where.
+ */
+
+
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "acm_issued.h"
+#include "acm_orders_impl.h"
+#include "acm_sched.h"
+
+
+static acm_rc_t acm_job_cert(acm_job_t *job, acm_cert_t *cert,
+    uint64_t *revision, acm_err_t *err);
+static acm_rc_t acm_job_gone(acm_job_t *job, acm_err_t *err);
+static acm_rc_t acm_done_bundle(acm_job_t *job, const acm_cert_t *cert,
+    acm_bundle_t *bundle, unsigned *scts, acm_err_t *err);
+static acm_rc_t acm_done_install(acm_job_t *job, acm_cert_t *cert,
+    uint64_t revision, const acm_bundle_t *bundle, unsigned scts,
+    acm_err_t *err);
+static acm_rc_t acm_done_rehearsed(acm_job_t *job, const acm_cert_t *cert,
+    uint64_t revision, acm_err_t *err);
+static acm_rc_t acm_failed_next(acm_job_t *job, const acm_cert_t *cert,
+    acm_cert_t *next);
+static void acm_failed_limit(acm_job_t *job, int64_t now);
+static int64_t acm_failed_wait(acm_job_t *job, int64_t least);
+static size_t acm_issuer_count(const char *issuers);
+static acm_rc_t acm_job_close(acm_job_t *job, acm_batch_t *batch,
+    acm_err_t *err);
+static void acm_job_end(acm_job_t *job);
+static void acm_job_tell(acm_job_t *job, acm_orders_e what,
+    const acm_cert_t *cert, const char *text);
+
+
+acm_rc_t
+acm_job_done(acm_job_t *job, acm_err_t *err)
+{
+    acm_rc_t      rc;
+    uint64_t      revision;
+    unsigned      scts;
+    acm_err_t     why;
+    acm_cert_t    cert;
+    acm_bundle_t  bundle;
+
+    rc = acm_job_cert(job, &cert, &revision, err);
+
+    if (rc == ACM_NOTFOUND) {
+        return acm_job_gone(job, err);
+    }
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    rc = acm_done_bundle(job, &cert, &bundle, &scts, &why);
+
+    if (rc != ACM_OK) {
+        acm_cert_free(&cert);
+
+        (void) acm_order_fail(&job->order, ACM_FAULT_CA, "the CA's "
+                              "certificate is refused: %s", why.text);
+        job->action = ACM_ACT_FAILED;
+
+        return acm_job_failed(job, err);
+    }
+
+    rc = job->order.rec.staging
+         ? acm_done_rehearsed(job, &cert, revision, err)
+         : acm_done_install(job, &cert, revision, &bundle, scts, err);
+
+    acm_bundle_free(&bundle);
+    acm_cert_free(&cert);
+
+    /* somebody changed the record: once more with the new one */
+
+    return (rc == ACM_CONFLICT) ? acm_job_done(job, err) : rc;
+}
+
+
+static acm_rc_t
+acm_job_cert(acm_job_t *job, acm_cert_t *cert, uint64_t *revision,
+    acm_err_t *err)
+{
+    acm_rc_t                rc;
+    acm_snap_t             *snap;
+    const acm_order_rec_t  *rec;
+
+    rec = &job->order.rec;
+
+    rc = acm_store_begin(acm_keyring_store(job->orders->conf.ring), &snap,
+                         err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    rc = acm_cert_get(snap, rec->account, rec->region, rec->uuid, cert,
+                      revision);
+
+    acm_store_end(snap);
+
+    if (rc != ACM_OK && rc != ACM_NOTFOUND) {
+        return acm_fail(err, rc, "certificate %s cannot be read: %s",
+                        rec->uuid, acm_rc_text(rc));
+    }
+
+    /* made anew by somebody else meanwhile: ours is of no use */
+
+    if (rc == ACM_OK && cert->version + 1 != rec->version) {
+        acm_cert_free(cert);
+        rc = ACM_NOTFOUND;
+    }
+
+    return rc;
+}
+
+
+/* The certificate was deleted while its order was under way. */
+
+static acm_rc_t
+acm_job_gone(acm_job_t *job, acm_err_t *err)
+{
+    acm_rc_t     rc;
+    acm_batch_t  batch;
+
+    acm_batch_init(&batch);
+
+    rc = acm_job_close(job, &batch, err);
+
+    if (rc == ACM_OK) {
+        rc = acm_store_commit(acm_keyring_store(job->orders->conf.ring),
+                              &batch, err);
+    }
+
+    acm_batch_free(&batch);
+
+    if (rc == ACM_OK) {
+        acm_job_end(job);
+    }
+
+    return rc;
+}
+
+
+static acm_rc_t
+acm_done_bundle(acm_job_t *job, const acm_cert_t *cert,
+    acm_bundle_t *bundle, unsigned *scts, acm_err_t *err)
+{
+    char                    arn[ACM_MAX_ARN];
+    acm_rc_t                rc;
+    acm_str_t               key_secret;
+    acm_snap_t             *snap;
+    const acm_order_rec_t  *rec;
+
+    rec = &job->order.rec;
+
+    rc = acm_store_begin(acm_keyring_store(job->orders->conf.ring), &snap,
+                         err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    (void) acm_arn_text(arn, cert->account, cert->region, cert->uuid);
+
+    rc = acm_keyring_unseal(job->orders->conf.ring, snap, cert->account,
+                            cert->region, arn, rec->version, &rec->sealed,
+                            &key_secret, err);
+
+    acm_store_end(snap);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    rc = acm_issued_check(&job->order.pem, rec->key, &key_secret, rec->names,
+                          rec->nnames, acm_now(), bundle, scts, err);
+
+    acm_free_secret(key_secret.data, key_secret.len);
+
+    return rc;
+}
+
+
+static acm_rc_t
+acm_done_install(acm_job_t *job, acm_cert_t *cert, uint64_t revision,
+    const acm_bundle_t *bundle, unsigned scts, acm_err_t *err)
+{
+    int                     first;
+    acm_rc_t                rc;
+    acm_batch_t             batch;
+    acm_install_t           install;
+    const acm_directory_t  *d;
+
+    first = (cert->version == 0);
+    d = acm_session_directory(job->order.session);
+
+    memset(&install, 0, sizeof(acm_install_t));
+
+    install.now = acm_now();
+    install.renew_at = acm_sched_renew_at(bundle->info.not_before,
+                                          bundle->info.not_after);
+    install.issued_by = job->slot->issuer->name;
+    install.scts = scts;
+    install.also = &batch;
+
+    if (d != NULL && d->renewal_info != NULL) {
+        install.ari_at = install.now;
+    }
+
+    acm_batch_init(&batch);
+
+    rc = acm_job_close(job, &batch, err);
+
+    if (rc == ACM_OK) {
+        rc = acm_certificate_install(job->orders->conf.ring, cert, revision,
+                                     bundle, &install, err);
+    }
+
+    acm_batch_free(&batch);
+
+    if (rc == ACM_OK) {
+        job->slot->limited = 0;
+        job->slot->paused = 0;
+        acm_job_tell(job, first ? ACM_ORDERS_ISSUED : ACM_ORDERS_RENEWED,
+                     cert, "");
+        acm_job_end(job);
+    }
+
+    return rc;
+}
+
+
+/* It works there: now in earnest. */
+
+static acm_rc_t
+acm_done_rehearsed(acm_job_t *job, const acm_cert_t *cert,
+    uint64_t revision, acm_err_t *err)
+{
+    acm_rc_t     rc;
+    acm_cert_t   next;
+    acm_batch_t  batch;
+
+    next = *cert;
+    next.rehearsed = 1;
+    next.due_at = acm_now();
+
+    acm_batch_init(&batch);
+
+    rc = acm_job_close(job, &batch, err);
+
+    if (rc == ACM_OK) {
+        rc = acm_certificate_update(acm_keyring_store(job->orders->conf.ring),
+                                    cert, revision, &next, &batch, err);
+    }
+
+    acm_batch_free(&batch);
+
+    if (rc == ACM_OK) {
+        acm_job_tell(job, ACM_ORDERS_REHEARSED, &next, "");
+        acm_job_end(job);
+    }
+
+    return rc;
+}
+
+
+acm_rc_t
+acm_job_failed(acm_job_t *job, acm_err_t *err)
+{
+    acm_rc_t     rc;
+    uint64_t     revision;
+    acm_cert_t   cert, next;
+    acm_batch_t  batch;
+
+    rc = acm_job_cert(job, &cert, &revision, err);
+
+    if (rc == ACM_NOTFOUND) {
+        return acm_job_gone(job, err);
+    }
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    acm_batch_init(&batch);
+
+    rc = acm_failed_next(job, &cert, &next);
+
+    if (rc == ACM_OK) {
+        rc = acm_job_close(job, &batch, err);
+    }
+
+    if (rc == ACM_OK) {
+        rc = acm_certificate_update(acm_keyring_store(job->orders->conf.ring),
+                                    &cert, revision, &next, &batch, err);
+    }
+
+    acm_batch_free(&batch);
+
+    if (rc == ACM_OK) {
+        acm_job_tell(job, ACM_ORDERS_FAILED, &next, next.last_error);
+        acm_job_end(job);
+    }
+
+    acm_cert_free(&cert);
+
+    return (rc == ACM_CONFLICT) ? acm_job_failed(job, err) : rc;
+}
+
+
+/*
+ * When and where it is tried again.  The wait after the attempt is in the
+ * record since its beginning; only what the fault says can change it.
+ */
+
+static acm_rc_t
+acm_failed_next(acm_job_t *job, const acm_cert_t *cert, acm_cert_t *next)
+{
+    size_t                n;
+    int64_t               now, until;
+    const acm_problem_t  *p;
+
+    now = acm_now();
+    p = &job->order.problem;
+
+    *next = *cert;
+    next->last_error = (char *) p->text;
+    next->last_error_at = now;
+    next->findings = (char *) "";
+
+    if (next->version != 0 && now >= next->not_after) {
+        next->status = ACM_STATUS_EXPIRED;
+    }
+
+    if (job->order.unspent) {
+
+        /* the CA did not look: nothing is used up, so look again sooner */
+
+        next->findings = (char *) job->check.findings.data;
+        next->attempts = (cert->attempts > 0) ? cert->attempts - 1 : 0;
+        next->checks = (cert->checks == UINT32_MAX) ? UINT32_MAX
+                                                    : cert->checks + 1;
+        next->due_at = acm_add_sat(now, acm_sched_backoff(next->checks,
+                                                    ACM_CHECK_BACKOFF,
+                                                    ACM_CHECK_BACKOFF_MAX,
+                                                    32768));
+        return ACM_OK;
+    }
+
+    next->checks = 0;
+
+    n = acm_issuer_count(cert->issuer);
+
+    if (p->fault != ACM_FAULT_NAME && n > 1) {
+
+        /* not the name's fault: the next issuer, and once round a wait */
+
+        next->turn = (cert->turn + 1 < n) ? cert->turn + 1 : 0;
+
+        if (next->turn != 0) {
+            next->attempts = (cert->attempts > 0) ? cert->attempts - 1 : 0;
+            next->due_at = now;
+        }
+    }
+
+    if (p->fault == ACM_FAULT_LIMIT) {
+        acm_failed_limit(job, now);
+
+        if (next->turn == 0) {
+            next->attempts = (cert->attempts > 0) ? cert->attempts - 1 : 0;
+            next->due_at = acm_add_sat(now, acm_failed_wait(job,
+                                   job->slot->issuer->nretry
+                                   ? job->slot->issuer->retry[0]
+                                   : ACM_BACKOFF_MIN));
+        }
+
+        return ACM_OK;
+    }
+
+    if (job->order.retry_after > 0 && next->turn == 0) {
+        until = acm_add_sat(now, job->order.retry_after);
+
+        if (until > next->due_at) {
+            next->due_at = until;
+        }
+    }
+
+    return ACM_OK;
+}
+
+
+/* Several names in a row: the account is limited, not the name. */
+
+static void
+acm_failed_limit(acm_job_t *job, int64_t now)
+{
+    job->slot->limited++;
+
+    if (job->slot->limited >= ACM_LIMIT_STREAK) {
+        job->slot->limited = 0;
+        job->slot->paused = acm_add_sat(now, acm_failed_wait(job,
+                                                         ACM_BACKOFF_MIN));
+    }
+}
+
+
+/* As long as the CA said, or at least so long, and up to a quarter more. */
+
+static int64_t
+acm_failed_wait(acm_job_t *job, int64_t least)
+{
+    int64_t   wait;
+    uint16_t  jitter;
+
+    wait = job->order.retry_after;
+
+    if (wait < least) {
+        wait = least;
+    }
+
+    if (RAND_bytes((unsigned char *) &jitter, sizeof(jitter)) != 1) {
+        jitter = 0;
+    }
+
+    return acm_sched_retry(&wait, 1, 0, jitter);
+}
+
+
+static size_t
+acm_issuer_count(const char *issuers)
+{
+    size_t  n;
+
+    for (n = (*issuers != '\0'); *issuers != '\0'; issuers++) {
+        n += (*issuers == ' ');
+    }
+
+    return n;
+}
+
+
+/* The order and its answers go with whatever ends it. */
+
+static acm_rc_t
+acm_job_close(acm_job_t *job, acm_batch_t *batch, acm_err_t *err)
+{
+    acm_order_batch_delete(batch, job->order.rec.uuid);
+
+    return acm_job_answers(job, batch, 0, err);
+}
+
+
+static void
+acm_job_end(acm_job_t *job)
+{
+    acm_checker_t  *checker;
+
+    checker = job->orders->conf.checker;
+
+    if (checker != NULL && checker->clean != NULL) {
+        checker->clean(checker->data, &job->order);
+    }
+
+    job->gone = 1;
+}
+
+
+static void
+acm_job_tell(acm_job_t *job, acm_orders_e what, const acm_cert_t *cert,
+    const char *text)
+{
+    acm_orders_conf_t  *conf;
+
+    conf = &job->orders->conf;
+
+    if (conf->report != NULL) {
+        conf->report(conf->data, what, cert, &job->order, text);
+    }
+}

@@ -1,0 +1,97 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * What the files of the order manager share.
+ */
+
+
+#ifndef _ACM_ORDERS_IMPL_H_INCLUDED_
+#define _ACM_ORDERS_IMPL_H_INCLUDED_
+
+
+#include "acm_orders.h"
+
+
+typedef struct acm_job_s  acm_job_t;
+
+
+/* one issuer: its session, and that of its staging directory */
+
+typedef struct {
+    const acm_issuer_t   *issuer;
+    acm_session_t        *session;
+    acm_session_t        *staging;       /* or NULL */
+    size_t                inflight;
+    unsigned              limited;       /* names in a row */
+    int64_t               paused;        /* seconds: no new orders before */
+} acm_slot_t;
+
+
+/* one order, or one question about a renewal window */
+
+struct acm_job_s {
+    acm_job_t            *next;
+    acm_orders_t         *orders;
+    acm_slot_t           *slot;
+    acm_order_t           order;
+    acm_order_event_e     event;
+    acm_action_e          action;        /* to be carried out again */
+    int64_t               wake;          /* ticks */
+    unsigned              pending:1;     /* event is to be given */
+    unsigned              redo:1;        /* action failed by the store */
+    unsigned              waiting:1;     /* for wake */
+    unsigned              held:1;        /* counted by the session */
+    unsigned              before:1;      /* the first check is done */
+    unsigned              checking:1;
+    unsigned              ari:1;         /* no order, only the window */
+    unsigned              gone:1;
+    unsigned              looks;         /* for our own answer */
+    acm_check_t           check;
+    acm_call_t            call;          /* of ari */
+    char                 *ari_url;
+};
+
+
+struct acm_orders_s {
+    acm_orders_conf_t     conf;
+    acm_slot_t           *slots;
+    size_t                nslots;
+    acm_job_t            *jobs;
+    size_t                njobs;         /* orders, without questions */
+    int64_t               swept;         /* seconds */
+    unsigned              recovered:1;
+};
+
+
+/* acm_orders.c */
+
+acm_slot_t *acm_orders_slot(acm_orders_t *o, const char *issuer);
+/* NULL without memory; on success rec is taken over. */
+acm_job_t *acm_job_new(acm_orders_t *o, acm_slot_t *slot,
+    acm_order_rec_t *rec);
+void acm_job_wait(acm_job_t *job, int64_t wake);
+void acm_job_go(acm_job_t *job, acm_order_event_e event);
+
+/* acm_orders_act.c: the actions, each ACM_OK or a fault of the store */
+
+acm_rc_t acm_job_act(acm_job_t *job, acm_action_e action, int64_t ticks,
+    acm_err_t *err);
+void acm_order_batch_put(acm_batch_t *batch, const acm_order_rec_t *rec);
+void acm_order_batch_delete(acm_batch_t *batch, const char *uuid);
+/* The answers to the order's challenges, put or deleted. */
+acm_rc_t acm_job_answers(acm_job_t *job, acm_batch_t *batch, int put,
+    acm_err_t *err);
+
+/* acm_orders_end.c */
+
+acm_rc_t acm_job_done(acm_job_t *job, acm_err_t *err);
+acm_rc_t acm_job_failed(acm_job_t *job, acm_err_t *err);
+
+/* acm_orders_ari.c */
+
+void acm_job_ari_answered(acm_call_t *call);
+acm_rc_t acm_job_ari_step(acm_job_t *job, acm_err_t *err);
+
+
+#endif /* _ACM_ORDERS_IMPL_H_INCLUDED_ */

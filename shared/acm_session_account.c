@@ -1,0 +1,751 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * Our account at a CA: registration (RFC 8555 s7.3), contacts, a new key
+ * (s7.3.5), deactivation (s7.3.6).  What is to be asked is found from the
+ * record each time, so that it goes on where a crash broke it off.
+ */
+
+
+#include <stdio.h>
+#include <string.h>
+
+#include "acm_session_impl.h"
+
+
+static acm_rc_t acm_session_load(acm_session_t *s);
+static acm_rc_t acm_session_open(acm_session_t *s);
+static acm_rc_t acm_session_save(acm_session_t *s);
+static acm_session_ask_e acm_session_wanted(acm_session_t *s);
+static acm_rc_t acm_session_ask(acm_session_t *s, acm_session_ask_e ask);
+static acm_rc_t acm_ask_register(acm_session_t *s, acm_err_t *err);
+static acm_rc_t acm_ask_key_change(acm_session_t *s, acm_err_t *err);
+static void acm_session_asked(acm_call_t *call);
+static void acm_session_refused(acm_session_t *s, acm_session_ask_e ask,
+    acm_call_t *call);
+static void acm_session_granted(acm_session_t *s, acm_session_ask_e ask,
+    acm_call_t *call);
+static void acm_session_registered(acm_session_t *s, acm_call_t *call);
+static void acm_session_status(acm_session_t *s, acm_call_t *call);
+static void acm_session_rolled(acm_session_t *s);
+static void acm_session_dead(acm_session_t *s, const char *why);
+static acm_rc_t acm_session_text(char **slot, const char *text);
+
+
+acm_rc_t
+acm_session_ready(acm_session_t *s)
+{
+    acm_rc_t           rc;
+    acm_session_ask_e  ask;
+
+    rc = acm_session_load(s);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    if (s->asking != ACM_SESSION_NOTHING) {
+
+        /* its call waits for a nonce, or for the CA */
+
+        return ACM_OK;
+    }
+
+    ask = acm_session_wanted(s);
+
+    if (ask == ACM_SESSION_NOTHING) {
+
+        if (s->account.status == ACM_ACCOUNT_DEACTIVATED) {
+            acm_session_dead(s, "the account is deactivated");
+            return ACM_DENIED;
+        }
+
+        return ACM_OK;
+    }
+
+    return acm_session_ask(s, ask);
+}
+
+
+int
+acm_session_idle(acm_session_t *s)
+{
+    acm_store_t  *store;
+
+    store = acm_keyring_store(s->conf.ring);
+
+    if (s->generation == acm_store_generation(store)) {
+        return 1;
+    }
+
+    return acm_session_load(s) != ACM_OK
+           || acm_session_wanted(s) == ACM_SESSION_NOTHING;
+}
+
+
+/* The record, again when the store has changed: acmctl may have a wish. */
+
+static acm_rc_t
+acm_session_load(acm_session_t *s)
+{
+    acm_rc_t        rc;
+    uint64_t        generation, revision;
+    acm_err_t       err;
+    acm_snap_t     *snap;
+    acm_store_t    *store;
+    acm_account_t   a;
+
+    store = acm_keyring_store(s->conf.ring);
+    generation = acm_store_generation(store);
+
+    if (s->have_account && s->generation == generation) {
+        return ACM_OK;
+    }
+
+    rc = acm_store_begin(store, &snap, &err);
+
+    if (rc == ACM_OK) {
+        rc = acm_account_get(snap, s->conf.issuer->name, s->conf.directory,
+                             &a, &revision);
+        acm_store_end(snap);
+
+        if (rc != ACM_OK && rc != ACM_NOTFOUND) {
+            (void) acm_fail(&err, rc, "the account at issuer \"%s\" cannot "
+                            "be read: %s", s->conf.issuer->name,
+                            acm_rc_text(rc));
+        }
+    }
+
+    if (rc == ACM_OK && s->have_account && revision == s->revision) {
+        acm_account_free(&a);
+        s->generation = generation;
+        return ACM_OK;
+    }
+
+    if (rc == ACM_NOTFOUND) {
+
+        if (s->queue == NULL) {
+
+            /* nobody needs one yet */
+
+            s->generation = generation;
+            return ACM_BUSY;
+        }
+
+        rc = acm_account_create(s->conf.ring, s->conf.issuer,
+                                s->conf.directory, acm_now(), &a, &err);
+
+        /* its revision is read in the next round */
+
+        if (rc == ACM_OK) {
+            acm_account_free(&a);
+            return acm_session_load(s);
+        }
+    }
+
+    if (rc != ACM_OK) {
+        acm_session_fault(s, ACM_FAULT_CA, &err);
+        return rc;
+    }
+
+    if (s->have_account) {
+        acm_account_free(&s->account);
+    }
+
+    s->account = a;
+    s->revision = revision;
+    s->generation = generation;
+    s->have_account = 1;
+
+    return acm_session_open(s);
+}
+
+
+static acm_rc_t
+acm_session_open(acm_session_t *s)
+{
+    acm_rc_t   rc;
+    acm_err_t  err;
+
+    EVP_PKEY_free(s->pkey);
+    EVP_PKEY_free(s->next_key);
+
+    s->pkey = NULL;
+    s->next_key = NULL;
+
+    rc = acm_account_key(s->conf.ring, &s->account, 0, &s->pkey, &err);
+
+    if (rc == ACM_OK) {
+        rc = acm_jwk_thumbprint(s->pkey, s->thumbprint, &err);
+    }
+
+    if (rc == ACM_OK && s->account.next.len != 0) {
+        rc = acm_account_key(s->conf.ring, &s->account, 1, &s->next_key,
+                             &err);
+    }
+
+    if (rc != ACM_OK) {
+        acm_account_free(&s->account);
+        s->have_account = 0;
+        acm_session_fault(s, ACM_FAULT_CA, &err);
+    }
+
+    return rc;
+}
+
+
+static acm_rc_t
+acm_session_save(acm_session_t *s)
+{
+    acm_rc_t      rc;
+    acm_err_t     err;
+    acm_store_t  *store;
+
+    store = acm_keyring_store(s->conf.ring);
+
+    rc = acm_account_put(store, &s->account, s->revision, &err);
+
+    /* whatever happened: what counts is what is in the store */
+
+    acm_account_free(&s->account);
+    s->have_account = 0;
+
+    if (rc != ACM_OK && rc != ACM_CONFLICT) {
+        acm_session_fault(s, ACM_FAULT_CA, &err);
+        return rc;
+    }
+
+    return ACM_OK;
+}
+
+
+static acm_session_ask_e
+acm_session_wanted(acm_session_t *s)
+{
+    char            contacts[ACM_MAX_CONTACT_TEXT + 1];
+    acm_account_t  *a;
+
+    a = &s->account;
+
+    if (a->status == ACM_ACCOUNT_DEACTIVATED) {
+        return ACM_SESSION_NOTHING;
+    }
+
+    if (*a->url == '\0') {
+        return (s->queue != NULL) ? ACM_SESSION_REGISTER
+                                  : ACM_SESSION_NOTHING;
+    }
+
+    if (s->suspect) {
+        return ACM_SESSION_STATUS;
+    }
+
+    /* answers to challenges hold the key's thumbprint: not meanwhile */
+
+    if (a->next.len != 0 && s->held == 0) {
+        return ACM_SESSION_KEY_CHECK;
+    }
+
+    if (a->wish == ACM_ACCOUNT_ROLLOVER && s->held == 0) {
+        return ACM_SESSION_KEY_CHANGE;
+    }
+
+    if (a->wish == ACM_ACCOUNT_DEACTIVATE) {
+        return ACM_SESSION_DEACTIVATION;
+    }
+
+    acm_account_contacts(s->conf.issuer, contacts);
+
+    if (s->queue != NULL && strcmp(contacts, a->contacts) != 0) {
+        return ACM_SESSION_CONTACTS;
+    }
+
+    return ACM_SESSION_NOTHING;
+}
+
+
+static acm_rc_t
+acm_session_ask(acm_session_t *s, acm_session_ask_e ask)
+{
+    acm_rc_t     rc;
+    acm_err_t    err;
+    acm_call_t  *call;
+    const char  *url;
+
+    err.text[0] = '\0';
+    call = &s->ask;
+
+    acm_buf_free(&s->payload);
+    acm_buf_init(&s->payload, ACM_MAX_JWS);
+
+    url = s->account.url;
+    call->jwk = 0;
+    rc = ACM_OK;
+
+    switch (ask) {
+
+    case ACM_SESSION_NOTHING:
+        return ACM_OK;
+
+    case ACM_SESSION_REGISTER:
+        url = s->directory.new_account;
+        call->jwk = 1;
+        rc = acm_ask_register(s, &err);
+        break;
+
+    case ACM_SESSION_CONTACTS:
+        rc = acm_acme_contacts(s->conf.issuer->contacts,
+                               s->conf.issuer->ncontacts, &s->payload);
+        break;
+
+    case ACM_SESSION_STATUS:
+    case ACM_SESSION_KEY_CHECK:
+        break;
+
+    case ACM_SESSION_KEY_CHANGE:
+        url = s->directory.key_change;
+        rc = acm_ask_key_change(s, &err);
+
+        if (rc == ACM_BUSY) {
+
+            /* the new key is committed first: look at the record again */
+
+            return acm_session_ready(s);
+        }
+
+        break;
+
+    case ACM_SESSION_DEACTIVATION:
+        acm_buf_add(&s->payload, "{\"status\":\"deactivated\"}",
+                    sizeof("{\"status\":\"deactivated\"}"));
+        rc = acm_buf_rc(&s->payload);
+        break;
+    }
+
+    if (rc == ACM_OK) {
+        rc = acm_session_text(&s->ask_url, url);
+    }
+
+    if (rc != ACM_OK) {
+        if (err.text[0] == '\0') {
+            (void) acm_fail(&err, rc, "no memory for a request");
+        }
+
+        acm_session_fault(s, ACM_FAULT_ACCOUNT, &err);
+        return rc;
+    }
+
+    call->url = s->ask_url;
+    call->payload = (s->payload.len == 0) ? NULL : (char *) s->payload.data;
+    call->done = acm_session_asked;
+    call->data = s;
+    call->own = 1;
+    call->get = 0;
+
+    acm_call_reset(call);
+
+    s->asking = ask;
+
+    /* before all that wait: they need it */
+
+    call->session = s;
+    call->tries = 0;
+    call->sent = 0;
+    call->next = s->queue;
+
+    if (s->queue == NULL) {
+        s->tail = &call->next;
+    }
+
+    s->queue = call;
+
+    return ACM_OK;
+}
+
+
+static acm_rc_t
+acm_ask_register(acm_session_t *s, acm_err_t *err)
+{
+    acm_rc_t             rc;
+    acm_buf_t            eab;
+    const char          *text;
+    const acm_issuer_t  *issuer;
+
+    issuer = s->conf.issuer;
+    text = NULL;
+
+    if (s->directory.eab_required && issuer->eab_kid == NULL) {
+        return acm_fail(err, ACM_INVALID, "issuer \"%s\" wants an external "
+                        "account binding: get a key id and key from the CA "
+                        "and set \"eab\"", issuer->name);
+    }
+
+    acm_buf_init(&eab, ACM_MAX_JWS);
+
+    rc = ACM_OK;
+
+    if (issuer->eab_kid != NULL) {
+        rc = acm_jws_eab(s->pkey, issuer->eab_kid, s->directory.new_account,
+                         &issuer->eab_key_secret, &eab, err);
+        acm_buf_u8(&eab, '\0');
+        text = (char *) eab.data;
+    }
+
+    if (rc == ACM_OK) {
+        rc = acm_acme_new_account(issuer->contacts, issuer->ncontacts,
+                                  issuer->terms, text, &s->payload);
+    }
+
+    acm_buf_free(&eab);
+
+    return rc;
+}
+
+
+/* The outer request is signed by the old key, the payload by the new one. */
+
+static acm_rc_t
+acm_ask_key_change(acm_session_t *s, acm_err_t *err)
+{
+    acm_rc_t   rc;
+    acm_buf_t  inner;
+    acm_jws_t  jws;
+
+    if (s->directory.key_change == NULL) {
+        s->account.wish = ACM_ACCOUNT_NOTHING;
+        rc = acm_session_text(&s->account.error, "the CA offers no change "
+                              "of the account key");
+        return (rc == ACM_OK && acm_session_save(s) == ACM_OK) ? ACM_BUSY
+                                                               : ACM_ERROR;
+    }
+
+    if (s->next_key == NULL) {
+        rc = acm_account_next(s->conf.ring, &s->account, err);
+
+        if (rc != ACM_OK) {
+            return rc;
+        }
+
+        return (acm_session_save(s) == ACM_OK) ? ACM_BUSY : ACM_ERROR;
+    }
+
+    acm_buf_init(&inner, ACM_MAX_JWS);
+
+    rc = acm_acme_key_change(s->account.url, s->pkey, &inner, err);
+
+    if (rc == ACM_OK) {
+        jws.pkey = s->next_key;
+        jws.kid = NULL;
+        jws.nonce = NULL;
+        jws.url = s->directory.key_change;
+
+        rc = acm_jws_sign(&jws, (char *) inner.data, &s->payload, err);
+        acm_buf_u8(&s->payload, '\0');
+    }
+
+    acm_buf_free(&inner);
+
+    return (rc == ACM_OK) ? acm_buf_rc(&s->payload) : rc;
+}
+
+
+static void
+acm_session_asked(acm_call_t *call)
+{
+    acm_session_t      *s;
+    acm_session_ask_e   ask;
+
+    s = call->data;
+    ask = s->asking;
+
+    s->asking = ACM_SESSION_NOTHING;
+    s->ask.session = NULL;
+
+    if (call->rc == ACM_OK) {
+        acm_session_granted(s, ask, call);
+
+    } else {
+        acm_session_refused(s, ask, call);
+    }
+
+    if (s->asking == ACM_SESSION_NOTHING) {
+        acm_call_reset(call);
+    }
+}
+
+
+static void
+acm_session_granted(acm_session_t *s, acm_session_ask_e ask,
+    acm_call_t *call)
+{
+    char  contacts[ACM_MAX_CONTACT_TEXT + 1];
+
+    s->fails = 0;
+    s->error.text[0] = '\0';
+
+    switch (ask) {
+
+    case ACM_SESSION_NOTHING:
+        return;
+
+    case ACM_SESSION_REGISTER:
+        acm_session_registered(s, call);
+        return;
+
+    case ACM_SESSION_CONTACTS:
+        acm_account_contacts(s->conf.issuer, contacts);
+
+        if (acm_session_text(&s->account.contacts, contacts) == ACM_OK) {
+            (void) acm_session_save(s);
+        }
+
+        return;
+
+    case ACM_SESSION_STATUS:
+        acm_session_status(s, call);
+        return;
+
+    case ACM_SESSION_KEY_CHANGE:
+    case ACM_SESSION_KEY_CHECK:
+        acm_session_rolled(s);
+        return;
+
+    case ACM_SESSION_DEACTIVATION:
+        s->account.status = ACM_ACCOUNT_DEACTIVATED;
+        s->account.wish = ACM_ACCOUNT_NOTHING;
+        (void) acm_session_save(s);
+        acm_session_report(s, 0, "the account was deactivated");
+        return;
+    }
+}
+
+
+static void
+acm_session_registered(acm_session_t *s, acm_call_t *call)
+{
+    char               contacts[ACM_MAX_CONTACT_TEXT + 1];
+    acm_rc_t           rc;
+    acm_err_t          err;
+    acm_account_t     *a;
+    acm_acme_status_e  status;
+
+    a = &s->account;
+    status = ACM_ACME_VALID;
+
+    if (call->http->location == NULL
+        || !acm_http_url_ok(call->http->location))
+    {
+        (void) acm_fail(&err, ACM_INVALID, "the CA made an account, but gave "
+                        "no valid Location of it");
+        acm_session_fault(s, ACM_FAULT_CA, &err);
+        return;
+    }
+
+    /* some CAs leave the body out when the account was there before */
+
+    if (acm_acme_status(call->http, &status, &err) == ACM_OK
+        && status != ACM_ACME_VALID)
+    {
+        a->status = ACM_ACCOUNT_DEACTIVATED;
+        (void) acm_session_save(s);
+        return;
+    }
+
+    acm_account_contacts(s->conf.issuer, contacts);
+
+    rc = acm_session_text(&a->url, call->http->location);
+
+    if (rc == ACM_OK && call->http->status == 201) {
+        rc = acm_session_text(&a->contacts, contacts);
+    }
+
+    if (rc != ACM_OK) {
+        (void) acm_fail(&err, rc, "no memory for an account");
+        acm_session_fault(s, ACM_FAULT_CA, &err);
+        return;
+    }
+
+    a->status = ACM_ACCOUNT_VALID;
+
+    acm_session_report(s, 0, "account \"%.200s\" registered", a->url);
+
+    (void) acm_session_save(s);
+}
+
+
+static void
+acm_session_status(acm_session_t *s, acm_call_t *call)
+{
+    acm_err_t          err;
+    acm_acme_status_e  status;
+
+    s->suspect = 0;
+
+    if (acm_acme_status(call->http, &status, &err) == ACM_OK
+        && status != ACM_ACME_VALID)
+    {
+        s->account.status = ACM_ACCOUNT_DEACTIVATED;
+        (void) acm_session_save(s);
+    }
+}
+
+
+/* The new key is the CA's: the old one can be forgotten. */
+
+static void
+acm_session_rolled(acm_session_t *s)
+{
+    acm_account_t  *a;
+
+    a = &s->account;
+
+    acm_free(a->sealed.data);
+
+    a->sealed = a->next;
+    a->next.data = NULL;
+    a->next.len = 0;
+    a->version++;
+    a->wish = ACM_ACCOUNT_NOTHING;
+
+    if (acm_session_text(&a->error, "") == ACM_OK) {
+        (void) acm_session_save(s);
+    }
+
+    acm_session_report(s, 0, "the account has a new key");
+}
+
+
+static void
+acm_session_refused(acm_session_t *s, acm_session_ask_e ask,
+    acm_call_t *call)
+{
+    acm_problem_t  problem;
+
+    problem = call->problem;
+
+    /* no answer, or one that has nothing to do with the question */
+
+    if (problem.fault == ACM_FAULT_CA || problem.fault == ACM_FAULT_LIMIT) {
+        acm_session_failed(s, &problem, call->retry_after);
+        return;
+    }
+
+    switch (ask) {
+
+    case ACM_SESSION_KEY_CHECK:
+
+        /* the CA does not know the new key yet */
+
+        if (acm_session_ask(s, ACM_SESSION_KEY_CHANGE) == ACM_OK) {
+            acm_session_report(s, 0, "asking for a new account key");
+        }
+
+        return;
+
+    case ACM_SESSION_KEY_CHANGE:
+        acm_free(s->account.next.data);
+        s->account.next.data = NULL;
+        s->account.next.len = 0;
+        /* fall through */
+
+    case ACM_SESSION_DEACTIVATION:
+        s->account.wish = ACM_ACCOUNT_NOTHING;
+
+        if (acm_session_text(&s->account.error, problem.text) == ACM_OK) {
+            (void) acm_session_save(s);
+        }
+
+        acm_session_report(s, 1, "%s", problem.text);
+        return;
+
+    case ACM_SESSION_STATUS:
+
+        if (problem.type == ACM_PROBLEM_ACCOUNT_DOES_NOT_EXIST) {
+            s->suspect = 0;
+            acm_session_account_lost(s);
+            return;
+        }
+
+        s->suspect = 0;
+        s->account.status = ACM_ACCOUNT_DEACTIVATED;
+        (void) acm_session_save(s);
+        break;
+
+    case ACM_SESSION_CONTACTS:
+
+        if (problem.type == ACM_PROBLEM_ACCOUNT_DOES_NOT_EXIST) {
+            acm_session_account_lost(s);
+            return;
+        }
+
+        break;
+
+    case ACM_SESSION_NOTHING:
+    case ACM_SESSION_REGISTER:
+        break;
+    }
+
+    problem.fault = ACM_FAULT_ACCOUNT;
+
+    acm_session_failed(s, &problem, call->retry_after);
+}
+
+
+/* For good: only a new configuration, or an operator, can mend that. */
+
+static void
+acm_session_dead(acm_session_t *s, const char *why)
+{
+    acm_err_t  err;
+
+    (void) acm_fail(&err, ACM_DENIED, "%s: remove it with \"acmctl account "
+                    "forget %s\" to make a new one", why,
+                    s->conf.issuer->name);
+
+    s->fails = UINT32_MAX - 1;
+
+    acm_session_fault(s, ACM_FAULT_ACCOUNT, &err);
+}
+
+
+void
+acm_session_account_lost(acm_session_t *s)
+{
+    if (!s->have_account || *s->account.url == '\0') {
+        return;
+    }
+
+    s->account.status = ACM_ACCOUNT_NEW;
+
+    if (acm_session_text(&s->account.url, "") == ACM_OK) {
+        acm_session_report(s, 1, "the CA does not know our account: "
+                           "registering it again");
+        (void) acm_session_save(s);
+    }
+}
+
+
+void
+acm_session_account_suspect(acm_session_t *s)
+{
+    s->suspect = 1;
+}
+
+
+static acm_rc_t
+acm_session_text(char **slot, const char *text)
+{
+    char  *copy;
+
+    copy = acm_strdup(text);
+
+    if (copy == NULL) {
+        return ACM_NOMEM;
+    }
+
+    acm_free(*slot);
+    *slot = copy;
+
+    return ACM_OK;
+}
