@@ -15,6 +15,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
+#include "../shared/acm_dns_answer.h"
 #include "../shared/acm_engine.h"
 #include "../shared/acm_name.h"
 
@@ -87,6 +88,17 @@ typedef struct {
 } ngx_acm_want_t;
 
 
+/* validation_zone; what "zone" points to is behind it */
+
+typedef struct {
+    acm_dns_zone_t             zone;         /* no serial, no lookup */
+    char                       name[ACM_MAX_NAME + 1];
+    char                       ns[ACM_MAX_NAME + 1];
+    char                       mailbox[ACM_MAX_NAME + 1];
+    acm_dns_addr_t             addrs[ACM_MAX_DNS_ADDRS];
+} ngx_acm_zone_t;
+
+
 typedef struct {
     ngx_flag_t                 enabled;      /* acm {} was given */
     ngx_str_t                  store;
@@ -105,6 +117,9 @@ typedef struct {
     acm_key_secret_t          *key_secret;   /* own page, not dumped */
     ngx_str_t                  placeholder;  /* PEM, "data:" in front */
     ngx_str_t                  placeholder_key;
+    ngx_acm_zone_t            *validation;   /* NULL: no validation_zone */
+    u_char                    *dns_file;     /* of the first acm_dns, or NULL */
+    ngx_uint_t                 dns_line;
     ngx_path_t                *path;
     ngx_shm_zone_t            *zone;
     ngx_fd_t                   bell;         /* eventfd, -1: none */
@@ -119,6 +134,14 @@ typedef struct {
 char *ngx_acm_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* NULL if there is none of that name. */
 ngx_acm_issuer_t *ngx_acm_issuer_find(ngx_acm_conf_t *amcf, ngx_str_t *name);
+
+
+/* the validation zone: ngx_acm_zone.c */
+
+char *ngx_acm_validation_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+/* acm_dns needs one; its message names file, line and cure. */
+ngx_int_t ngx_acm_zone_check(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf);
 
 
 /* what is made of it: ngx_acm_resolve.c */

@@ -134,6 +134,26 @@ static ngx_command_t  ngx_acm_conf_commands[] = {
       NULL },
 
     /*
+     * Syntax:  validation_zone name [ns=host] [address=IP ...];
+     * Default: -
+     * Context: acm
+     *
+     * The DNS zone that "acm_dns" answers for.  A domain that is validated
+     * by DNS has a CNAME from _acme-challenge in front of it to a label of
+     * this zone.  The parent zone must delegate the zone to this server.
+     *
+     * "ns" is the host name in that delegation.  If it is in the zone, as
+     * "ns" in front of the zone's name is by default, "address" gives its
+     * addresses, eight at most.
+     */
+    { ngx_string("validation_zone"),
+      NGX_ACM_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_acm_validation_zone,
+      0,
+      0,
+      NULL },
+
+    /*
      * Syntax:  cache number;
      * Default: cache 4096;
      * Context: acm

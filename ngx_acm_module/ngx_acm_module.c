@@ -84,6 +84,9 @@ ngx_acm_create_conf(ngx_cycle_t *cycle)
      *     amcf->regions = NULL;
      *     amcf->default_issuer = { 0, NULL };
      *     amcf->key_secret = NULL;
+     *     amcf->validation = NULL;
+     *     amcf->dns_file = NULL;
+     *     amcf->dns_line = 0;
      *     amcf->path = NULL;
      *     amcf->zone = NULL;
      */
@@ -125,7 +128,9 @@ ngx_acm_init_conf(ngx_cycle_t *cycle, void *conf)
 
     /* whatever can fail is done here: init_module must not */
 
-    if (ngx_acm_resolve(cycle, amcf) != NGX_OK) {
+    if (ngx_acm_zone_check(cycle, amcf) != NGX_OK
+        || ngx_acm_resolve(cycle, amcf) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 

@@ -59,18 +59,50 @@ sub port {
 
     return $self->{ports}{$n} if $self->{ports}{$n};
 
-    my $s = IO::Socket::INET->new(
-        Proto => 'tcp', LocalAddr => '127.0.0.1', Listen => 1)
-        or die "no free port: $!";
+    my ($tcp, $udp);
+
+    # the same number for UDP
+
+    for (1 .. 100) {
+        $tcp = IO::Socket::INET->new(
+            Proto => 'tcp', LocalAddr => '127.0.0.1', Listen => 1)
+            or die "no free port: $!";
+
+        $udp = IO::Socket::INET->new(Proto => 'udp',
+            LocalAddr => '127.0.0.1', LocalPort => $tcp->sockport());
+        last if $udp;
+    }
+
+    die "no free port: $!" unless $udp;
 
     # kept open until all are chosen, so that none is chosen twice
-    push @{$self->{holders}}, $s;
+    push @{$self->{holders}}, $tcp, $udp;
 
-    return $self->{ports}{$n} = $s->sockport();
+    return $self->{ports}{$n} = $tcp->sockport();
 }
 
 
-# %%GLOBALS%%, %%HTTP%%, %%DIR%%, 127.0.0.1:8443 are filled in.
+# Loads nginx's stream module, if it is none of the binary, and ours.
+
+sub stream_modules {
+    my ($self) = @_;
+
+    return '' if $self->{module} eq 'static';
+
+    my $info = `$self->{nginx} -V 2>&1`;
+    my ($path) = $info =~ /--modules-path=(\S+)/;
+    my $load = '';
+
+    $load = "load_module $path/ngx_stream_module.so;\n"
+        if $info =~ /--with-stream=dynamic/;
+
+    return "${load}load_module "
+        . dirname($self->{module}) . "/ngx_stream_acm_module.so;\n";
+}
+
+
+# %%GLOBALS%%, %%STREAM%% (behind it: its modules), %%HTTP%%, %%DIR%%,
+# 127.0.0.1:8443 are filled in.
 
 sub write_config {
     my ($self, $conf, $name) = @_;
@@ -91,6 +123,7 @@ sub write_config {
     } qw/ client_body proxy fastcgi uwsgi scgi /);
 
     $conf =~ s/%%GLOBALS%%/$globals/g;
+    $conf =~ s/%%STREAM%%/$self->stream_modules()/ge;
     $conf =~ s/%%HTTP%%/$http/g;
     $conf =~ s/%%DIR%%/$dir/g;
     $conf =~ s/127\.0\.0\.1:(\d+)/'127.0.0.1:' . $self->port($1)/ge;

@@ -1,0 +1,41 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * What the files of the stream module share.  They are an object of their
+ * own, beside the one of the core module, which it needs.
+ */
+
+
+#ifndef _NGX_STREAM_ACM_H_INCLUDED_
+#define _NGX_STREAM_ACM_H_INCLUDED_
+
+
+#include "ngx_acm.h"
+
+#include <ngx_stream.h>
+
+#include "../shared/acm_rrl.h"
+
+
+#define NGX_STREAM_ACM_DNS_TIMEOUT  10000    /* milliseconds, for a query */
+#define NGX_STREAM_ACM_DNS_QUERIES  100      /* on one TCP connection */
+#define NGX_STREAM_ACM_LOG_EVERY    60       /* seconds, for a fault */
+
+
+typedef struct {
+    ngx_flag_t        dns;                   /* acm_dns was given */
+    ngx_int_t         rate;                  /* answers a second, 0: any */
+    acm_rrl_t        *rrl;                   /* each worker has its copy */
+    ngx_acm_conf_t   *amcf;
+} ngx_stream_acm_srv_conf_t;
+
+
+/* The content handler of a server with acm_dns. */
+void ngx_stream_acm_dns_handler(ngx_stream_session_t *s);
+
+
+extern ngx_module_t  ngx_stream_acm_module;
+
+
+#endif /* _NGX_STREAM_ACM_H_INCLUDED_ */
