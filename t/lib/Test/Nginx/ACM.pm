@@ -177,7 +177,7 @@ sub nginx {
 
         if ($ENV{TEST_NGINX_PRELOAD}) {
             $ENV{LD_PRELOAD} = $ENV{TEST_NGINX_PRELOAD};
-            $ENV{ASAN_OPTIONS} ||= 'detect_leaks=0';
+            $ENV{ASAN_OPTIONS} ||= 'detect_leaks=0:detect_odr_violation=0';
         }
 
         exec($self->command(@args)) or POSIX::_exit(127);
@@ -220,7 +220,7 @@ sub run_foreground {
     if ($pid == 0) {
         if ($ENV{TEST_NGINX_PRELOAD}) {
             $ENV{LD_PRELOAD} = $ENV{TEST_NGINX_PRELOAD};
-            $ENV{ASAN_OPTIONS} ||= 'detect_leaks=0';
+            $ENV{ASAN_OPTIONS} ||= 'detect_leaks=0:detect_odr_violation=0';
         }
 
         open(STDOUT, '>', '/dev/null');
