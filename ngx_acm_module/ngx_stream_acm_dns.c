@@ -45,6 +45,7 @@ static ngx_int_t ngx_stream_acm_dns_next(ngx_stream_session_t *s,
     ngx_stream_acm_dns_ctx_t *ctx);
 static ngx_int_t ngx_stream_acm_dns_read(ngx_stream_session_t *s,
     ngx_stream_acm_dns_ctx_t *ctx);
+static ngx_int_t ngx_stream_acm_dns_wait(ngx_connection_t *c);
 static acm_rc_t ngx_stream_acm_dns_answer(ngx_stream_session_t *s,
     u_char *query, size_t len, size_t max, u_char *out, size_t *out_len);
 static acm_rc_t ngx_stream_acm_dns_lookup(void *data, const char *label,
@@ -321,11 +322,7 @@ ngx_stream_acm_dns_flush(ngx_stream_session_t *s,
                 ngx_add_timer(c->write, NGX_STREAM_ACM_DNS_TIMEOUT);
             }
 
-            if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
-                return NGX_ERROR;
-            }
-
-            return NGX_AGAIN;
+            return ngx_stream_acm_dns_wait(c);
         }
 
         if (n <= 0) {
@@ -441,12 +438,23 @@ ngx_stream_acm_dns_read(ngx_stream_session_t *s,
         ngx_add_timer(c->read, NGX_STREAM_ACM_DNS_TIMEOUT);
     }
 
-    if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
     c->idle = (ctx->have == 0);
     ngx_reusable_connection(c, 1);
+
+    return ngx_stream_acm_dns_wait(c);
+}
+
+
+/* Both events: with poll() the one that is not waited for must go. */
+
+static ngx_int_t
+ngx_stream_acm_dns_wait(ngx_connection_t *c)
+{
+    if (ngx_handle_read_event(c->read, 0) != NGX_OK
+        || ngx_handle_write_event(c->write, 0) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     return NGX_AGAIN;
 }

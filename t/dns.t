@@ -384,7 +384,8 @@ is(unpack('n', $answer), 77, 'UDP: silence');
 
 # garbage
 
-my $end = time() + ($ENV{ACM_DNS_FUZZ} || 2);
+my $garbage = $ENV{ACM_DNS_FUZZ} || 2;
+my $end = time() + $garbage;
 my ($sent, $seen, $odd) = (0, 0, 0);
 my @seeds = (packet("$one.$zone", 16), packet($zone, 6),
     packet("$many.$zone", 255) . "\0" . pack('nnNn', 41, 1232, 0, 0));
@@ -547,7 +548,7 @@ like($log, qr/^UDP 400 \d+ 0$/m, 'access log: no answer');
 
 ok(ended($idle), 'a slow client is left')
     or diag(time() - $idle_since);
-cmp_ok(time() - $idle_since, '<', 60, 'a slow client: in time');
+cmp_ok(time() - $idle_since, '<', 60 + $garbage, 'a slow client: in time');
 
 $t->finish();
 
