@@ -21,7 +21,7 @@ const https = require('node:https');
 const { parseArgs } = require('node:util');
 const { State } = require('./fake_ca/state.js');
 const { handler } = require('./fake_ca/server.js');
-const { keyPair } = require('./fake_ca/x509.js');
+const { keyPair, pem } = require('./fake_ca/x509.js');
 
 const ADDRESS = '127.0.0.1';
 
@@ -53,7 +53,7 @@ function tlsPair(opts, state) {
         { type: 'ip', value: '::1' },
     ], { lifetime: 365 * 86400, backdate: 3600 });
 
-    return { cert: made.pem + state.ca.ints[0],
+    return { cert: pem(made.der) + state.ca.ints[0],
         key: pair.key.export({ type: 'pkcs8', format: 'pem' }) };
 }
 
@@ -71,6 +71,18 @@ function listen(server, port, state) {
 }
 
 
+/* No one listens for some time, as if the CA were down; all else stays. */
+
+function goDown(servers, ports, seconds) {
+    for (const [n, server] of servers.entries()) {
+        server.close();
+        server.closeAllConnections();
+        setTimeout(() => server.listen(ports[n], ADDRESS, 1024),
+            seconds * 1e3);
+    }
+}
+
+
 async function main() {
     const opts = options();
     const state = new State(Number(opts.seed));
@@ -78,12 +90,15 @@ async function main() {
 
     state.configure(JSON.parse(opts.config));
 
-    const ports = [await listen(http.createServer(handle), opts.port, state)];
+    const servers = [http.createServer(handle)];
+    const ports = [await listen(servers[0], opts.port, state)];
 
     if (opts['tls-port'] !== undefined) {
-        ports.push(await listen(https.createServer(tlsPair(opts, state),
-            handle), opts['tls-port'], state));
+        servers.push(https.createServer(tlsPair(opts, state), handle));
+        ports.push(await listen(servers[1], opts['tls-port'], state));
     }
+
+    state.goDown = (seconds) => goDown(servers, ports, seconds);
 
     if (!opts['no-stdin']) {
         process.stdin.resume();

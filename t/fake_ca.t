@@ -685,6 +685,66 @@ for (
         type => $_->[0])->{error}, $_->[1], "real $_->[0] fails");
 }
 
+# and it succeeds where the challenge is met
+
+$r = ask(op => 'respond');
+$ca->config($r->{config});
+
+for (
+    ['http-01', 'v1.example.com', '127.0.0.1', '::1'],
+    ['tls-alpn-01', 'v2.example.com', '127.0.0.2', '2001:db8::1'],
+    ['dns-01', 'v3.example.com', '*.v3.example.com'],
+    ['dns-account-01', 'v4.example.com', '*.v4.example.com'],
+    ['dns-persist-01', '*.v5.example.com', 'v5.example.com'],
+) {
+    my ($type, @list) = @$_;
+
+    $r = ask(op => 'issue', names => \@list, type => $type);
+    ok(verify($r->{chain} // '', $root), "real $type") or diag($r->{error});
+}
+
+$ca->config({ checkCaa => \1 });
+
+for (
+    ['c1.example.com', 'ca.example', qr/^$/],
+    ['c2.example.com', ';', qr/error:caa/],
+    ['c3.example.com', 'ca.example; accounturi=http://x', qr/error:caa/],
+    ['c4.example.com', 'ca.example; validationmethods=http-01', qr/^$/],
+) {
+    my ($name, $value, $error) = @$_;
+
+    ask(op => 'record', type => 'CAA', name => $name, value => $value);
+    $r = ask(op => 'issue', names => ["www.$name"], type => 'http-01');
+    like($r->{error} // '', $error, "CAA $value");
+}
+
+# down, and up again
+
+$ca->admin('DELETE', 'config');
+$ca->down(0.3);
+is($http->get($ca->url())->{status}, 599, 'down');
+
+for (1 .. 200) {
+    last if $http->get($ca->url())->{status} == 200;
+    sleep(0.05);
+}
+
+is(ask(op => 'post', url => $account)->{status}, 200, 'up again');
+
+# what node itself would not send
+
+fires({ endpoint => 'newNonce' },
+    { headers => { 'Replay-Nonce' => "a\x01\r\nb: c" } });
+is($http->get($d->{newNonce})->{headers}{b}, 'c', 'hostile header');
+$ca->clear();
+
+# POST-as-GET where GET is usual
+
+is(ask(op => 'post', url => $d->{newNonce})->{status}, 204,
+    'POST-as-GET newNonce');
+is(ask(op => 'post', url => $ca->url())->{json}{newNonce}, $d->{newNonce},
+    'POST-as-GET directory');
+
 # deactivation, loss
 
 $ca->admin('DELETE', 'config');

@@ -263,6 +263,11 @@ class Client {
 
         const c = json.challenges.find((one) => !type || one.type === type);
 
+        if (this.responder) {
+            this.responder.provide(json.identifier, c, this.thumbprint(),
+                this.kid, json.wildcard);
+        }
+
         await this.ask(c.url, {});
         const done = await this.poll(url, ['pending']);
 

@@ -100,6 +100,14 @@ const CALLS = {
         ctx.state.defaults();
         return ctx.state.config;
     },
+    'POST down': (ctx, body) => {
+        const { seconds } = JSON.parse(body);
+
+        /* this answer is the last one */
+        ctx.res.on('close', () => ctx.state.goDown(seconds));
+        ctx.res.shouldKeepAlive = false;
+        return {};
+    },
     'POST forget': (ctx, body) => {
         ctx.state.forget(body ? JSON.parse(body) : undefined);
         return {};

@@ -133,12 +133,14 @@ function count(stats, order) {
 function chain(ctx, cert, n, fault) {
     const { ca } = ctx.state;
     const int = ca.ints[n];
-    let leaf = cert.pem;
+    let made = cert;
 
     if (REISSUED.includes(fault)) {
-        leaf = ca.issue(cert.order.spki, cert.names,
-            options(ctx.state, cert.order), fault).pem;
+        made = ca.issue(cert.order.spki, cert.names,
+            options(ctx.state, cert.order), fault);
     }
+
+    const leaf = x509.pem(made.der);
 
     switch (fault) {
     case 'html':
@@ -247,13 +249,23 @@ function revokeCert(ctx) {
 }
 
 
-/* start and end are times (RFC 3339 or ms), or fractions of the life. */
+/*
+ * start and end are times (RFC 3339 or ms), or seconds from now, or fractions
+ * of the life.
+ */
 
 function ariWindow(cert, w) {
     if (w.start !== undefined) {
         const text = (t) => typeof t === 'number' ? date(t) : t;
 
         return { start: text(w.start), end: text(w.end) };
+    }
+
+    if (w.startIn !== undefined) {
+        const now = Date.now();
+
+        return { start: date(now + w.startIn * 1e3),
+            end: date(now + w.endIn * 1e3) };
     }
 
     const at = (frac) => date(cert.from + frac * (cert.to - cert.from));

@@ -22,6 +22,9 @@
  *   {op:"csr", names, account}                {csr}; of the account key
  *   {op:"issue", names, profile, replaces, type}
  *   {op:"set", timeout}
+ *   {op:"respond"}         {config}: the client meets its challenges, and the
+ *                          CA finds that out with these settings
+ *   {op:"record", type, name, value}          a DNS record of it
  *
  * An answer has "error" if there was no response, or an order failed.
  */
@@ -33,6 +36,7 @@ const { spawn } = require('node:child_process');
 const { createPublicKey } = require('node:crypto');
 const { parseArgs } = require('node:util');
 const { Client, csr, b64 } = require('./acme.js');
+const { Responder } = require('./responder.js');
 
 
 function options() {
@@ -142,6 +146,14 @@ const OPS = {
         return { ...made, key: made.key.export({ type: 'pkcs8',
             format: 'pem' }) };
     },
+    respond: async (client) => {
+        client.responder = new Responder();
+        return { config: await client.responder.listen() };
+    },
+    record: (client, c) => {
+        client.responder.add(c.type, c.name, c.value);
+        return {};
+    },
     set: (client, c) => Object.assign(client.opts, c) && {},
 };
 
@@ -169,6 +181,10 @@ async function lines(opts) {
     }
 
     client.agent.destroy();
+
+    if (client.responder) {
+        client.responder.close();
+    }
 }
 
 

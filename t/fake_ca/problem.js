@@ -59,7 +59,8 @@ function fromRule(p) {
 
     if (rest.subproblems) {
         rest.subproblems = rest.subproblems.map((s) => ({
-            detail: `fake ${s.type}`, ...s, type: urn(s.type || 'malformed') }));
+            detail: `fake ${s.type}`, ...s,
+            type: urn(s.type || 'malformed') }));
     }
 
     problem.extra.headers = { ...headers };

@@ -16,11 +16,16 @@ const { Problem } = require('./problem.js');
 
 const MAX_BODY = 262144;
 
-/* get: no JWS; key: who signs; empty: POST-as-GET is allowed */
+/*
+ * get: GET without a JWS, both: or POST-as-GET; key: who signs, an account if
+ * missing; empty: POST-as-GET is allowed, only: nothing else is
+ */
 
 const ROUTES = {
-    'directory': { endpoint: 'directory', get: true, run: account.directory },
-    'acme/nonce': { endpoint: 'newNonce', get: true, run: account.newNonce },
+    'directory': { endpoint: 'directory', get: true, both: true, only: true,
+        run: account.directory },
+    'acme/nonce': { endpoint: 'newNonce', get: true, both: true, only: true,
+        run: account.newNonce },
     'acme/acct-new': { endpoint: 'newAccount', key: 'jwk',
         run: account.newAccount },
     'acme/acct': { endpoint: 'account', id: true, empty: true,
@@ -75,8 +80,12 @@ function route(ctx) {
 
 
 function checkMethod(ctx) {
-    const { method, req } = ctx;
-    const allowed = ctx.route.get ? ['GET', 'HEAD'] : ['POST'];
+    const { method, req, route: { get, both } } = ctx;
+    const allowed = get ? ['GET', 'HEAD'] : ['POST'];
+
+    if (both) {
+        allowed.push('POST');
+    }
 
     if (!allowed.includes(method)) {
         throw new Problem('malformed', `method ${method} is not allowed`,
@@ -231,7 +240,7 @@ function answer(ctx, body) {
 
         checkMethod(ctx);
 
-        if (!ctx.route.get) {
+        if (ctx.method === 'POST') {
             authenticate(ctx, body);
         }
 
@@ -323,9 +332,8 @@ function send(ctx, out) {
         res.writeHead(out.status, out.headers);
 
     } catch (e) {
-        /* a rule with octets that node does not let through: say so */
-        res.writeHead(599, { 'Content-Type': 'text/plain' });
-        res.end(String(e.message));
+        /* a rule with octets that node does not let through */
+        rules.raw(ctx.req.socket, out, data);
         return;
     }
 
@@ -338,6 +346,7 @@ function note(stats, ctx) {
 
     stats.add(stats.endpoints, endpoint);
     stats.add(stats.statuses, ctx.status || 'none');
+    stats.add(stats.agents, ctx.req.headers['user-agent'] || 'none');
 
     for (const name of names) {
         stats.add(stats.name(name), endpoint);

@@ -64,6 +64,7 @@ class Stats {
         this.endpoints = {};
         this.statuses = {};
         this.problems = {};
+        this.agents = {};
         this.names = {};
         this.ordersPerSet = {};
         this.certificatesPerSet = {};
@@ -142,7 +143,9 @@ class State {
     /* Short, and not to be guessed from the one before. */
 
     id() {
-        return (++this.seq).toString(36) + crypto.randomBytes(3).toString('hex');
+        const random = crypto.randomBytes(3).toString('hex');
+
+        return (++this.seq).toString(36) + random;
     }
 
     chance(percent) {

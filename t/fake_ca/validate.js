@@ -360,4 +360,4 @@ async function run(job) {
 }
 
 
-module.exports = { run, accountLabel };
+module.exports = { run, accountLabel, arpa };

@@ -22,7 +22,9 @@ const OID = {
     alpn: '1.3.6.1.5.5.7.1.31',
 };
 
-const EKU = { serverAuth: '1.3.6.1.5.5.7.3.1', clientAuth: '1.3.6.1.5.5.7.3.2' };
+const EKU = {
+    serverAuth: '1.3.6.1.5.5.7.3.1', clientAuth: '1.3.6.1.5.5.7.3.2',
+};
 
 const HASH = {
     '1.2.840.10045.4.3.2': 'sha256', '1.2.840.10045.4.3.3': 'sha384',
@@ -147,10 +149,8 @@ class Hierarchy {
 
     issue(spki, names, opts, fault) {
         const c = this.template(spki, names, opts, fault);
-        const cert = sign(c);
-
-        return { pem: pem(cert), der: cert, serial: c.serial, from: c.from,
-            to: c.to, names, aki: this.keyId };
+        return { der: sign(c), serial: c.serial, from: c.from, to: c.to,
+            names, aki: this.keyId };
     }
 
     template(spki, names, opts, fault) {

@@ -185,6 +185,16 @@ sub forget {
 }
 
 
+# Nobody listens for that time; all else stays as it is.
+
+sub down {
+    my ($self, $seconds) = @_;
+
+    $self->admin('POST', 'down', { seconds => $seconds });
+    return $self;
+}
+
+
 # The path of a PEM file with the root; 1: the root of the alternate chain.
 
 sub root {
