@@ -16,6 +16,7 @@ use HTTP::Tiny;
 use IO::Socket::INET;
 use IPC::Open2;
 use JSON::PP;
+use POSIX ();
 use Test::Nginx::FakeCA;
 use Time::HiRes qw/ sleep time /;
 
@@ -379,6 +380,57 @@ for (
         payload => { certificate => $b64, reason => $_->[1] });
     is(type($r), $_->[0], "revokeCert: $_->[0]");
 }
+
+# who may revoke: the key of the certificate, not another account
+
+$r = ask(op => 'issue', names => ['k.example.com']);
+($b64) = $r->{chain} =~ /CERTIFICATE-----\n(.*?)-----END/s;
+$b64 =~ tr{+/=\n}{-_}d;
+
+ask(op => 'key');
+ask(op => 'register');
+is(type(ask(op => 'post', url => $d->{revokeCert},
+    payload => { certificate => $b64 })), 'unauthorized',
+    'revokeCert: another account');
+ask(op => 'key');
+is(type(ask(op => 'post', url => $d->{revokeCert}, jwk => \1,
+    payload => { certificate => $b64 })), 'unauthorized',
+    'revokeCert: another key');
+ask(op => 'key', pem => $r->{key});
+is(ask(op => 'post', url => $d->{revokeCert}, jwk => \1,
+    payload => { certificate => $b64 })->{status}, 200,
+    'revokeCert: key of the certificate');
+is($json->decode($http->get("$d->{renewalInfo}/" . ari_id($r->{chain}))
+    ->{content})->{suggestedWindow}{end} lt POSIX::strftime('%FT%TZ', gmtime),
+    1, 'ARI window of a revoked certificate is over');
+
+# pre-authorization, deactivation, list of orders
+
+ask(op => 'key');
+$account = ask(op => 'register')->{headers}{location};
+$ca->config({ preAuthorization => \1, ordersPerPage => 2,
+    authzReusePercent => 100 });
+my $new = $json->decode($http->get($ca->url())->{content})->{newAuthz};
+$r = ask(op => 'post', url => $new, payload => { identifier =>
+    { type => 'dns', value => 'p.example.com' } });
+is($r->{status}, 201, 'newAuthz');
+my $authz = $r->{headers}{location};
+ask(op => 'post', url => $r->{json}{challenges}[0]{url}, payload => {});
+$r = ask(op => 'post', url => $d->{newOrder}, payload => { identifiers =>
+    [{ type => 'dns', value => 'p.example.com' }] });
+is($r->{json}{status}, 'ready', 'order is ready at once');
+$order_url = $r->{headers}{location};
+is(ask(op => 'post', url => $authz, payload => { status => 'deactivated' })
+    ->{json}{status}, 'deactivated', 'authorization is deactivated');
+is(ask(op => 'post', url => $order_url)->{json}{status}, 'invalid',
+    'and so the order is invalid');
+$r = ask(op => 'post', url => $d->{newOrder}, payload => $order) for 1 .. 2;
+$r = ask(op => 'post', url => "$account/orders");
+is(@{$r->{json}{orders}}, 2, 'orders of the first page');
+my ($next) = $r->{headers}{link} =~ /<([^>]+)>;rel="next"/;
+is(@{ask(op => 'post', url => $next)->{json}{orders}}, 1, 'of the second');
+$ca->config({ preAuthorization => undef, ordersPerPage => undef,
+    authzReusePercent => undef });
 
 # external accounts
 
@@ -757,6 +809,8 @@ is("$r->{status} " . type($r), '401 unauthorized', 'no order any more');
 $ca->forget();
 is(type(ask(op => 'post', url => $d->{newOrder}, payload => $order)),
     'accountDoesNotExist', 'account is lost');
+
+is($ca->stats(brief => 1)->{concurrent}, 0, 'no request is left');
 
 # https, with its own certificate; the end of the process
 

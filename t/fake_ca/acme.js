@@ -70,14 +70,14 @@ class Client {
         this.newKey(opts.alg);
     }
 
-    newKey(alg) {
+    newKey(alg, pem) {
         this.alg = alg || 'ES256';
 
         const [type, options] = ALGS[this.alg];
-        const pair = crypto.generateKeyPairSync(type, options);
 
-        this.key = pair.privateKey;
-        this.jwk = pair.publicKey.export({ format: 'jwk' });
+        this.key = pem ? crypto.createPrivateKey(pem)
+            : crypto.generateKeyPairSync(type, options).privateKey;
+        this.jwk = crypto.createPublicKey(this.key).export({ format: 'jwk' });
         this.kid = undefined;
     }
 

@@ -97,13 +97,28 @@ function options(state, order) {
 }
 
 
-function issue(state, order) {
-    if (order.failure) {
-        order.status = 'invalid';
-        order.error = fromRule(order.failure).body();
-        return;
-    }
+/* Ends an order; settings may be such that no certificate can be made. */
 
+function issue(state, order) {
+    try {
+        if (order.failure) {
+            throw fromRule(order.failure);
+        }
+
+        make(state, order);
+
+    } catch (e) {
+        const problem = e instanceof Problem ? e
+            : new Problem('serverInternal', String(e.stack));
+
+        order.status = 'invalid';
+        order.error = problem.body();
+        state.stats.add(state.stats.problems, 'order ' + problem.type);
+    }
+}
+
+
+function make(state, order) {
     const made = state.ca.issue(order.spki, order.identifiers,
         options(state, order));
     const cert = { id: state.id(), order, account: order.account, ...made };

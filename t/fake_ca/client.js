@@ -16,7 +16,7 @@
  *
  *   {op:"get", url, method}                   {status, headers, body, json}
  *   {op:"post", url, payload, jwk, head, type, corrupt, members, body}
- *   {op:"key", alg}                           a new account key
+ *   {op:"key", alg, pem}                      a new account key, or that one
  *   {op:"register", extra, eab: [kid, mac]}   newAccount
  *   {op:"keyChange", alg}
  *   {op:"csr", names, account}                {csr}; of the account key
@@ -129,7 +129,7 @@ const OPS = {
     post: (client, c) => client.post(c.url,
         c.payload === undefined ? null : c.payload, c),
     key: (client, c) => {
-        client.newKey(c.alg);
+        client.newKey(c.alg, c.pem);
         return { thumbprint: client.thumbprint() };
     },
     register: async (client, c) => {
