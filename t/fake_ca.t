@@ -500,9 +500,17 @@ fires({ endpoint => 'newOrder', percent => 50 },
 my $n = grep { order_for('b.example.com') eq 'status 503' } 1 .. 40;
 ok($n > 5 && $n < 35, 'percent') or diag($n);
 
-is($http->post("$base/_fake/rules", { content =>
-    '{"match":{"endpoint":"nothing"},"action":{"hang":true}}' })->{status},
-    400, 'a bad rule is refused');
+for (
+    '{"match":{"endpoint":"nothing"},"action":{"hang":true}}',
+    '{"match":{"nmae":"a"},"action":{"hang":true}}', '{"action":{"hag":true}}',
+    '{"action":{"delay":"1"}}', '{"action":{"cert":"nice"}}', '{}', 'x',
+) {
+    is($http->post("$base/_fake/rules", { content => $_ })->{status}, 400,
+        "refused: $_");
+}
+
+is($http->post("$base/_fake/config", { content => '{"lifetim":5}' })
+    ->{status}, 400, 'an unknown setting is refused');
 
 # what is on the wire
 
@@ -828,5 +836,32 @@ is($tls->port(), $port, 'started again on its port');
 
 close($to);
 waitpid($client, 0);
+
+# nothing is left when a test is killed
+
+pipe(my $in, my $out) or die "pipe: $!";
+my $child = fork() // die "fork: $!";
+
+if ($child == 0) {
+    my $doomed = Test::Nginx::FakeCA->new();
+    syswrite($out, $doomed->pid() . "\n");
+    kill('KILL', $$);
+}
+
+close($out);
+$pid = <$in> + 0;
+waitpid($child, 0);
+
+sub alive {
+    open(my $fh, '<', "/proc/$pid/stat") or return 0;
+    return <$fh> !~ /\) Z /;
+}
+
+for (1 .. 200) {
+    last if !alive();
+    sleep(0.05);
+}
+
+ok(!alive(), 'ends with the test');
 
 done_testing();

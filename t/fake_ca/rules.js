@@ -18,11 +18,19 @@ const MATCH = ['endpoint', 'name', 'pattern', 'method', 'nth', 'times',
 /* these answer without looking at the request, unless "process" is set */
 const INSTEAD = ['problem', 'http', 'close', 'hang', 'redirect'];
 
-const ACTIONS = [...INSTEAD, 'process', 'delay', 'truncate', 'slow', 'endless',
-    'wrongNonce', 'noNonce', 'wrongType', 'badJson', 'set', 'unset',
-    'headers', 'dropLocation', 'invalidUrl', 'cert', 'authzError',
-    'orderError', 'challengeTypes', 'token', 'orderExpires', 'authzExpires',
-    'ariWindow'];
+/* what the value of an action may be: types, or "list" */
+const ACTIONS = {
+    problem: 'object', http: 'object', close: 'boolean', hang: 'boolean',
+    redirect: 'string object', process: 'boolean', delay: 'number',
+    truncate: 'number', slow: 'object', endless: 'boolean',
+    wrongNonce: 'boolean string', noNonce: 'boolean', wrongType: 'string',
+    badJson: 'boolean string', set: 'object', unset: 'list',
+    headers: 'object', dropLocation: 'boolean',
+    invalidUrl: 'string object', cert: 'string', authzError: 'object',
+    orderError: 'object', challengeTypes: 'list', token: 'string',
+    orderExpires: 'number string', authzExpires: 'number string',
+    ariWindow: 'object',
+};
 
 const CERTS = ['otherkey', 'missingsan', 'extrasan', 'html', 'empty',
     'expired', 'future', 'selfsigned', 'reorder', 'garbage', 'toolong',
@@ -43,15 +51,29 @@ function list(value) {
 }
 
 
+function typeOf(value) {
+    return Array.isArray(value) ? 'list'
+        : value === null ? 'null' : typeof value;
+}
+
+
 /* Throws if it is not a rule: a mistake must not pass as "no effect". */
 
 function check(rule) {
+    if (typeOf(rule) !== 'object' || typeOf(rule.action) !== 'object'
+        || typeOf(rule.match || {}) !== 'object')
+    {
+        throw new Error('a rule is an object with an action');
+    }
+
     known(rule, ['match', 'action', 'id'], 'member of a rule');
     known(rule.match || {}, MATCH, 'match');
-    known(rule.action || {}, ACTIONS, 'action');
+    known(rule.action, Object.keys(ACTIONS), 'action');
 
-    if (!rule.action) {
-        throw new Error('a rule needs an action');
+    for (const [key, value] of Object.entries(rule.action)) {
+        if (!ACTIONS[key].split(' ').includes(typeOf(value))) {
+            throw new Error(`action "${key}" is of a wrong type`);
+        }
     }
 
     const endpoint = (rule.match || {}).endpoint || 'any';

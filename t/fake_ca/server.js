@@ -305,7 +305,20 @@ function headers(ctx, out) {
 }
 
 
+/* A rule that cannot be obeyed must not end the CA; 599 shows in a test. */
+
 function send(ctx, out) {
+    try {
+        transmit(ctx, out);
+
+    } catch (e) {
+        rules.raw(ctx.req.socket, { status: 599, headers: {} },
+            Buffer.from(String(e.stack)));
+    }
+}
+
+
+function transmit(ctx, out) {
     const { res, action, state } = ctx;
 
     headers(ctx, out);
