@@ -30,7 +30,16 @@
 #define NGX_ACM_CACHE          4096          /* certificates, per worker */
 #define NGX_ACM_MAX_CACHE      10000000
 #define NGX_ACM_MAX_ISSUERS    64
+#define NGX_ACM_MAX_TROUBLE    256           /* octets, with NUL */
 #define NGX_ACM_KEY_TYPES      2             /* one EC, one RSA */
+
+
+/* what an issuer's CA last complained of, in the order of the issuers */
+
+typedef struct {
+    ngx_atomic_t               at;               /* seconds, 0: nothing */
+    u_char                     text[NGX_ACM_MAX_TROUBLE];
+} ngx_acm_trouble_t;
 
 
 /* seen by all processes; each field is written by one of them */
@@ -47,7 +56,9 @@ typedef struct {
     ngx_atomic_t               hits;
     ngx_atomic_t               misses;
     ngx_atomic_t               fallbacks;
+    ngx_atomic_t               orders;           /* under way */
     u_char                     helper_error[ACM_MAX_ERROR];
+    ngx_acm_trouble_t          troubles[NGX_ACM_MAX_ISSUERS];
 } ngx_acm_shared_t;
 
 
@@ -56,7 +67,11 @@ typedef struct {
     acm_issuer_t               issuer;
     u_char                    *file;
     ngx_uint_t                 line;
+    ngx_flag_t                 terms;
+    ngx_flag_t                 same_origin;
+    ngx_flag_t                 preflight;
     unsigned                   ca:1;
+    unsigned                   rated:1;
 } ngx_acm_issuer_t;
 
 
@@ -72,10 +87,12 @@ typedef enum {
 
 typedef struct {
     ngx_acm_mode_e             mode;
-    ngx_str_t                  issuer;       /* empty: default_issuer */
+    ngx_str_t                  issuer;       /* empty: default_issuer;
+                                                several with commas */
     ngx_array_t                names;        /* of char *, normal form */
     acm_key_e                  keys[NGX_ACM_KEY_TYPES];
     ngx_uint_t                 nkeys;
+    acm_method_e               method;       /* validation=, or NONE */
     ngx_flag_t                 reject;       /* fallback=reject */
     char                       account[ACM_MAX_LABEL + 1];
     char                       region[ACM_MAX_LABEL + 1];
@@ -108,7 +125,8 @@ typedef struct {
     ngx_array_t               *regions;      /* of ngx_str_t */
     ngx_int_t                  cache;
     ngx_array_t                issuers;      /* of ngx_acm_issuer_t */
-    ngx_str_t                  default_issuer;
+    ngx_array_t               *default_issuers;  /* of ngx_str_t */
+    ngx_flag_t                 no_port_80;   /* http listens, but not there */
     ngx_array_t                wants;        /* of ngx_acm_want_t * */
     ngx_array_t                requests;     /* of acm_request_t */
     ngx_rbtree_t               identities;   /* of the requests */
@@ -132,6 +150,16 @@ typedef struct {
 
 /* Parses the block; also fills in defaults and registers path and zone. */
 char *ngx_acm_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_acm_parse_block(ngx_conf_t *cf, ngx_uint_t type);
+
+
+/* issuers: ngx_acm_issuer.c */
+
+char *ngx_acm_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_acm_issuer_t *ngx_acm_issuer_add(ngx_conf_t *cf, ngx_acm_conf_t *amcf,
+    ngx_str_t *name);
+/* What issuers do that say nothing else, when all files are parsed. */
+void ngx_acm_issuer_defaults(ngx_acm_conf_t *amcf);
 /* NULL if there is none of that name. */
 ngx_acm_issuer_t *ngx_acm_issuer_find(ngx_acm_conf_t *amcf, ngx_str_t *name);
 
@@ -181,6 +209,18 @@ ngx_msec_t ngx_acm_helper_manager(void *data);
 void ngx_acm_helper_start(ngx_cycle_t *cycle);
 
 
+/* its orders over ACME: ngx_acm_acme.c */
+
+/* The manager of orders for a configuration, NULL if it has no issuer over
+   ACME or there is no memory.  wake is called when something has happened
+   that acm_orders_run() is to look at; ended when an order has ended. */
+acm_orders_t *ngx_acm_acme_start(ngx_acm_conf_t *amcf, acm_keyring_t *ring,
+    void (*wake)(void *data), void (*ended)(void *data), void *data,
+    ngx_log_t *log);
+/* Forgets what is under way, which goes on from the store. */
+void ngx_acm_acme_stop(acm_orders_t *orders);
+
+
 /* the certificates in memory: ngx_acm_cache.c */
 
 typedef struct ngx_acm_material_s  ngx_acm_material_t;
@@ -225,6 +265,7 @@ ngx_int_t ngx_acm_ssl_session_context(ngx_acm_want_t *want, SSL_CTX *ctx);
 
 extern ngx_module_t  ngx_acm_module;
 extern ngx_module_t  ngx_acm_conf_module;
+extern ngx_module_t  ngx_acm_issuer_module;
 
 
 #endif /* _NGX_ACM_H_INCLUDED_ */

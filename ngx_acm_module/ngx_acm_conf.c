@@ -14,25 +14,15 @@ typedef struct {
 } ngx_acm_conf_ctx_t;
 
 
-static char *ngx_acm_parse_block(ngx_conf_t *cf, ngx_uint_t type);
 static char *ngx_acm_block_done(ngx_conf_t *cf, ngx_acm_conf_t *amcf);
 static ngx_int_t ngx_acm_default_store(ngx_conf_t *cf, ngx_str_t *store);
 static ngx_int_t ngx_acm_add_path(ngx_conf_t *cf, ngx_acm_conf_t *amcf);
 static ngx_int_t ngx_acm_init_zone(ngx_shm_zone_t *zone, void *data);
 static char *ngx_acm_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_acm_account(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_acm_default_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_acm_region(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *ngx_acm_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *ngx_acm_issuer_ca(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_acm_issuer_key(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_acm_issuer_lifetime(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_acm_issuer_crl(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static ngx_acm_issuer_t *ngx_acm_issuer_add(ngx_conf_t *cf,
-    ngx_acm_conf_t *amcf, ngx_str_t *name);
 
 
 static ngx_conf_num_bounds_t  ngx_acm_cache_bounds = {
@@ -120,17 +110,19 @@ static ngx_command_t  ngx_acm_conf_commands[] = {
       NULL },
 
     /*
-     * Syntax:  default_issuer name;
+     * Syntax:  default_issuer name ...;
      * Default: the first issuer
      * Context: acm
      *
-     * The issuer of certificates that name none.
+     * The issuers of certificates that name none, eight at most.  The next
+     * one is asked after a failure that is the CA's; a renewal begins with
+     * the first again.
      */
     { ngx_string("default_issuer"),
-      NGX_ACM_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_str_slot,
+      NGX_ACM_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_acm_default_issuer,
       0,
-      offsetof(ngx_acm_conf_t, default_issuer),
+      0,
       NULL },
 
     /*
@@ -168,64 +160,6 @@ static ngx_command_t  ngx_acm_conf_commands[] = {
       0,
       offsetof(ngx_acm_conf_t, cache),
       &ngx_acm_cache_bounds },
-
-    /*
-     * Syntax:  ca;
-     * Default: -
-     * Context: issuer
-     *
-     * A built-in CA: a root and an issuing CA under it, made at first use and
-     * kept in the store.  Clients need its root: "acmctl ca NAME".
-     */
-    { ngx_string("ca"),
-      NGX_ACM_ISSUER_CONF|NGX_CONF_NOARGS,
-      ngx_acm_issuer_ca,
-      0,
-      0,
-      NULL },
-
-    /*
-     * Syntax:  key ecdsa:256 | ecdsa:384 | rsa:2048 | rsa:3072 | rsa:4096;
-     * Default: key ecdsa:256;
-     * Context: issuer
-     *
-     * The key type of the built-in CA itself.
-     */
-    { ngx_string("key"),
-      NGX_ACM_ISSUER_CONF|NGX_CONF_TAKE1,
-      ngx_acm_issuer_key,
-      0,
-      0,
-      NULL },
-
-    /*
-     * Syntax:  lifetime time;
-     * Default: lifetime 395d;
-     * Context: issuer
-     *
-     * How long certificates of the built-in CA are valid: 5s to 3650d.
-     */
-    { ngx_string("lifetime"),
-      NGX_ACM_ISSUER_CONF|NGX_CONF_TAKE1,
-      ngx_acm_issuer_lifetime,
-      0,
-      0,
-      NULL },
-
-    /*
-     * Syntax:  crl_distribution_point url;
-     * Default: -
-     * Context: issuer
-     *
-     * The address of the revocation list, written into each certificate of
-     * the built-in CA.
-     */
-    { ngx_string("crl_distribution_point"),
-      NGX_ACM_ISSUER_CONF|NGX_CONF_TAKE1,
-      ngx_acm_issuer_crl,
-      0,
-      0,
-      NULL },
 
     ngx_null_command
 };
@@ -266,9 +200,10 @@ ngx_acm_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     amcf->file = cf->conf_file->file.name.data;
     amcf->line = cf->conf_file->line;
 
-    /* the one module of this type: it needs no numbering */
+    /* both modules of this type have the one configuration */
 
     ngx_acm_conf_module.ctx_index = 0;
+    ngx_acm_issuer_module.ctx_index = 0;
 
     confp[0] = amcf;
     ctx.conf = confp;
@@ -290,7 +225,7 @@ ngx_acm_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-static char *
+char *
 ngx_acm_parse_block(ngx_conf_t *cf, ngx_uint_t type)
 {
     char        *rv;
@@ -349,7 +284,7 @@ ngx_acm_block_done(ngx_conf_t *cf, ngx_acm_conf_t *amcf)
         return NGX_CONF_ERROR;
     }
 
-    amcf->zone = ngx_shared_memory_add(cf, &zone, 8 * ngx_pagesize,
+    amcf->zone = ngx_shared_memory_add(cf, &zone, 16 * ngx_pagesize,
                                        &ngx_acm_module);
     if (amcf->zone == NULL) {
         return NGX_CONF_ERROR;
@@ -579,183 +514,35 @@ ngx_acm_region(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static char *
-ngx_acm_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_acm_default_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_acm_conf_t  *amcf = conf;
 
-    char              *rv;
-    size_t             n;
-    u_char             ch;
-    ngx_str_t         *value;
-    ngx_acm_issuer_t  *issuer;
+    ngx_str_t   *value, *name;
+    ngx_uint_t   i;
+
+    if (amcf->default_issuers) {
+        return "is duplicate: name all issuers in one, in their order";
+    }
+
+    if (cf->args->nelts - 1 > ACM_MAX_TURN) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "more than %d default issuers", ACM_MAX_TURN);
+        return NGX_CONF_ERROR;
+    }
+
+    amcf->default_issuers = ngx_array_create(cf->pool, cf->args->nelts,
+                                             sizeof(ngx_str_t));
+    if (amcf->default_issuers == NULL) {
+        return NGX_CONF_ERROR;
+    }
 
     value = cf->args->elts;
 
-    for (n = 0; n < value[1].len; n++) {
-        ch = (u_char) (value[1].data[n] | 0x20);
-
-        if (!((ch >= 'a' && ch <= 'z') || value[1].data[n] == '-'
-              || value[1].data[n] == '.'
-              || (value[1].data[n] >= '0' && value[1].data[n] <= '9')
-              || (value[1].data[n] == '_' && n > 0)))
-        {
-            break;
-        }
+    for (i = 1; i < cf->args->nelts; i++) {
+        name = ngx_array_push(amcf->default_issuers);
+        *name = value[i];
     }
-
-    if (n == 0 || n != value[1].len || n > ACM_MAX_CN / 2) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid issuer name \"%V\": use up to %d "
-                           "letters, digits, \".\", \"-\" and \"_\"",
-                           &value[1], ACM_MAX_CN / 2);
-        return NGX_CONF_ERROR;
-    }
-
-    issuer = ngx_acm_issuer_find(amcf, &value[1]);
-
-    if (issuer) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "duplicate issuer \"%V\", the first is in %s:%ui",
-                           &value[1], issuer->file, issuer->line);
-        return NGX_CONF_ERROR;
-    }
-
-    if (amcf->issuers.nelts == NGX_ACM_MAX_ISSUERS) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "more than %d issuers", NGX_ACM_MAX_ISSUERS);
-        return NGX_CONF_ERROR;
-    }
-
-    issuer = ngx_acm_issuer_add(cf, amcf, &value[1]);
-    if (issuer == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    rv = ngx_acm_parse_block(cf, NGX_ACM_ISSUER_CONF);
-
-    if (rv == NGX_CONF_OK && !issuer->ca) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "issuer \"%V\" in %s:%ui says no kind: add \"ca;\"",
-                      &issuer->name, issuer->file, issuer->line);
-        return NGX_CONF_ERROR;
-    }
-
-    return rv;
-}
-
-
-static ngx_acm_issuer_t *
-ngx_acm_issuer_add(ngx_conf_t *cf, ngx_acm_conf_t *amcf, ngx_str_t *name)
-{
-    ngx_acm_issuer_t  *issuer;
-
-    issuer = ngx_array_push(&amcf->issuers);
-    if (issuer == NULL) {
-        return NULL;
-    }
-
-    ngx_memzero(issuer, sizeof(ngx_acm_issuer_t));
-
-    issuer->name = *name;
-    issuer->file = cf->conf_file->file.name.data;
-    issuer->line = cf->conf_file->line;
-    issuer->issuer.name = (char *) name->data;
-    issuer->issuer.ca_key = ACM_KEY_EC_P256;
-    issuer->issuer.lifetime = ACM_CA_LEAF_LIFETIME;
-
-    return issuer;
-}
-
-
-/* the issuer whose block is being parsed is the last one */
-
-#define ngx_acm_issuer_last(amcf)                                             \
-    ((ngx_acm_issuer_t *) (amcf)->issuers.elts + (amcf)->issuers.nelts - 1)
-
-
-static char *
-ngx_acm_issuer_ca(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_acm_issuer_last((ngx_acm_conf_t *) conf)->ca = 1;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_acm_issuer_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    acm_key_e          key;
-    ngx_str_t         *value;
-    ngx_acm_issuer_t  *issuer;
-
-    value = cf->args->elts;
-    issuer = ngx_acm_issuer_last((ngx_acm_conf_t *) conf);
-
-    key = acm_key_parse((char *) value[1].data, value[1].len);
-
-    if (key == ACM_KEY_NONE || key == ACM_KEY_RSA_1024
-        || key == ACM_KEY_EC_P521)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid key \"%V\": use ecdsa:256, ecdsa:384, "
-                           "rsa:2048, rsa:3072 or rsa:4096", &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    issuer->issuer.ca_key = key;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_acm_issuer_lifetime(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_int_t          lifetime;
-    ngx_str_t         *value;
-    ngx_acm_issuer_t  *issuer;
-
-    value = cf->args->elts;
-    issuer = ngx_acm_issuer_last((ngx_acm_conf_t *) conf);
-
-    lifetime = ngx_parse_time(&value[1], 1);
-
-    if (lifetime == NGX_ERROR || lifetime < ACM_CA_MIN_LIFETIME
-        || lifetime > ACM_CA_ISSUING_LIFETIME)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid lifetime \"%V\": use %d seconds to %d "
-                           "days, like \"395d\"", &value[1],
-                           ACM_CA_MIN_LIFETIME,
-                           (int) (ACM_CA_ISSUING_LIFETIME / 86400));
-        return NGX_CONF_ERROR;
-    }
-
-    issuer->issuer.lifetime = lifetime;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_acm_issuer_crl(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_str_t         *value;
-    ngx_acm_issuer_t  *issuer;
-
-    value = cf->args->elts;
-    issuer = ngx_acm_issuer_last((ngx_acm_conf_t *) conf);
-
-    if (value[1].len < 8 || value[1].len > 1000
-        || (ngx_strncasecmp(value[1].data, (u_char *) "http://", 7) != 0
-            && ngx_strncasecmp(value[1].data, (u_char *) "https://", 8)
-               != 0))
-    {
-        return "is no http:// or https:// URL of up to 1000 characters";
-    }
-
-    issuer->issuer.crl_url = (char *) value[1].data;
 
     return NGX_CONF_OK;
 }

@@ -24,6 +24,7 @@
 typedef struct {
     void              *ident[4];             /* what the timer's log reads */
     ngx_event_t        timer;
+    ngx_event_t        posted;               /* a CA has answered */
     ngx_acm_conf_t    *amcf;                 /* of the cycle seen last */
     acm_engine_t       engine;
     ngx_fd_t           lock;
@@ -32,12 +33,21 @@ typedef struct {
     ngx_msec_t         wait;                 /* after a fault */
     unsigned           locked:1;
     unsigned           started:1;
+    unsigned           look:1;               /* at what is due */
+    unsigned           recovered:1;          /* orders of the one before */
 } ngx_acm_helper_t;
 
 
 static void ngx_acm_helper_bell(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf);
 static void ngx_acm_helper_rung(ngx_event_t *ev);
 static void ngx_acm_helper_timer(ngx_event_t *ev);
+static void ngx_acm_helper_posted(ngx_event_t *ev);
+static void ngx_acm_helper_wake(void *data);
+static void ngx_acm_helper_ended(void *data);
+static ngx_msec_t ngx_acm_helper_orders(ngx_acm_helper_t *h,
+    ngx_msec_t wait, ngx_log_t *log);
+static acm_rc_t ngx_acm_helper_recover(ngx_acm_helper_t *h, acm_err_t *err);
+static ngx_msec_t ngx_acm_helper_due(ngx_acm_helper_t *h, ngx_log_t *log);
 static ngx_msec_t ngx_acm_helper_run(ngx_acm_helper_t *h, ngx_log_t *log);
 static void ngx_acm_helper_adopt(ngx_acm_helper_t *h, ngx_acm_conf_t *amcf,
     ngx_log_t *log);
@@ -89,6 +99,10 @@ ngx_acm_helper_start(ngx_cycle_t *cycle)
     h->timer.log = cycle->log;
     h->timer.cancelable = 1;
 
+    h->posted.handler = ngx_acm_helper_posted;
+    h->posted.data = h->ident;
+    h->posted.log = cycle->log;
+
     ngx_acm_helper_bell(cycle, amcf);
 
     ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0,
@@ -138,6 +152,8 @@ ngx_acm_helper_rung(ngx_event_t *ev)
 
     ngx_log_debug0(NGX_LOG_DEBUG_EVENT, ev->log, 0, "acm helper: rung");
 
+    ngx_acm_helper.look = 1;
+
     ngx_add_timer(&ngx_acm_helper.timer, 1);
 }
 
@@ -147,11 +163,46 @@ ngx_acm_helper_timer(ngx_event_t *ev)
 {
     ngx_msec_t  wait;
 
+    ngx_acm_helper.look = 1;
+
     wait = ngx_acm_helper_run(&ngx_acm_helper, ev->log);
 
     if (wait != NGX_TIMER_INFINITE) {
         ngx_add_timer(ev, wait);
     }
+}
+
+
+static void
+ngx_acm_helper_posted(ngx_event_t *ev)
+{
+    ngx_msec_t  wait;
+
+    wait = ngx_acm_helper_run(&ngx_acm_helper, ev->log);
+
+    if (wait != NGX_TIMER_INFINITE) {
+        ngx_add_timer(&ngx_acm_helper.timer, wait);
+    }
+}
+
+
+static void
+ngx_acm_helper_wake(void *data)
+{
+    ngx_acm_helper_t  *h = data;
+
+    ngx_post_event(&h->posted, &ngx_posted_events);
+}
+
+
+/* There is room for another one. */
+
+static void
+ngx_acm_helper_ended(void *data)
+{
+    ngx_acm_helper_t  *h = data;
+
+    h->look = 1;
 }
 
 
@@ -211,7 +262,10 @@ static void
 ngx_acm_helper_adopt(ngx_acm_helper_t *h, ngx_acm_conf_t *amcf,
     ngx_log_t *log)
 {
+    ngx_acm_acme_stop(h->engine.orders);
     acm_engine_done(&h->engine);
+
+    h->recovered = 0;
 
     ngx_memzero(&h->engine, sizeof(acm_engine_t));
 
@@ -271,10 +325,7 @@ ngx_acm_helper_lock(ngx_acm_helper_t *h, ngx_log_t *log)
 static ngx_msec_t
 ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log)
 {
-    int64_t            now, next;
-    acm_rc_t           rc;
-    acm_err_t          err;
-    ngx_msec_t         start;
+    ngx_msec_t         wait;
     ngx_acm_shared_t  *shared;
 
     shared = ngx_acm_shared(h->amcf);
@@ -288,11 +339,94 @@ ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log)
         return NGX_ACM_TICK;
     }
 
+    if (h->engine.orders == NULL) {
+        h->engine.orders = ngx_acm_acme_start(h->amcf, h->engine.ring,
+                                              ngx_acm_helper_wake,
+                                              ngx_acm_helper_ended, h, log);
+    }
+
     if (ngx_time() >= h->housekeep) {
         (void) acm_store_housekeep(h->engine.store);
         h->housekeep = ngx_time() + NGX_ACM_HOUSEKEEP;
     }
 
+    if (h->engine.orders == NULL) {
+        return ngx_acm_helper_due(h, log);
+    }
+
+    /*
+     * Orders first: what a CA has answered makes room for others.  What is
+     * due is looked at when it may have changed, not with every answer.
+     */
+
+    wait = ngx_acm_helper_orders(h, NGX_ACM_TICK, log);
+
+    if (h->look) {
+        h->look = 0;
+        wait = ngx_min(wait, ngx_acm_helper_due(h, log));
+        wait = ngx_acm_helper_orders(h, wait, log);
+    }
+
+    shared->orders = (ngx_atomic_uint_t) acm_orders_count(h->engine.orders);
+
+    return wait;
+}
+
+
+static ngx_msec_t
+ngx_acm_helper_orders(ngx_acm_helper_t *h, ngx_msec_t wait, ngx_log_t *log)
+{
+    int64_t    ticks, next;
+    acm_rc_t   rc;
+    acm_err_t  err;
+
+    err.text[0] = '\0';
+    rc = h->recovered ? ACM_OK : ngx_acm_helper_recover(h, &err);
+
+    ticks = acm_ticks();
+
+    if (rc == ACM_OK) {
+        rc = acm_orders_run(h->engine.orders, ticks, &next, &err);
+    }
+
+    if (rc != ACM_OK) {
+        return ngx_acm_helper_fault(h, rc, &err, log);
+    }
+
+    if (next <= ticks) {
+        return 1;
+    }
+
+    return (next - ticks < (int64_t) wait) ? (ngx_msec_t) (next - ticks)
+                                           : wait;
+}
+
+
+static acm_rc_t
+ngx_acm_helper_recover(ngx_acm_helper_t *h, acm_err_t *err)
+{
+    acm_rc_t  rc;
+
+    do {
+        rc = acm_orders_recover(h->engine.orders, err);
+    } while (rc == ACM_BUSY);
+
+    h->recovered = (rc == ACM_OK);
+
+    return rc;
+}
+
+
+static ngx_msec_t
+ngx_acm_helper_due(ngx_acm_helper_t *h, ngx_log_t *log)
+{
+    int64_t            now, next;
+    acm_rc_t           rc;
+    acm_err_t          err;
+    ngx_msec_t         start;
+    ngx_acm_shared_t  *shared;
+
+    shared = ngx_acm_shared(h->amcf);
     start = ngx_current_msec;
 
     do {
@@ -320,6 +454,8 @@ ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log)
     } while (ngx_current_msec - start < NGX_ACM_SLICE);
 
     /* more to do, but signals and the doorbell come first */
+
+    h->look = 1;
 
     return 1;
 }

@@ -12,6 +12,10 @@
 #include "ngx_acm.h"
 
 
+static ngx_int_t ngx_acm_resolve_defaults(ngx_cycle_t *cycle,
+    ngx_acm_conf_t *amcf);
+static ngx_acm_issuer_t *ngx_acm_resolve_issuers(ngx_cycle_t *cycle,
+    ngx_acm_conf_t *amcf, ngx_acm_want_t *want, acm_request_t *req);
 static ngx_int_t ngx_acm_resolve_want(ngx_cycle_t *cycle,
     ngx_acm_conf_t *amcf, ngx_acm_want_t *want);
 static ngx_int_t ngx_acm_resolve_auto(ngx_cycle_t *cycle,
@@ -28,7 +32,6 @@ static ngx_int_t ngx_acm_store_exists(ngx_acm_conf_t *amcf);
 ngx_int_t
 ngx_acm_resolve(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf)
 {
-    ngx_str_t         *name;
     ngx_uint_t         i;
     ngx_acm_want_t   **wants;
     ngx_acm_issuer_t  *issuer;
@@ -48,15 +51,11 @@ ngx_acm_resolve(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf)
         return NGX_OK;
     }
 
-    name = &amcf->default_issuer;
-
-    if (name->data && ngx_acm_issuer_find(amcf, name) == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                      "\"default_issuer\" names unknown issuer \"%V\" in "
-                      "\"acm\" in %s:%ui: add \"issuer %V { ca; }\"",
-                      name, amcf->file, amcf->line, name);
+    if (ngx_acm_resolve_defaults(cycle, amcf) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    ngx_acm_issuer_defaults(amcf);
 
     issuer = amcf->issuers.elts;
 
@@ -77,6 +76,107 @@ ngx_acm_resolve(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf)
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_acm_resolve_defaults(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf)
+{
+    ngx_str_t         *name;
+    ngx_uint_t         i;
+    ngx_acm_issuer_t  *issuer;
+
+    if (amcf->default_issuers == NULL) {
+        issuer = amcf->issuers.elts;
+
+        amcf->default_issuers = ngx_array_create(cycle->pool, 1,
+                                                 sizeof(ngx_str_t));
+        if (amcf->default_issuers == NULL) {
+            return NGX_ERROR;
+        }
+
+        name = ngx_array_push(amcf->default_issuers);
+        *name = issuer[0].name;
+    }
+
+    name = amcf->default_issuers->elts;
+
+    for (i = 0; i < amcf->default_issuers->nelts; i++) {
+        if (ngx_acm_issuer_find(amcf, &name[i]) == NULL) {
+            ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                          "\"default_issuer\" names unknown issuer \"%V\" in "
+                          "\"acm\" in %s:%ui: add \"issuer %V { ... }\"",
+                          &name[i], amcf->file, amcf->line, &name[i]);
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* The issuers of a certificate, in order, as one text; returns the first. */
+
+static ngx_acm_issuer_t *
+ngx_acm_resolve_issuers(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf,
+    ngx_acm_want_t *want, acm_request_t *req)
+{
+    u_char            *p, *text, *last;
+    ngx_str_t         *names, name;
+    ngx_uint_t         i, n;
+    ngx_acm_issuer_t  *issuer, *first;
+
+    text = ngx_pnalloc(cycle->pool, ACM_MAX_ISSUERS_TEXT + 1);
+    if (text == NULL) {
+        return NULL;
+    }
+
+    p = text;
+    first = NULL;
+    names = amcf->default_issuers->elts;
+    n = want->issuer.len ? ACM_MAX_TURN + 1 : amcf->default_issuers->nelts;
+    last = want->issuer.data + want->issuer.len;
+    name.data = want->issuer.data;
+
+    for (i = 0; i < n; i++) {
+
+        if (want->issuer.len) {
+            name.len = ngx_strlchr(name.data, last, ',')
+                       ? (size_t) (ngx_strlchr(name.data, last, ',')
+                                   - name.data)
+                       : (size_t) (last - name.data);
+
+        } else {
+            name = names[i];
+        }
+
+        issuer = ngx_acm_issuer_find(amcf, &name);
+
+        if (issuer == NULL || i == ACM_MAX_TURN) {
+            ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                          "unknown issuer \"%V\", or more than %d, in %s:%ui: "
+                          "add \"issuer %V { ... }\" to the \"acm\" block",
+                          &name, ACM_MAX_TURN, want->file, want->line, &name);
+            return NULL;
+        }
+
+        first = first ? first : issuer;
+
+        p = ngx_sprintf(p, "%s%V", i ? " " : "", &name);
+
+        if (want->issuer.len) {
+            name.data += name.len + 1;
+
+            if (name.data > last) {
+                break;
+            }
+        }
+    }
+
+    *p = '\0';
+    req->issuer = (char *) text;
+
+    return first;
 }
 
 
@@ -107,28 +207,12 @@ ngx_acm_resolve_auto(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf,
     acm_request_t       req;
     ngx_acm_issuer_t   *issuer;
 
-    if (want->issuer.len) {
-        name = &want->issuer;
+    ngx_memzero(&req, sizeof(acm_request_t));
 
-    } else if (amcf->default_issuer.data) {
-        name = &amcf->default_issuer;
-
-    } else {
-        issuer = amcf->issuers.elts;
-        name = &issuer[0].name;
-    }
-
-    issuer = ngx_acm_issuer_find(amcf, name);
-
+    issuer = ngx_acm_resolve_issuers(cycle, amcf, want, &req);
     if (issuer == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                      "unknown issuer \"%V\" in %s:%ui: add \"issuer %V "
-                      "{ ca; }\" to the \"acm\" block",
-                      name, want->file, want->line, name);
         return NGX_ERROR;
     }
-
-    ngx_memzero(&req, sizeof(acm_request_t));
 
     req.account = (char *) amcf->account.data;
     req.region = NGX_ACM_REGION;
@@ -141,8 +225,8 @@ ngx_acm_resolve_auto(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf,
         }
     }
 
-    req.issuer = issuer->issuer.name;
-    req.type = ACM_TYPE_PRIVATE;
+    req.type = issuer->ca ? ACM_TYPE_PRIVATE : ACM_TYPE_ISSUED;
+    req.method = want->method;
     req.names = want->names.elts;
     req.nnames = want->names.nelts;
 

@@ -231,6 +231,7 @@ acm_ensure_new(acm_store_t *store, const acm_request_t *req,
     cert.nnames = req->nnames;
     cert.issuer = (char *) req->issuer;
     memcpy(cert.identity, identity, ACM_HASH_LEN);
+    cert.method = req->method;
     cert.created_at = now;
     cert.due = ACM_DUE_ISSUE;
     cert.due_at = now;

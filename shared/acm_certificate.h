@@ -22,6 +22,7 @@ typedef struct {
     const char    *issuer;
     acm_key_e      key;
     acm_type_e     type;
+    uint32_t       method;       /* acm_method_e; 0: as the issuer says */
     char *const   *names;        /* the first becomes DomainName */
     size_t         nnames;
 } acm_request_t;

@@ -61,24 +61,39 @@ acm_http_new(acm_http_method_e method, const char *url)
 void
 acm_http_free(acm_http_t *http)
 {
-    size_t  i;
-
     if (http == NULL) {
         return;
     }
 
-    for (i = 0; i < http->nlinks; i++) {
-        acm_free(http->links[i]);
-    }
+    acm_http_headers_reset(http);
 
     acm_free(http->url);
+    acm_buf_free(&http->body);
+    acm_buf_free(&http->answer);
+    acm_free(http);
+}
+
+
+void
+acm_http_headers_reset(acm_http_t *http)
+{
+    size_t  i;
+
+    for (i = 0; i < http->nlinks; i++) {
+        acm_free(http->links[i]);
+        http->links[i] = NULL;
+    }
+
     acm_free(http->answer_type);
     acm_free(http->location);
     acm_free(http->nonce);
     acm_free(http->retry_after);
-    acm_buf_free(&http->body);
-    acm_buf_free(&http->answer);
-    acm_free(http);
+
+    http->answer_type = NULL;
+    http->location = NULL;
+    http->nonce = NULL;
+    http->retry_after = NULL;
+    http->nlinks = 0;
 }
 
 

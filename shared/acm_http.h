@@ -81,6 +81,9 @@ void acm_http_free(acm_http_t *http);
 acm_rc_t acm_http_header(acm_http_t *http, const char *name, size_t nlen,
     const char *value, size_t vlen);
 
+/* For transports: forgets the fields of an answer that was not the last. */
+void acm_http_headers_reset(acm_http_t *http);
+
 /* 1 if the Content-Type is this one, whatever its parameters. */
 int acm_http_is_type(const acm_http_t *http, const char *type);
 

@@ -46,6 +46,7 @@ typedef struct {
     char          *replaces;             /* "" if nothing */
     uint32_t       staging;              /* 1: a rehearsal */
     uint32_t       method;               /* which comes first this time */
+    uint32_t       only;                 /* acm_method_e, 0: any */
     uint32_t       resumed;              /* by how many processes */
     int64_t        resume_at;            /* seconds, not before */
     int64_t        created_at;

@@ -140,6 +140,10 @@ acm_order_choose(acm_order_t *o, const acm_acme_authz_t *m)
         method = o->issuer->methods[(n + o->rec.method)
                                     % o->issuer->nmethods];
 
+        if (o->rec.only != ACM_METHOD_NONE) {
+            method = (acm_method_e) o->rec.only;
+        }
+
         for (i = 0; i < m->nchallenges; i++) {
             if (m->challenges[i].method == method) {
                 c = &m->challenges[i];

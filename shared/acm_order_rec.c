@@ -33,7 +33,8 @@ static const acm_field_t  acm_order_fields[] = {
     acm_field(14, ACM_FIELD_U32, acm_order_rec_t, method, 0, 0),
     acm_field(15, ACM_FIELD_U32, acm_order_rec_t, resumed, 0, 0),
     acm_field(16, ACM_FIELD_TIME, acm_order_rec_t, resume_at, 0, 0),
-    acm_field(17, ACM_FIELD_TIME, acm_order_rec_t, created_at, 0, 0)
+    acm_field(17, ACM_FIELD_TIME, acm_order_rec_t, created_at, 0, 0),
+    acm_field(18, ACM_FIELD_U32, acm_order_rec_t, only, 0, 0)
 };
 
 static const acm_layout_t  acm_order_layout =

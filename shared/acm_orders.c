@@ -462,6 +462,7 @@ acm_orders_begin(acm_orders_t *o, const acm_issuer_t *issuer,
     rec.names = cert->names;
     rec.nnames = cert->nnames;
     rec.method = cert->attempts;
+    rec.only = cert->method;
     rec.created_at = now;
     rec.resume_at = now;
 

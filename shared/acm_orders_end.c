@@ -193,6 +193,7 @@ acm_done_install(acm_job_t *job, acm_cert_t *cert, uint64_t revision,
     const acm_bundle_t *bundle, unsigned scts, acm_err_t *err)
 {
     int                     first;
+    int64_t                 wait;
     acm_rc_t                rc;
     acm_batch_t             batch;
     acm_install_t           install;
@@ -211,7 +212,9 @@ acm_done_install(acm_job_t *job, acm_cert_t *cert, uint64_t revision,
     install.also = &batch;
 
     if (d != NULL && d->renewal_info != NULL) {
-        install.ari_at = install.now;
+        wait = (bundle->info.not_after - bundle->info.not_before) / 8;
+        install.ari_at = acm_add_sat(install.now, (wait < ACM_ARI_RETRY)
+                                                  ? wait : ACM_ARI_RETRY);
     }
 
     acm_batch_init(&batch);

@@ -109,6 +109,7 @@ typedef struct {
     char          *findings;     /* of our own checks, a line each: the
                                     name, what is wrong, the cure */
     uint32_t       checks;       /* of our own that failed in a row */
+    uint32_t       method;       /* acm_method_e wanted, 0: any */
 } acm_cert_t;
 
 

@@ -52,6 +52,16 @@ sub new {
 }
 
 
+# A text that a configuration has as %%NAME%%, such as the URL of a CA.
+
+sub raw {
+    my ($self, $name, $text) = @_;
+
+    $self->{raw}{$name} = $text;
+    return $self;
+}
+
+
 # The real port behind the number that a configuration uses.
 
 sub port {
@@ -127,6 +137,9 @@ sub write_config {
     $conf =~ s/%%HTTP%%/$http/g;
     $conf =~ s/%%DIR%%/$dir/g;
     $conf =~ s/127\.0\.0\.1:(\d+)/'127.0.0.1:' . $self->port($1)/ge;
+
+    # what stays as it is, addresses too
+    $conf =~ s/%%\Q$_\E%%/$self->{raw}{$_}/g for keys %{$self->{raw} || {}};
 
     $self->write_file($name || 'nginx.conf', $conf);
 

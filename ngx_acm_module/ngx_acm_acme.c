@@ -1,0 +1,221 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * The helper's orders over ACME: what they need of nginx, and what is said
+ * of them in the log and to the status page.
+ */
+
+
+#include "ngx_acm.h"
+#include "ngx_acm_curl.h"
+
+
+typedef struct {
+    ngx_acm_conf_t     *amcf;
+    void              (*wake)(void *data);
+    void              (*ended)(void *data);
+    void               *data;
+    acm_transport_t     transport;
+} ngx_acm_acme_t;
+
+
+static void ngx_acm_acme_after(void *data);
+static void ngx_acm_acme_report(void *data, acm_orders_e what,
+    const acm_cert_t *cert, const acm_order_t *order, const char *text);
+static void ngx_acm_acme_issued(ngx_acm_acme_t *acme, acm_orders_e what,
+    const acm_cert_t *cert, const char *arn, ngx_log_t *log);
+static void ngx_acm_acme_session(void *data, const char *issuer, int trouble,
+    const char *text);
+
+
+/* one in a process, as the helper */
+
+static ngx_acm_acme_t  ngx_acm_acme;
+
+
+acm_orders_t *
+ngx_acm_acme_start(ngx_acm_conf_t *amcf, acm_keyring_t *ring,
+    void (*wake)(void *data), void (*ended)(void *data), void *data,
+    ngx_log_t *log)
+{
+    ngx_uint_t           i;
+    acm_orders_t        *orders;
+    ngx_acm_acme_t      *acme;
+    acm_orders_conf_t    conf;
+    ngx_acm_issuer_t    *issuer;
+
+    acme = &ngx_acm_acme;
+    issuer = amcf->issuers.elts;
+
+    for (i = 0; i < amcf->issuers.nelts; i++) {
+        if (!issuer[i].ca) {
+            break;
+        }
+    }
+
+    if (i == amcf->issuers.nelts) {
+        return NULL;
+    }
+
+    acme->amcf = amcf;
+    acme->wake = wake;
+    acme->ended = ended;
+    acme->data = data;
+
+    if (ngx_acm_curl_init(&acme->transport, ngx_acm_acme_after, acme, log)
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    ngx_memzero(&conf, sizeof(acm_orders_conf_t));
+
+    conf.ring = ring;
+    conf.issuers = amcf->engine_issuers;
+    conf.nissuers = amcf->issuers.nelts;
+    conf.transport = &acme->transport;
+    conf.report = ngx_acm_acme_report;
+    conf.session_report = ngx_acm_acme_session;
+    conf.data = acme;
+
+    orders = acm_orders_new(&conf);
+
+    if (orders == NULL) {
+        ngx_acm_curl_done();
+    }
+
+    return orders;
+}
+
+
+void
+ngx_acm_acme_stop(acm_orders_t *orders)
+{
+    if (orders == NULL) {
+        return;
+    }
+
+    acm_orders_free(orders);
+    ngx_acm_curl_done();
+}
+
+
+static void
+ngx_acm_acme_after(void *data)
+{
+    ngx_acm_acme_t  *acme = data;
+
+    acme->wake(acme->data);
+}
+
+
+static void
+ngx_acm_acme_report(void *data, acm_orders_e what, const acm_cert_t *cert,
+    const acm_order_t *order, const char *text)
+{
+    ngx_acm_acme_t  *acme = data;
+
+    char         arn[ACM_MAX_ARN], due[32];
+    ngx_log_t   *log;
+    const char  *issuer;
+
+    log = ngx_cycle->log;
+    issuer = order ? order->issuer->name : cert->issued_by;
+
+    (void) acm_arn_text(arn, cert->account, cert->region, cert->uuid);
+    (void) acm_time_text(cert->due_at, due);
+
+    switch (what) {
+
+    case ACM_ORDERS_ISSUED:
+    case ACM_ORDERS_RENEWED:
+        ngx_acm_acme_issued(acme, what, cert, arn, log);
+        break;
+
+    case ACM_ORDERS_REHEARSED:
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "acm: certificate \"%s\" for \"%s\" works at the "
+                      "staging directory of issuer \"%s\": ordered in "
+                      "earnest now", arn, cert->domain, issuer);
+        break;
+
+    case ACM_ORDERS_FAILED:
+
+        (void) ngx_atomic_fetch_add(&ngx_acm_shared(acme->amcf)->failed, 1);
+
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "acm: certificate \"%s\" for \"%s\" failed at issuer "
+                      "\"%s\", attempt %uD, next at %s: %s",
+                      arn, cert->domain, issuer, cert->attempts, due, text);
+        break;
+
+    case ACM_ORDERS_WINDOW:
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "acm: certificate \"%s\" for \"%s\": %s",
+                      arn, cert->domain, text);
+        break;
+    }
+
+    if (order) {
+        acme->ended(acme->data);
+    }
+}
+
+
+static void
+ngx_acm_acme_issued(ngx_acm_acme_t *acme, acm_orders_e what,
+    const acm_cert_t *cert, const char *arn, ngx_log_t *log)
+{
+    char               not_after[32], renew[32];
+    ngx_acm_shared_t  *shared;
+
+    shared = ngx_acm_shared(acme->amcf);
+
+    (void) acm_time_text(cert->not_after, not_after);
+    (void) acm_time_text(cert->renew_at, renew);
+
+    (void) ngx_atomic_fetch_add(what == ACM_ORDERS_ISSUED ? &shared->issued
+                                : &shared->renewed, 1);
+
+    ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                  "acm: certificate \"%s\" for \"%s\" %s by issuer \"%s\": "
+                  "version %uD, valid until %s, renewal at %s, %uD SCTs",
+                  arn, cert->domain,
+                  what == ACM_ORDERS_ISSUED ? "issued" : "renewed",
+                  cert->issued_by, cert->version, not_after, renew,
+                  cert->scts);
+}
+
+
+static void
+ngx_acm_acme_session(void *data, const char *issuer, int trouble,
+    const char *text)
+{
+    ngx_acm_acme_t  *acme = data;
+
+    ngx_uint_t          i, level;
+    ngx_acm_issuer_t   *issuers;
+    ngx_acm_trouble_t  *t;
+
+    level = NGX_LOG_NOTICE;
+
+    if (trouble) {
+        level = NGX_LOG_WARN;
+    }
+
+    ngx_log_error(level, ngx_cycle->log, 0, "acm: issuer \"%s\": %s", issuer,
+                  text);
+
+    issuers = acme->amcf->issuers.elts;
+
+    for (i = 0; i < acme->amcf->issuers.nelts; i++) {
+
+        if (ngx_strcmp(issuers[i].issuer.name, issuer) == 0) {
+            t = &ngx_acm_shared(acme->amcf)->troubles[i];
+
+            ngx_cpystrn(t->text, (u_char *) text, NGX_ACM_MAX_TROUBLE);
+            t->at = trouble ? (ngx_atomic_uint_t) ngx_time() : 0;
+        }
+    }
+}
