@@ -144,6 +144,40 @@ acm_dns_parse(const uint8_t *wire, size_t len, acm_dns_msg_t *msg,
 }
 
 
+acm_rc_t
+acm_dns_answer(const uint8_t *wire, size_t len, const char *name,
+    uint16_t type, acm_dns_msg_t *msg, acm_err_t *err)
+{
+    char      buf[16];
+    acm_rc_t  rc;
+
+    rc = acm_dns_parse(wire, len, msg, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    if (msg->rcode != ACM_DNS_NOERROR && msg->rcode != ACM_DNS_NXDOMAIN) {
+        rc = acm_fail(err, ACM_BUSY, "%s",
+                      acm_dns_rcode_text(msg->rcode, buf));
+
+    } else if (msg->qname == NULL || msg->qtype != type
+               || strcmp(msg->qname, name) != 0)
+    {
+        rc = acm_fail(err, ACM_INVALID, "an answer to another question");
+
+    } else if (msg->tc) {
+        rc = acm_fail(err, ACM_BUSY, "the answer is truncated");
+    }
+
+    if (rc != ACM_OK) {
+        acm_dns_msg_free(msg);
+    }
+
+    return rc;
+}
+
+
 static acm_rc_t
 acm_dns_read(ldns_pkt *pkt, acm_dns_msg_t *msg)
 {

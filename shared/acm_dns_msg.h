@@ -22,6 +22,7 @@
 #define ACM_MAX_DNS_NAME     1016    /* octets: 254, each may be "\ddd" */
 #define ACM_MAX_CNAMES       8       /* followed in one answer */
 #define ACM_DNS_EDNS_SIZE    1232    /* octets by UDP: no fragments */
+#define ACM_MAX_FINDING      1024    /* octets of what a check found, NUL */
 
 
 /* RFC 1035, 3596, 8659 */
@@ -105,6 +106,15 @@ acm_rc_t acm_dns_query(const char *name, uint16_t type, int recurse,
 acm_rc_t acm_dns_parse(const uint8_t *wire, size_t len, acm_dns_msg_t *msg,
     acm_err_t *err);
 void acm_dns_msg_free(acm_dns_msg_t *msg);
+
+/*
+ * As acm_dns_parse(), and it answers this question: the same name (in the
+ * form used here) and type, not truncated, NOERROR or NXDOMAIN.  err is a
+ * short reason otherwise, "SERVFAIL", and the result ACM_BUSY if asking
+ * again may help.
+ */
+acm_rc_t acm_dns_answer(const uint8_t *wire, size_t len, const char *name,
+    uint16_t type, acm_dns_msg_t *msg, acm_err_t *err);
 
 /*
  * Follows the CNAMEs in the answer section from name, whatever the order of
