@@ -31,6 +31,7 @@
 #define NGX_ACM_MAX_CACHE      10000000
 #define NGX_ACM_MAX_ISSUERS    64
 #define NGX_ACM_MAX_TROUBLE    256           /* octets, with NUL */
+#define NGX_ACM_MAX_RESOLVERS  8
 #define NGX_ACM_KEY_TYPES      2             /* one EC, one RSA */
 
 
@@ -127,6 +128,7 @@ typedef struct {
     ngx_array_t                issuers;      /* of ngx_acm_issuer_t */
     ngx_array_t               *default_issuers;  /* of ngx_str_t */
     ngx_flag_t                 no_port_80;   /* http listens, but not there */
+    ngx_str_t                  resolver;     /* "IP:port,[IP]:port", NUL */
     ngx_array_t                wants;        /* of ngx_acm_want_t * */
     ngx_array_t                requests;     /* of acm_request_t */
     ngx_rbtree_t               identities;   /* of the requests */

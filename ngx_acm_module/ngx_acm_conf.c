@@ -23,6 +23,7 @@ static char *ngx_acm_account(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_acm_default_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_acm_region(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_acm_resolver(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 
 static ngx_conf_num_bounds_t  ngx_acm_cache_bounds = {
@@ -91,6 +92,23 @@ static ngx_command_t  ngx_acm_conf_commands[] = {
     { ngx_string("region"),
       NGX_ACM_MAIN_CONF|NGX_CONF_1MORE,
       ngx_acm_region,
+      0,
+      0,
+      NULL },
+
+    /*
+     * Syntax:  resolver address[:port] ...;
+     * Default: -
+     * Context: acm
+     *
+     * The name servers that are asked before a certificate is ordered: IP
+     * addresses, an IPv6 address in square brackets, at most eight.  They
+     * must answer for all names.  Without the directive the system's, of
+     * /etc/resolv.conf, are asked.
+     */
+    { ngx_string("resolver"),
+      NGX_ACM_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_acm_resolver,
       0,
       0,
       NULL },
@@ -508,6 +526,64 @@ ngx_acm_region(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         *region = value[i];
     }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_acm_resolver(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_acm_conf_t  *amcf = conf;
+
+    u_char      *p;
+    ngx_url_t    u;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    if (amcf->resolver.data) {
+        return "is duplicate";
+    }
+
+    if (cf->args->nelts - 1 > NGX_ACM_MAX_RESOLVERS) {
+        return "has too many addresses, use up to eight";
+    }
+
+    p = ngx_pnalloc(cf->pool, (cf->args->nelts - 1)
+                              * (NGX_SOCKADDR_STRLEN + 1));
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    amcf->resolver.data = p;
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        ngx_memzero(&u, sizeof(ngx_url_t));
+
+        u.url = value[i];
+        u.default_port = 53;
+        u.no_resolve = 1;
+
+        if (ngx_parse_url(cf->pool, &u) != NGX_OK || u.naddrs != 1
+            || u.family == AF_UNIX || u.uri.len != 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "%s in resolver \"%V\": use an IP address, an "
+                               "IPv6 address in brackets, and a port if it is "
+                               "not 53", u.err ? u.err : "no IP address",
+                               &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        p = ngx_cpymem(p, u.addrs[0].name.data, u.addrs[0].name.len);
+        *p++ = ',';
+    }
+
+    /* the last comma is the end */
+
+    *--p = '\0';
+    amcf->resolver.len = p - amcf->resolver.data;
 
     return NGX_CONF_OK;
 }

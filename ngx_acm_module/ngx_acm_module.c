@@ -83,6 +83,7 @@ ngx_acm_create_conf(ngx_cycle_t *cycle)
      *     amcf->account = { 0, NULL };
      *     amcf->regions = NULL;
      *     amcf->default_issuer = { 0, NULL };
+     *     amcf->resolver = { 0, NULL };
      *     amcf->key_secret = NULL;
      *     amcf->validation = NULL;
      *     amcf->dns_file = NULL;
