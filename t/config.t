@@ -87,6 +87,25 @@ bad('store parameter', 'acm { store %%DIR%%/store sice=1g; }', '',
 bad('account', in_acm('account 12345678901;'), '',
     qr/invalid account "12345678901": use twelve digits/, $at);
 bad('region', in_acm('region US_east;'), '', qr/invalid region/, $at);
+
+# the addresses of name servers
+
+good('resolver', in_acm('resolver 192.0.2.1 192.0.2.2:5353 [2001:db8::1] '
+    . '[::1]:5353;'), '');
+bad('resolver by name', in_acm('resolver localhost;'), '',
+    qr/no IP address in resolver "localhost": use an IP/, $at);
+bad('resolver with a bad port', in_acm('resolver 192.0.2.1:0;'), '',
+    qr/invalid port in resolver "192.0.2.1:0": use an IP/, $at);
+bad('resolver on a socket', in_acm('resolver unix:/tmp/x;'), '',
+    qr/in resolver "unix:\/tmp\/x": use an IP address/, $at);
+bad('resolver with a comma', in_acm('resolver 192.0.2.1,192.0.2.2;'), '',
+    qr/in resolver "192.0.2.1,192.0.2.2": use an IP address/, $at);
+bad('resolver twice', in_acm('resolver 192.0.2.1; resolver 192.0.2.2;'), '',
+    qr/"resolver" directive is duplicate/, $at);
+good('eight resolvers', in_acm('resolver ' . '192.0.2.1 ' x 8 . ';'), '');
+bad('nine resolvers', in_acm('resolver ' . '192.0.2.1 ' x 9 . ';'), '',
+    qr/too many addresses, use up to eight/, $at);
+
 bad('cache 0', in_acm('cache 0;'), '', qr/value must be between 1 and/, $at);
 bad('issuer without kind', in_acm('issuer x { }'), '',
     qr/issuer "x" in \S*$at says no kind: add "ca;"/);

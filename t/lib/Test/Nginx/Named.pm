@@ -1,0 +1,188 @@
+package Test::Nginx::Named;
+
+# Copyright (C) The ngx_acm authors
+
+# A real name server (BIND) on a free port of 127.0.0.1, stopped when the
+# object goes away.  It is authoritative for what it is given, and a resolver
+# for the rest of this little world: the root is one of its zones.
+
+use warnings;
+use strict;
+
+use File::Path qw/ remove_tree /;
+use File::Temp qw/ tempdir /;
+use IO::Socket::INET;
+use POSIX qw/ :sys_wait_h /;
+use Time::HiRes qw/ sleep time /;
+
+our $NAMED = (grep { -x } qw{ /usr/sbin/named /usr/local/sbin/named })[0];
+
+
+# zones: name => zone text; extra: lines of named.conf; update: name => the
+# lines inside update-policy
+
+sub new {
+    my ($class, %args) = @_;
+
+    my $self = bless {
+        dir => tempdir('named-XXXXXX', TMPDIR => 1),
+        owner => $$,
+    }, $class;
+
+    for (1 .. 5) {
+        $self->{port} = free_port();
+        $self->configure(%args);
+        return $self if $self->start();
+    }
+
+    die "named did not start:\n" . $self->log();
+}
+
+
+# free for UDP and TCP
+
+sub free_port {
+    for (1 .. 100) {
+        my $u = IO::Socket::INET->new(Proto => 'udp',
+            LocalAddr => '127.0.0.1') or next;
+        my $t = IO::Socket::INET->new(Proto => 'tcp', Listen => 1,
+            LocalAddr => '127.0.0.1', LocalPort => $u->sockport()) or next;
+        return $u->sockport();
+    }
+
+    die 'no free port';
+}
+
+
+sub configure {
+    my ($self, %args) = @_;
+
+    my $dir = $self->{dir};
+    my $conf = <<"EOF_CONF";
+options {
+    directory "$dir";
+    pid-file none;
+    session-keyfile none;
+    listen-on port $self->{port} { 127.0.0.1; };
+    listen-on-v6 { none; };
+    recursion yes;
+    allow-recursion { 127.0.0.1; };
+    allow-query { 127.0.0.1; };
+    empty-zones-enable no;
+    dnssec-validation no;
+    notify no;
+    minimal-responses no;
+};
+controls { };
+EOF_CONF
+
+    $conf .= $args{extra} || '';
+
+    my %zones = ('.' => '', %{$args{zones} || {}});
+
+    for my $zone (sort keys %zones) {
+        my $file = $zone eq '.' ? 'root' : $zone;
+        my $update = $args{update}{$zone};
+
+        $conf .= "zone \"$zone\" { type primary; file \"$file.zone\"; "
+            . ($update ? "update-policy { $update }; " : '') . "};\n";
+
+        # no file: the server answers with SERVFAIL
+        next unless defined $zones{$zone};
+
+        $self->write("$file.zone", "\$TTL 60\n@ IN SOA ns.invalid. h.invalid."
+            . " 1 60 60 600 60\n"
+            . ($zones{$zone} =~ /^\S*\s+(?:IN )?NS\b/m ? ''
+               : "@ IN NS ns.invalid.\n") . $zones{$zone});
+    }
+
+    $self->write('named.conf', $conf);
+}
+
+
+sub write {
+    my ($self, $name, $text) = @_;
+
+    open(my $fh, '>', "$self->{dir}/$name") or die "$name: $!";
+    print $fh $text;
+    close($fh) or die "$name: $!";
+
+    return;
+}
+
+
+sub start {
+    my ($self) = @_;
+
+    my $dir = $self->{dir};
+    my $pid = fork() // die "fork: $!";
+
+    if ($pid == 0) {
+        open(STDOUT, '>', "$dir/log");
+        open(STDERR, '>&', \*STDOUT);
+        exec($NAMED, '-g', '-n', '1', '-c', "$dir/named.conf")
+            or POSIX::_exit(127);
+    }
+
+    $self->{pid} = $pid;
+
+    my $end = time() + 30;
+
+    while (time() < $end) {
+        return 1 if $self->log() =~ / running$/m
+            && $self->log() !~ /could not listen|address in use/;
+        last if waitpid($pid, WNOHANG) == $pid;
+        sleep(0.02);
+    }
+
+    kill('KILL', $pid);
+    waitpid($pid, 0);
+    $self->{pid} = 0;
+
+    return 0;
+}
+
+
+sub log {
+    my ($self) = @_;
+
+    open(my $fh, '<', "$self->{dir}/log") or return '';
+    local $/;
+    return scalar(<$fh>) // '';
+}
+
+
+sub stop {
+    my ($self) = @_;
+
+    if ($self->{pid} && $self->{owner} == $$) {
+        kill('TERM', $self->{pid});
+
+        my $end = time() + 10;
+
+        while (waitpid($self->{pid}, WNOHANG) == 0) {
+            kill('KILL', $self->{pid}) if time() > $end;
+            sleep(0.02);
+        }
+
+        $self->{pid} = 0;
+    }
+
+    return;
+}
+
+
+sub DESTROY {
+    my ($self) = @_;
+
+    return if $self->{owner} != $$;
+
+    local $?;
+    $self->stop();
+    remove_tree($self->{dir}) unless $ENV{TEST_NGINX_LEAVE};
+
+    return;
+}
+
+
+1;
