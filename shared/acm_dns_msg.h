@@ -22,7 +22,7 @@
 #define ACM_MAX_DNS_NAME     1016    /* octets: 254, each may be "\ddd" */
 #define ACM_MAX_CNAMES       8       /* followed in one answer */
 #define ACM_DNS_EDNS_SIZE    1232    /* octets by UDP: no fragments */
-#define ACM_MAX_FINDING      1024    /* octets of what a check found, NUL */
+#define ACM_MAX_FINDING      2048    /* octets of what a check found, NUL */
 
 
 /* RFC 1035, 3596, 8659 */
