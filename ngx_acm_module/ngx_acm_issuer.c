@@ -185,7 +185,8 @@ static ngx_command_t  ngx_acm_issuer_commands[] = {
       NULL },
 
     /*
-     * Syntax:  account_key ecdsa:256 | ecdsa:384 | rsa:2048 | rsa:3072 | rsa:4096;
+     * Syntax:  account_key ecdsa:256 | ecdsa:384 | rsa:2048 | rsa:3072 |
+     *          rsa:4096;
      * Default: account_key ecdsa:256;
      * Context: issuer
      *

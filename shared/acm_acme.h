@@ -12,9 +12,8 @@
 #define _ACM_ACME_H_INCLUDED_
 
 
-#include <jansson.h>
-
 #include "acm_http.h"
+#include "acm_json.h"
 #include "acm_jws.h"
 
 

@@ -115,7 +115,7 @@ acm_caa_answer(acm_caa_t *caa, acm_rc_t rc, const uint8_t *wire, size_t len,
     name = caa->name + caa->at;
 
     err.text[0] = '\0';
-    rc = acm_dns_answer(wire, len, name, ACM_DNS_CAA, &msg, &err);
+    rc = acm_dns_reply(wire, len, name, ACM_DNS_CAA, &msg, &err);
 
     if (rc != ACM_OK) {
         return acm_caa_failed(caa, (err.text[0] != '\0') ? err.text

@@ -197,7 +197,7 @@ acm_dns_check_answer(acm_dns_check_t *check, acm_rc_t rc,
     }
 
     err.text[0] = '\0';
-    rc = acm_dns_answer(wire, len, ask.name, ask.type, &msg, &err);
+    rc = acm_dns_reply(wire, len, ask.name, ask.type, &msg, &err);
 
     if (rc != ACM_OK) {
         acm_check_unanswered(check, (err.text[0] != '\0') ? err.text

@@ -86,7 +86,7 @@ acm_dns_query(const char *name, uint16_t type, int recurse, acm_buf_t *out,
 
 
 acm_rc_t
-acm_dns_parse(const uint8_t *wire, size_t len, acm_dns_msg_t *msg,
+acm_dns_msg_parse(const uint8_t *wire, size_t len, acm_dns_msg_t *msg,
     acm_err_t *err)
 {
     size_t        n;
@@ -145,13 +145,13 @@ acm_dns_parse(const uint8_t *wire, size_t len, acm_dns_msg_t *msg,
 
 
 acm_rc_t
-acm_dns_answer(const uint8_t *wire, size_t len, const char *name,
+acm_dns_reply(const uint8_t *wire, size_t len, const char *name,
     uint16_t type, acm_dns_msg_t *msg, acm_err_t *err)
 {
     char      buf[16];
     acm_rc_t  rc;
 
-    rc = acm_dns_parse(wire, len, msg, err);
+    rc = acm_dns_msg_parse(wire, len, msg, err);
 
     if (rc != ACM_OK) {
         return rc;

@@ -103,17 +103,17 @@ acm_rc_t acm_dns_query(const char *name, uint16_t type, int recurse,
  * so is the additional section.  ACM_INVALID: not a well-formed response to
  * a query; ACM_TOOBIG: one of the limits above.  Free after success only.
  */
-acm_rc_t acm_dns_parse(const uint8_t *wire, size_t len, acm_dns_msg_t *msg,
+acm_rc_t acm_dns_msg_parse(const uint8_t *wire, size_t len, acm_dns_msg_t *msg,
     acm_err_t *err);
 void acm_dns_msg_free(acm_dns_msg_t *msg);
 
 /*
- * As acm_dns_parse(), and it answers this question: the same name (in the
+ * As acm_dns_msg_parse(), and it answers this question: the same name (in the
  * form used here) and type, not truncated, NOERROR or NXDOMAIN.  err is a
  * short reason otherwise, "SERVFAIL", and the result ACM_BUSY if asking
  * again may help.
  */
-acm_rc_t acm_dns_answer(const uint8_t *wire, size_t len, const char *name,
+acm_rc_t acm_dns_reply(const uint8_t *wire, size_t len, const char *name,
     uint16_t type, acm_dns_msg_t *msg, acm_err_t *err);
 
 /*

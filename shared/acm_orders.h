@@ -18,10 +18,10 @@
 
 
 #define ACM_ORDERS_FINISH    (ACM_ORDER_LIFE + 600)  /* answers live, s */
-#define ACM_CHECK_BACKOFF    30          /* seconds, after a failed check */
-#define ACM_CHECK_BACKOFF_MAX 3600
-#define ACM_CHECK_TRIES      8           /* looks for one's own answer */
-#define ACM_CHECK_WAIT       2000        /* milliseconds, then doubled */
+#define ACM_PREFLIGHT_BACKOFF    30          /* seconds, after a failed check */
+#define ACM_PREFLIGHT_BACKOFF_MAX 3600
+#define ACM_PREFLIGHT_TRIES      8           /* looks for one's own answer */
+#define ACM_PREFLIGHT_WAIT       2000        /* milliseconds, then doubled */
 #define ACM_LIMIT_STREAK     3           /* names limited in a row: it is
                                             the account */
 #define ACM_ARI_SOON         60          /* seconds, CA not asked yet */
@@ -29,13 +29,13 @@
 
 
 typedef struct acm_orders_s  acm_orders_t;
-typedef struct acm_check_s   acm_check_t;
+typedef struct acm_preflight_s   acm_preflight_t;
 
 
 typedef enum {
-    ACM_CHECK_BEFORE,                    /* records, before an order */
-    ACM_CHECK_ANSWERS                    /* what the CA will find */
-} acm_check_e;
+    ACM_PREFLIGHT_BEFORE,                    /* records, before an order */
+    ACM_PREFLIGHT_ANSWERS                    /* what the CA will find */
+} acm_preflight_e;
 
 
 /*
@@ -44,14 +44,14 @@ typedef enum {
  * it will not work.  findings: a line each, "name: what is wrong; cure".
  */
 
-struct acm_check_s {
-    acm_check_e              stage;
+struct acm_preflight_s {
+    acm_preflight_e              stage;
     const acm_order_t       *order;
     const acm_directory_t   *directory;  /* of the CA */
     const char              *account;    /* URL, for CAA; or NULL */
     acm_rc_t                 rc;
     acm_buf_t                findings;
-    void                   (*done)(acm_check_t *check);
+    void                   (*done)(acm_preflight_t *check);
     void                    *data;
     void                    *handle;     /* of the checker */
 };
@@ -60,9 +60,9 @@ struct acm_check_s {
 /* who looks; both may be NULL */
 
 typedef struct {
-    acm_rc_t               (*start)(void *data, acm_check_t *check,
+    acm_rc_t               (*start)(void *data, acm_preflight_t *check,
                                     acm_err_t *err);
-    void                   (*cancel)(void *data, acm_check_t *check);
+    void                   (*cancel)(void *data, acm_preflight_t *check);
     /* the order has ended: takes records away that start() made */
     void                   (*clean)(void *data, const acm_order_t *order);
     void                    *data;

@@ -15,7 +15,7 @@
 #include "acm_orders_impl.h"
 
 
-#define ACM_CHECK_DIRECTORY  20          /* milliseconds between looks */
+#define ACM_PREFLIGHT_DIRECTORY  20          /* milliseconds between looks */
 
 
 static acm_rc_t acm_job_call(acm_job_t *job);
@@ -23,7 +23,7 @@ static acm_rc_t acm_job_save(acm_job_t *job, acm_err_t *err);
 static acm_rc_t acm_job_publish(acm_job_t *job, acm_err_t *err);
 static acm_rc_t acm_job_check(acm_job_t *job, acm_err_t *err);
 static acm_rc_t acm_job_directory(acm_job_t *job);
-static void acm_job_checked(acm_check_t *check);
+static void acm_job_checked(acm_preflight_t *check);
 static acm_rc_t acm_job_answer(acm_job_t *job, const acm_order_authz_t *a,
     acm_batch_t *batch, int put, acm_err_t *err);
 static acm_rc_t acm_job_label(acm_job_t *job, const acm_order_authz_t *a,
@@ -299,7 +299,7 @@ acm_job_directory(acm_job_t *job)
     }
 
     acm_session_want(job->order.session);
-    acm_job_wait(job, acm_ticks() + ACM_CHECK_DIRECTORY);
+    acm_job_wait(job, acm_ticks() + ACM_PREFLIGHT_DIRECTORY);
 
     job->event = ACM_EVENT_GO;
 
@@ -311,7 +311,7 @@ static acm_rc_t
 acm_job_check(acm_job_t *job, acm_err_t *err)
 {
     acm_rc_t        rc;
-    acm_check_t    *check;
+    acm_preflight_t    *check;
     acm_checker_t  *checker;
 
     checker = job->orders->conf.checker;
@@ -333,8 +333,8 @@ acm_job_check(acm_job_t *job, acm_err_t *err)
     acm_buf_free(&check->findings);
     acm_buf_init(&check->findings, ACM_MAX_FINDINGS);
 
-    check->stage = (job->order.state == ACM_ORDER_NEW) ? ACM_CHECK_BEFORE
-                                                       : ACM_CHECK_ANSWERS;
+    check->stage = (job->order.state == ACM_ORDER_NEW) ? ACM_PREFLIGHT_BEFORE
+                                                       : ACM_PREFLIGHT_ANSWERS;
     check->order = &job->order;
     check->directory = acm_session_directory(job->order.session);
     check->account = acm_session_account(job->order.session);
@@ -359,7 +359,7 @@ acm_job_check(acm_job_t *job, acm_err_t *err)
 
 
 static void
-acm_job_checked(acm_check_t *check)
+acm_job_checked(acm_preflight_t *check)
 {
     acm_job_t    *job;
     acm_order_t  *order;
@@ -378,13 +378,13 @@ acm_job_checked(acm_check_t *check)
 
     acm_buf_u8(&check->findings, '\0');
 
-    if (check->rc == ACM_BUSY && check->stage == ACM_CHECK_ANSWERS
-        && job->looks < ACM_CHECK_TRIES)
+    if (check->rc == ACM_BUSY && check->stage == ACM_PREFLIGHT_ANSWERS
+        && job->looks < ACM_PREFLIGHT_TRIES)
     {
         /* a record takes its time to every server: the order can wait */
 
         acm_job_wait(job, acm_ticks()
-                          + ((int64_t) ACM_CHECK_WAIT << job->looks));
+                          + ((int64_t) ACM_PREFLIGHT_WAIT << job->looks));
         job->looks++;
         job->event = ACM_EVENT_GO;
         job->redo = 1;

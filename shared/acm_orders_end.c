@@ -351,8 +351,8 @@ acm_failed_next(acm_job_t *job, const acm_cert_t *cert, acm_cert_t *next)
         next->checks = (cert->checks == UINT32_MAX) ? UINT32_MAX
                                                     : cert->checks + 1;
         next->due_at = acm_add_sat(now, acm_sched_backoff(next->checks,
-                                                    ACM_CHECK_BACKOFF,
-                                                    ACM_CHECK_BACKOFF_MAX,
+                                                    ACM_PREFLIGHT_BACKOFF,
+                                                    ACM_PREFLIGHT_BACKOFF_MAX,
                                                     32768));
         return ACM_OK;
     }

@@ -47,7 +47,7 @@ struct acm_job_s {
     unsigned              ari:1;         /* no order, only the window */
     unsigned              gone:1;
     unsigned              looks;         /* for our own answer */
-    acm_check_t           check;
+    acm_preflight_t           check;
     acm_call_t            call;          /* of ari */
     char                 *ari_url;
 };

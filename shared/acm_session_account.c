@@ -19,6 +19,7 @@ static acm_rc_t acm_session_open(acm_session_t *s);
 static acm_rc_t acm_session_save(acm_session_t *s);
 static acm_session_ask_e acm_session_wanted(acm_session_t *s);
 static acm_rc_t acm_session_ask(acm_session_t *s, acm_session_ask_e ask);
+static void acm_ask_queue(acm_session_t *s, acm_session_ask_e ask);
 static acm_rc_t acm_ask_register(acm_session_t *s, acm_err_t *err);
 static acm_rc_t acm_ask_key_change(acm_session_t *s, acm_err_t *err);
 static void acm_session_asked(acm_call_t *call);
@@ -270,17 +271,14 @@ acm_session_ask(acm_session_t *s, acm_session_ask_e ask)
 {
     acm_rc_t     rc;
     acm_err_t    err;
-    acm_call_t  *call;
     const char  *url;
 
     err.text[0] = '\0';
-    call = &s->ask;
 
     acm_buf_free(&s->payload);
     acm_buf_init(&s->payload, ACM_MAX_JWS);
 
     url = s->account.url;
-    call->jwk = 0;
     rc = ACM_OK;
 
     switch (ask) {
@@ -290,7 +288,6 @@ acm_session_ask(acm_session_t *s, acm_session_ask_e ask)
 
     case ACM_SESSION_REGISTER:
         url = s->directory.new_account;
-        call->jwk = 1;
         rc = acm_ask_register(s, &err);
         break;
 
@@ -336,19 +333,30 @@ acm_session_ask(acm_session_t *s, acm_session_ask_e ask)
         return rc;
     }
 
+    acm_ask_queue(s, ask);
+
+    return ACM_OK;
+}
+
+
+/* Before all calls that wait: they need it. */
+
+static void
+acm_ask_queue(acm_session_t *s, acm_session_ask_e ask)
+{
+    acm_call_t  *call;
+
+    call = &s->ask;
+
+    acm_call_reset(call);
+
     call->url = s->ask_url;
     call->payload = (s->payload.len == 0) ? NULL : (char *) s->payload.data;
     call->done = acm_session_asked;
     call->data = s;
     call->own = 1;
     call->get = 0;
-
-    acm_call_reset(call);
-
-    s->asking = ask;
-
-    /* before all that wait: they need it */
-
+    call->jwk = (ask == ACM_SESSION_REGISTER);
     call->session = s;
     call->tries = 0;
     call->sent = 0;
@@ -359,8 +367,7 @@ acm_session_ask(acm_session_t *s, acm_session_ask_e ask)
     }
 
     s->queue = call;
-
-    return ACM_OK;
+    s->asking = ask;
 }
 
 

@@ -40,7 +40,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     acm_dns_msg_t     msg;
     acm_dns_follow_t  f;
 
-    if (acm_dns_parse(data, size, &msg, &err) != ACM_OK) {
+    if (acm_dns_msg_parse(data, size, &msg, &err) != ACM_OK) {
         return 0;
     }
 

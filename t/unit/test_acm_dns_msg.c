@@ -30,7 +30,7 @@ parse(const char *wire, size_t len, acm_dns_msg_t *msg)
 
     copy = malloc(len);
     memcpy(copy, wire, len);
-    rc = acm_dns_parse((uint8_t *) copy, len, msg, &err);
+    rc = acm_dns_msg_parse((uint8_t *) copy, len, msg, &err);
     free(copy);
 
     return rc;
@@ -64,10 +64,10 @@ test_query(void **state)
 
     /* a query is not a response; as one it is */
 
-    assert_int_equal(acm_dns_parse(buf.data, buf.len, &msg, &err),
+    assert_int_equal(acm_dns_msg_parse(buf.data, buf.len, &msg, &err),
                      ACM_INVALID);
     buf.data[2] |= 0x84;
-    test_ok(acm_dns_parse(buf.data, buf.len, &msg, &err));
+    test_ok(acm_dns_msg_parse(buf.data, buf.len, &msg, &err));
     assert_string_equal(msg.qname, "www.example.com");
     assert_int_equal(msg.qtype, ACM_DNS_CAA);
     assert_int_equal(msg.aa, 1);
@@ -220,7 +220,7 @@ test_limits(void **state)
         }
 
         wire = test_dns_wire(pkt, &len);
-        test_ok(acm_dns_parse(wire, len, &msg, &err));
+        test_ok(acm_dns_msg_parse(wire, len, &msg, &err));
         assert_int_equal(acm_dns_follow(&msg, "c0", ACM_DNS_A, &f, &err),
                          n == ACM_MAX_CNAMES ? ACM_OK : ACM_INVALID);
         acm_dns_msg_free(&msg);
@@ -237,7 +237,7 @@ test_limits(void **state)
         }
 
         wire = test_dns_wire(pkt, &len);
-        assert_int_equal(acm_dns_parse(wire, len, &msg, &err),
+        assert_int_equal(acm_dns_msg_parse(wire, len, &msg, &err),
                          n == ACM_MAX_DNS_RECORDS ? ACM_OK : ACM_TOOBIG);
 
         if (n == ACM_MAX_DNS_RECORDS) {
@@ -259,7 +259,7 @@ test_limits(void **state)
         }
 
         wire = test_dns_wire(pkt, &len);
-        assert_int_equal(acm_dns_parse(wire, len, &msg, &err),
+        assert_int_equal(acm_dns_msg_parse(wire, len, &msg, &err),
                          n == ACM_MAX_DNS_COUNT ? ACM_OK : ACM_TOOBIG);
 
         if (n == ACM_MAX_DNS_COUNT) {
@@ -272,9 +272,9 @@ test_limits(void **state)
 
     wire = calloc(1, ACM_MAX_DNS_WIRE + 1);
     memcpy(wire, HEADER("\0") QUESTION, sizeof(HEADER("\0") QUESTION) - 1);
-    test_ok(acm_dns_parse(wire, ACM_MAX_DNS_WIRE, &msg, &err));
+    test_ok(acm_dns_msg_parse(wire, ACM_MAX_DNS_WIRE, &msg, &err));
     acm_dns_msg_free(&msg);
-    assert_int_equal(acm_dns_parse(wire, ACM_MAX_DNS_WIRE + 1, &msg, &err),
+    assert_int_equal(acm_dns_msg_parse(wire, ACM_MAX_DNS_WIRE + 1, &msg, &err),
                      ACM_TOOBIG);
     free(wire);
 }
@@ -309,7 +309,7 @@ test_types(void **state)
 
     test_dns_push(pkt, LDNS_SECTION_AUTHORITY, lines[5]);
     wire = test_dns_wire(pkt, &len);
-    test_ok(acm_dns_parse(wire, len, &msg, &err));
+    test_ok(acm_dns_msg_parse(wire, len, &msg, &err));
     free(wire);
 
     assert_int_equal(msg.n, 6);
