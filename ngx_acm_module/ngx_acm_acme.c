@@ -8,7 +8,9 @@
 
 
 #include "ngx_acm.h"
+#include "ngx_acm_check.h"
 #include "ngx_acm_curl.h"
+#include "ngx_acm_dns.h"
 
 
 typedef struct {
@@ -17,6 +19,7 @@ typedef struct {
     void              (*ended)(void *data);
     void               *data;
     acm_transport_t     transport;
+    acm_checker_t       checker;
 } ngx_acm_acme_t;
 
 
@@ -39,6 +42,7 @@ ngx_acm_acme_start(ngx_acm_conf_t *amcf, acm_keyring_t *ring,
     void (*wake)(void *data), void (*ended)(void *data), void *data,
     ngx_log_t *log)
 {
+    acm_err_t            err;
     ngx_uint_t           i;
     acm_orders_t        *orders;
     ngx_acm_acme_t      *acme;
@@ -69,12 +73,23 @@ ngx_acm_acme_start(ngx_acm_conf_t *amcf, acm_keyring_t *ring,
         return NULL;
     }
 
+    if (amcf->validation
+        && acm_validation_zone_set(acm_keyring_store(ring),
+                                   amcf->validation->name, &err)
+           != ACM_OK)
+    {
+        ngx_log_error(NGX_LOG_CRIT, log, 0, "acm: %s", err.text);
+    }
+
+    ngx_acm_check_init(amcf, ring, &acme->transport, &acme->checker, log);
+
     ngx_memzero(&conf, sizeof(acm_orders_conf_t));
 
     conf.ring = ring;
     conf.issuers = amcf->engine_issuers;
     conf.nissuers = amcf->issuers.nelts;
     conf.transport = &acme->transport;
+    conf.checker = &acme->checker;
     conf.report = ngx_acm_acme_report;
     conf.session_report = ngx_acm_acme_session;
     conf.data = acme;
@@ -97,6 +112,7 @@ ngx_acm_acme_stop(acm_orders_t *orders)
     }
 
     acm_orders_free(orders);
+    ngx_acm_dns_done();
     ngx_acm_curl_done();
 }
 

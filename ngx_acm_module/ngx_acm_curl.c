@@ -203,19 +203,17 @@ static acm_rc_t
 ngx_acm_curl_options(ngx_acm_curl_req_t *req, acm_http_t *http)
 {
     CURL  *e;
-    long   total;
 
     e = req->easy;
-    total = ACM_HTTP_TIMEOUT;
 
-    /* https, or http to ourselves: acm_http_url_ok() has seen to that */
+    /* whether it may be http is for whoever asks to say */
 
     if (curl_easy_setopt(e, CURLOPT_URL, http->url)
         || curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "https,http")
         || curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L)
         || curl_easy_setopt(e, CURLOPT_PROXY, "")
         || curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L)
-        || curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, total)
+        || curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, http->timeout)
         || curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
                             (long) NGX_ACM_CURL_CONNECT)
         || curl_easy_setopt(e, CURLOPT_SSLVERSION,

@@ -10,6 +10,16 @@
 #define _NGX_HTTP_ACM_H_INCLUDED_
 
 
+#include "../shared/acm_json.h"
+#include "ngx_acm.h"
+
+
+/* What of CAs is in the status: the issuers with their accounts, and the
+   records that prove the names of a certificate.  NULL without memory. */
+json_t *ngx_http_acm_status_issuers(ngx_acm_conf_t *amcf, acm_snap_t *snap);
+json_t *ngx_http_acm_status_records(ngx_acm_conf_t *amcf, acm_snap_t *snap,
+    const acm_cert_t *cert);
+
 /* The content handler of acm_status; GET and HEAD only. */
 ngx_int_t ngx_http_acm_status_handler(ngx_http_request_t *r);
 

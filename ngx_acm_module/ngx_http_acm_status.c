@@ -28,7 +28,9 @@ static json_t *ngx_http_acm_status_handshakes(ngx_acm_shared_t *shared);
 static ngx_int_t ngx_http_acm_status_store(ngx_http_request_t *r,
     ngx_acm_conf_t *amcf, json_t *root);
 static ngx_int_t ngx_http_acm_status_certs(ngx_http_request_t *r,
-    acm_snap_t *snap, json_t *root);
+    ngx_acm_conf_t *amcf, acm_snap_t *snap, json_t *root);
+static json_t *ngx_http_acm_status_cert(ngx_acm_conf_t *amcf,
+    acm_snap_t *snap, const acm_entry_t *entry, acm_rc_t rc);
 static ngx_uint_t ngx_http_acm_status_queue(acm_snap_t *snap);
 static ngx_int_t ngx_http_acm_status_send(ngx_http_request_t *r,
     acm_str_t *text, ngx_uint_t status);
@@ -127,14 +129,15 @@ ngx_http_acm_status_helper(ngx_acm_shared_t *shared)
     (void) acm_time_text((int64_t) shared->helper_tick, tick);
     (void) acm_time_text((int64_t) shared->helper_next, next);
 
-    o = json_pack("{s:I, s:b, s:s, s:s, s:I, s:I, s:I}",
+    o = json_pack("{s:I, s:b, s:s, s:s, s:I, s:I, s:I, s:I}",
                   "Pid", (json_int_t) shared->helper_pid,
                   "Locked", (int) shared->helper_locked,
                   "StartedAt", started,
                   "LastTickAt", tick,
                   "Issued", (json_int_t) shared->issued,
                   "Renewed", (json_int_t) shared->renewed,
-                  "Failed", (json_int_t) shared->failed);
+                  "Failed", (json_int_t) shared->failed,
+                  "Orders", (json_int_t) shared->orders);
 
     if (o == NULL) {
         return NULL;
@@ -170,7 +173,7 @@ static ngx_int_t
 ngx_http_acm_status_store(ngx_http_request_t *r, ngx_acm_conf_t *amcf,
     json_t *root)
 {
-    json_t            *o;
+    json_t            *o, *issuers;
     acm_err_t          err;
     ngx_int_t          rc;
     ngx_uint_t         queue;
@@ -191,7 +194,8 @@ ngx_http_acm_status_store(ngx_http_request_t *r, ngx_acm_conf_t *amcf,
     }
 
     queue = ngx_http_acm_status_queue(snap);
-    rc = ngx_http_acm_status_certs(r, snap, root);
+    rc = ngx_http_acm_status_certs(r, amcf, snap, root);
+    issuers = ngx_http_acm_status_issuers(amcf, snap);
 
     acm_store_end(snap);
 
@@ -202,6 +206,7 @@ ngx_http_acm_status_store(ngx_http_request_t *r, ngx_acm_conf_t *amcf,
                                          amcf->store.len))
         != 0
         || json_object_set_new(root, "Store", o) != 0
+        || json_object_set_new(root, "Issuers", issuers) != 0
         || json_object_set_new(json_object_get(root, "Helper"), "Queue",
                                json_integer((json_int_t) queue))
            != 0)
@@ -214,8 +219,8 @@ ngx_http_acm_status_store(ngx_http_request_t *r, ngx_acm_conf_t *amcf,
 
 
 static ngx_int_t
-ngx_http_acm_status_certs(ngx_http_request_t *r, acm_snap_t *snap,
-    json_t *root)
+ngx_http_acm_status_certs(ngx_http_request_t *r, ngx_acm_conf_t *amcf,
+    acm_snap_t *snap, json_t *root)
 {
     size_t        len;
     uint8_t       key[ACM_MAX_STORE_KEY];
@@ -224,7 +229,6 @@ ngx_http_acm_status_certs(ngx_http_request_t *r, acm_snap_t *snap,
     ngx_int_t     limit;
     u_char       *from, *to;
     ngx_str_t     arg, last;
-    acm_cert_t    cert;
     acm_entry_t   entry;
 
     limit = NGX_HTTP_ACM_STATUS_LIMIT;
@@ -273,28 +277,50 @@ ngx_http_acm_status_certs(ngx_http_request_t *r, acm_snap_t *snap,
         last.len = entry.key_len;
         last.data = (u_char *) entry.key;
 
-        ngx_memzero(&cert, sizeof(acm_cert_t));
-
-        if (rc == ACM_OK) {
-            rc = acm_cert_decode(entry.data, entry.len, &cert);
-        }
-
-        if (json_array_append_new(list, rc == ACM_OK
-                                  ? acm_json_cert(&cert, acm_now())
-                                  : json_pack("{s:s%, s:s}", "Key",
-                                              (char *) entry.key,
-                                              entry.key_len, "Status",
-                                              acm_rc_text(rc)))
+        if (json_array_append_new(list,
+                                  ngx_http_acm_status_cert(amcf, snap,
+                                                           &entry, rc))
             != 0)
         {
-            acm_cert_free(&cert);
             return NGX_ERROR;
         }
-
-        acm_cert_free(&cert);
     }
 
     return NGX_OK;
+}
+
+
+static json_t *
+ngx_http_acm_status_cert(ngx_acm_conf_t *amcf, acm_snap_t *snap,
+    const acm_entry_t *entry, acm_rc_t rc)
+{
+    json_t      *o, *records;
+    acm_cert_t   cert;
+
+    ngx_memzero(&cert, sizeof(acm_cert_t));
+
+    if (rc == ACM_OK) {
+        rc = acm_cert_decode(entry->data, entry->len, &cert);
+    }
+
+    if (rc != ACM_OK) {
+        return json_pack("{s:s%, s:s}", "Key", (char *) entry->key,
+                         entry->key_len, "Status", acm_rc_text(rc));
+    }
+
+    o = acm_json_cert(&cert, acm_now());
+    records = ngx_http_acm_status_records(amcf, snap, &cert);
+
+    acm_cert_free(&cert);
+
+    if (records != NULL && json_array_size(records) != 0) {
+        (void) json_object_set_new(o, "DomainValidationRecords", records);
+
+    } else {
+        json_decref(records);
+    }
+
+    return o;
 }
 
 

@@ -383,3 +383,63 @@ acm_account_contacts(const acm_issuer_t *issuer, char *text)
 
     text[len] = '\0';
 }
+
+
+acm_rc_t
+acm_account_each(acm_store_t *store,
+    acm_rc_t (*each)(void *data, const acm_account_t *a), void *data,
+    acm_err_t *err)
+{
+    acm_rc_t        rc, result;
+    acm_snap_t     *snap;
+    acm_entry_t     entry;
+    acm_account_t   a;
+
+    rc = acm_store_begin(store, &snap, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    result = ACM_OK;
+
+    for (rc = acm_store_seek(snap, ACM_DB_ACCOUNT, NULL, 0, &entry);
+         rc == ACM_OK && result == ACM_OK;
+         rc = acm_store_next(snap, ACM_DB_ACCOUNT, &entry))
+    {
+        if (acm_account_decode(entry.data, entry.len, &a) == ACM_OK) {
+            result = each(data, &a);
+            acm_account_free(&a);
+        }
+    }
+
+    acm_store_end(snap);
+
+    return result;
+}
+
+
+acm_rc_t
+acm_account_forget(acm_store_t *store, const char *issuer,
+    const char *directory, acm_err_t *err)
+{
+    size_t       len;
+    uint8_t      key[ACM_MAX_STORE_KEY];
+    acm_rc_t     rc;
+    acm_batch_t  batch;
+
+    len = acm_account_db_key(key, issuer, directory);
+
+    if (len == 0) {
+        return acm_fail(err, ACM_INVALID, "no issuer \"%s\"", issuer);
+    }
+
+    acm_batch_init(&batch);
+    acm_batch_delete(&batch, ACM_DB_ACCOUNT, key, len);
+
+    rc = acm_store_commit(store, &batch, err);
+
+    acm_batch_free(&batch);
+
+    return rc;
+}

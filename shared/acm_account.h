@@ -74,6 +74,18 @@ acm_rc_t acm_account_key(acm_keyring_t *ring, const acm_account_t *a,
 acm_rc_t acm_account_next(acm_keyring_t *ring, acm_account_t *a,
     acm_err_t *err);
 
+/*
+ * Calls back with each account, until it returns other than ACM_OK, which is
+ * then the result.  A record that cannot be read is passed over.
+ */
+acm_rc_t acm_account_each(acm_store_t *store,
+    acm_rc_t (*each)(void *data, const acm_account_t *a), void *data,
+    acm_err_t *err);
+
+/* Deletes a record: the next order makes a new account. */
+acm_rc_t acm_account_forget(acm_store_t *store, const char *issuer,
+    const char *directory, acm_err_t *err);
+
 /* Asks the helper for a rollover or a deactivation: ACM_NOTFOUND. */
 acm_rc_t acm_account_wish(acm_store_t *store, const char *issuer,
     const char *directory, acm_account_wish_e wish, acm_err_t *err);

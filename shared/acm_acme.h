@@ -189,6 +189,15 @@ const char *acm_problem_text(acm_problem_e type);
 const char *acm_method_text(acm_method_e method);
 acm_method_e acm_method_parse(const char *s, size_t len);
 
+/*
+ * Where the TXT record of a dns method is: "_acme-challenge" in front of the
+ * name, whose "*." does not matter, or what dns-account-01 and
+ * dns-persist-01 have there.  account: its URL.  ACM_INVALID: no dns method,
+ * or no account; ACM_TOOBIG.
+ */
+acm_rc_t acm_method_host(acm_method_e method, const char *name,
+    const char *account, char *host, size_t size);
+
 /* A text of a CA for a log: control octets and non-ASCII replaced, cut at
    ACM_MAX_ACME_TEXT; buf holds that and one more. */
 char *acm_acme_clean(const char *s, char *buf);

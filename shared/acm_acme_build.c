@@ -6,6 +6,7 @@
  */
 
 
+#include <stdio.h>
 #include <string.h>
 
 #include "acm_acme.h"
@@ -13,11 +14,15 @@
 #include "acm_name.h"
 
 
+#define ACM_ACCOUNT_LABEL  16            /* octets, of dns-account-01 */
+
+
 static acm_rc_t acm_acme_dump(json_t *json, acm_buf_t *out);
 static int acm_acme_put_contacts(json_t *json, char *const *contacts,
     size_t n);
 static json_t *acm_acme_identifiers(char *const *names, size_t n);
 static json_t *acm_acme_b64(const acm_str_t *der);
+static void acm_acme_base32(const uint8_t *octets, char *text);
 
 
 /* Takes the reference; a json of NULL is a lack of memory. */
@@ -266,4 +271,81 @@ acm_acme_key_change(const char *account, EVP_PKEY *old_key, acm_buf_t *out,
     }
 
     return acm_acme_dump(json, out);
+}
+
+
+acm_rc_t
+acm_method_host(acm_method_e method, const char *name, const char *account,
+    char *host, size_t size)
+{
+    int      n;
+    char     label[ACM_ACCOUNT_LABEL + 1];
+    uint8_t  md[ACM_HASH_LEN];
+
+    if (name[0] == '*' && name[1] == '.') {
+        name += 2;
+    }
+
+    switch (method) {
+
+    case ACM_METHOD_DNS_01:
+        n = snprintf(host, size, "_acme-challenge.%s", name);
+        break;
+
+    case ACM_METHOD_DNS_ACCOUNT_01:
+
+        /* draft-ietf-acme-dns-account-label: base32 of ten octets */
+
+        if (account == NULL
+            || EVP_Digest(account, strlen(account), md, NULL, EVP_sha256(),
+                          NULL)
+               != 1)
+        {
+            return ACM_INVALID;
+        }
+
+        acm_acme_base32(md, label);
+
+        n = snprintf(host, size, "_%s._acme-challenge.%s", label, name);
+        break;
+
+    case ACM_METHOD_DNS_PERSIST_01:
+        n = snprintf(host, size, "_validation-persist.%s", name);
+        break;
+
+    default:
+        return ACM_INVALID;
+    }
+
+    return (n < 0 || (size_t) n >= size) ? ACM_TOOBIG : ACM_OK;
+}
+
+
+/* RFC 4648 s6, lower case, of ten octets: no padding */
+
+static void
+acm_acme_base32(const uint8_t *octets, char *text)
+{
+    size_t    i;
+    uint32_t  v;
+    unsigned  bits;
+
+    static const char  set[] = "abcdefghijklmnopqrstuvwxyz234567";
+
+    v = 0;
+    bits = 0;
+
+    for (i = 0; i < ACM_ACCOUNT_LABEL; i++) {
+
+        if (bits < 5) {
+            v = (v << 8) | *octets++;
+            bits += 8;
+        }
+
+        bits -= 5;
+        text[i] = set[(v >> bits) & 31];
+        v &= (1U << bits) - 1;
+    }
+
+    text[i] = '\0';
 }

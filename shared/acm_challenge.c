@@ -16,6 +16,7 @@
 
 
 #define ACM_CHALLENGE_SWEEP  256         /* deletions at once */
+#define ACM_META_ZONE        "validation zone"
 
 
 static size_t acm_challenge_key(uint8_t *buf, acm_challenge_e kind,
@@ -461,6 +462,65 @@ acm_validation_make(acm_store_t *store, const char *account,
 
     acm_batch_free(&batch);
     acm_buf_free(&buf);
+
+    return rc;
+}
+
+
+acm_rc_t
+acm_validation_zone_get(acm_snap_t *snap, char *zone)
+{
+    acm_rc_t     rc;
+    acm_entry_t  entry;
+
+    rc = acm_store_get(snap, ACM_DB_META, ACM_META_ZONE,
+                       sizeof(ACM_META_ZONE) - 1, &entry);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    if (entry.len == 0 || entry.len > ACM_MAX_NAME) {
+        return ACM_CORRUPT;
+    }
+
+    memcpy(zone, entry.data, entry.len);
+    zone[entry.len] = '\0';
+
+    return ACM_OK;
+}
+
+
+acm_rc_t
+acm_validation_zone_set(acm_store_t *store, const char *zone,
+    acm_err_t *err)
+{
+    char         old[ACM_MAX_NAME + 1];
+    acm_rc_t     rc;
+    acm_snap_t  *snap;
+    acm_batch_t  batch;
+
+    rc = acm_store_begin(store, &snap, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    rc = acm_validation_zone_get(snap, old);
+
+    acm_store_end(snap);
+
+    if (rc == ACM_OK && strcmp(old, zone) == 0) {
+        return ACM_OK;
+    }
+
+    acm_batch_init(&batch);
+    acm_batch_put(&batch, ACM_DB_META, ACM_META_ZONE,
+                  sizeof(ACM_META_ZONE) - 1, zone, strlen(zone));
+
+    rc = acm_store_commit(store, &batch, err);
+
+    acm_batch_free(&batch);
 
     return rc;
 }

@@ -87,6 +87,12 @@ acm_rc_t acm_challenge_sweep(acm_store_t *store, int64_t now, size_t *n,
  */
 acm_rc_t acm_validation_ensure(acm_store_t *store, const char *account,
     const char *domain, int64_t now, char *label, acm_err_t *err);
+/* The zone those labels are in, as last configured; zone holds ACM_MAX_NAME
+   + 1 octets.  _set commits only a change.  ACM_NOTFOUND: none. */
+acm_rc_t acm_validation_zone_get(acm_snap_t *snap, char *zone);
+acm_rc_t acm_validation_zone_set(acm_store_t *store, const char *zone,
+    acm_err_t *err);
+
 /* ACM_NOTFOUND if it has none yet. */
 acm_rc_t acm_validation_get(acm_snap_t *snap, const char *account,
     const char *domain, char *label);

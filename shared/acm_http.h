@@ -38,7 +38,7 @@ struct acm_http_s {
     const char          *accept;
     acm_buf_t            body;
     const char          *ca_file;        /* borrowed; NULL: the system's */
-    unsigned             insecure:1;     /* http instead of https allowed */
+    long                 timeout;        /* milliseconds, of the whole */
 
     /* the answer */
 

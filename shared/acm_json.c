@@ -14,6 +14,7 @@ static int acm_json_put(json_t *o, const char *name, json_t *value);
 static int acm_json_put_text(json_t *o, const char *name, const char *text);
 static int acm_json_put_time(json_t *o, const char *name, int64_t t);
 static json_t *acm_json_names(const acm_cert_t *cert);
+static json_t *acm_json_lines(const char *text);
 static int acm_json_put_life(json_t *o, const acm_cert_t *cert, int64_t now);
 static int acm_json_write(const char *data, size_t len, void *buf);
 
@@ -69,6 +70,29 @@ acm_json_names(const acm_cert_t *cert)
     }
 
     return names;
+}
+
+
+/* One text a line. */
+
+static json_t *
+acm_json_lines(const char *text)
+{
+    size_t   len;
+    json_t  *list;
+
+    list = json_array();
+
+    for ( ; list != NULL && *text != '\0'; text += len + (text[len] != 0)) {
+        len = strcspn(text, "\n");
+
+        if (json_array_append_new(list, json_stringn(text, len)) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+
+    return list;
 }
 
 
@@ -136,6 +160,19 @@ acm_json_put_life(json_t *o, const acm_cert_t *cert, int64_t now)
     rc |= acm_json_put(o, "Attempts", json_integer(cert->attempts));
     rc |= acm_json_put_text(o, "LastError", cert->last_error);
     rc |= acm_json_put_time(o, "LastErrorAt", cert->last_error_at);
+    rc |= acm_json_put_time(o, "RenewAt", cert->renew_at);
+    rc |= acm_json_put_time(o, "RenewalWindowStart", cert->ari_start);
+    rc |= acm_json_put_time(o, "RenewalWindowEnd", cert->ari_end);
+    rc |= acm_json_put_text(o, "IssuedBy", cert->issued_by);
+
+    if (cert->scts != 0) {
+        rc |= acm_json_put(o, "SignedCertificateTimestamps",
+                           json_integer(cert->scts));
+    }
+
+    if (*cert->findings != '\0') {
+        rc |= acm_json_put(o, "Findings", acm_json_lines(cert->findings));
+    }
 
     return rc;
 }

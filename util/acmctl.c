@@ -59,6 +59,8 @@ static const acmctl_command_t  acmctl_commands[] = {
     { "backup", acmctl_backup },
     { "rekey", acmctl_rekey },
     { "ca", acmctl_ca },
+    { "account", acmctl_account },
+    { "dns", acmctl_dns },
     { "version", acmctl_version },
     { NULL, NULL }
 };
@@ -157,6 +159,9 @@ acmctl_usage(FILE *f)
           "  backup DIR                a compacting copy into an empty DIR\n"
           "  rekey --new-master-key FILE\n"
           "  ca ISSUER [--issuing]     a built-in CA's certificate\n"
+          "  account [list]            accounts at ACME issuers\n"
+          "  account rollover|deactivate|forget ISSUER\n"
+          "  dns [NAME ...]            the CNAMEs that prove names\n"
           "  version\n"
           "\n"
           "Defaults: --store /var/lib/nginx/acm, --master-key\n"

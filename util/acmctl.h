@@ -63,6 +63,8 @@ int acmctl_show(acmctl_t *ctl, int argc, char **argv);
 int acmctl_import(acmctl_t *ctl, int argc, char **argv);
 int acmctl_verify(acmctl_t *ctl, int argc, char **argv);
 int acmctl_rekey(acmctl_t *ctl, int argc, char **argv);
+int acmctl_account(acmctl_t *ctl, int argc, char **argv);
+int acmctl_dns(acmctl_t *ctl, int argc, char **argv);
 
 
 #endif /* _ACMCTL_H_INCLUDED_ */

@@ -1,0 +1,150 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * What of CAs is in the status.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "../shared/acm_account.h"
+#include "../shared/acm_challenge.h"
+#include "../shared/acm_json.h"
+#include "ngx_acm.h"
+#include "ngx_http_acm.h"
+
+
+static json_t *ngx_http_acm_status_issuer(ngx_acm_conf_t *amcf,
+    ngx_acm_issuer_t *issuer, acm_snap_t *snap);
+static void ngx_http_acm_status_account(json_t *o, acm_issuer_t *issuer,
+    acm_snap_t *snap);
+
+
+json_t *
+ngx_http_acm_status_issuers(ngx_acm_conf_t *amcf, acm_snap_t *snap)
+{
+    char                text[32];
+    json_t             *list, *o;
+    ngx_uint_t          i;
+    ngx_acm_issuer_t   *issuer;
+    ngx_acm_trouble_t  *t;
+
+    list = json_array();
+    issuer = amcf->issuers.elts;
+
+    for (i = 0; list && i < amcf->issuers.nelts; i++) {
+        o = ngx_http_acm_status_issuer(amcf, &issuer[i], snap);
+        t = &ngx_acm_shared(amcf)->troubles[i];
+
+        if (t->at) {
+            (void) acm_time_text((int64_t) t->at, text);
+            (void) json_object_set_new(o, "LastError",
+                                       json_string((char *) t->text));
+            (void) json_object_set_new(o, "LastErrorAt", json_string(text));
+        }
+
+        if (json_array_append_new(list, o) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+
+    return list;
+}
+
+
+static json_t *
+ngx_http_acm_status_issuer(ngx_acm_conf_t *amcf, ngx_acm_issuer_t *issuer,
+    acm_snap_t *snap)
+{
+    json_t  *o;
+
+    o = json_pack("{s:s, s:s}", "Name", issuer->issuer.name, "Kind",
+                  issuer->ca ? "ca" : "acme");
+
+    if (o && !issuer->ca) {
+        (void) json_object_set_new(o, "Directory",
+                                   json_string(issuer->issuer.directory));
+        ngx_http_acm_status_account(o, &issuer->issuer, snap);
+    }
+
+    return o;
+}
+
+
+static void
+ngx_http_acm_status_account(json_t *o, acm_issuer_t *issuer,
+    acm_snap_t *snap)
+{
+    uint64_t        revision;
+    acm_account_t   a;
+
+    static const char *const  states[] = {
+        "UNKNOWN", "NEW", "VALID", "DEACTIVATED"
+    };
+
+    if (acm_account_get(snap, issuer->name, issuer->directory, &a, &revision)
+        != ACM_OK)
+    {
+        return;
+    }
+
+    (void) json_object_set_new(o, "AccountStatus",
+                               json_string(states[a.status]));
+
+    if (*a.url != '\0') {
+        (void) json_object_set_new(o, "Account", json_string(a.url));
+    }
+
+    if (*a.error != '\0') {
+        (void) json_object_set_new(o, "AccountError", json_string(a.error));
+    }
+
+    acm_account_free(&a);
+}
+
+
+json_t *
+ngx_http_acm_status_records(ngx_acm_conf_t *amcf, acm_snap_t *snap,
+    const acm_cert_t *cert)
+{
+    char         label[ACM_LABEL_LEN + 1], name[ACM_MAX_NAME + 32];
+    char         value[ACM_MAX_NAME + ACM_LABEL_LEN + 3];
+    json_t      *list;
+    ngx_uint_t   i;
+
+    list = json_array();
+
+    if (list == NULL || amcf->validation == NULL
+        || cert->type != ACM_TYPE_ISSUED)
+    {
+        return list;
+    }
+
+    for (i = 0; i < cert->nnames; i++) {
+
+        if (acm_validation_get(snap, cert->account, cert->names[i], label)
+            != ACM_OK
+            || acm_method_host(ACM_METHOD_DNS_01, cert->names[i], NULL, name,
+                               sizeof(name) - 1)
+               != ACM_OK)
+        {
+            continue;
+        }
+
+        *ngx_snprintf((u_char *) value, sizeof(value) - 1, "%s.%s.", label,
+                      amcf->validation->name)
+            = '\0';
+
+        (void) json_array_append_new(list,
+                                     json_pack("{s:s, s:s+, s:s, s:s}",
+                                               "DomainName", cert->names[i],
+                                               "Name", name, ".", "Type",
+                                               "CNAME", "Value", value));
+    }
+
+    return list;
+}

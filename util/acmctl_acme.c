@@ -1,0 +1,283 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * acmctl: accounts at CAs, and the DNS records that prove names.
+ */
+
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "acmctl.h"
+#include "../shared/acm_account.h"
+#include "../shared/acm_challenge.h"
+#include "../shared/acm_name.h"
+
+
+#define ACMCTL_MAX_ACCOUNTS  64
+
+
+/* the directories of one issuer, as one is worked on after the other */
+
+typedef struct {
+    const char   *issuer;
+    char         *directories[ACMCTL_MAX_ACCOUNTS];
+    size_t        n;
+} acmctl_accounts_t;
+
+
+static acm_rc_t acmctl_account_print(void *data, const acm_account_t *a);
+static acm_rc_t acmctl_account_note(void *data, const acm_account_t *a);
+static int acmctl_account_do(acmctl_t *ctl, const char *verb,
+    const char *directory, const char *issuer);
+static int acmctl_dns_name(acmctl_t *ctl, const char *zone,
+    const char *name);
+static int acmctl_dns_all(acmctl_t *ctl, const char *zone);
+static void acmctl_dns_print(const char *zone, const char *domain,
+    const char *label);
+
+
+int
+acmctl_account(acmctl_t *ctl, int argc, char **argv)
+{
+    int                 rc;
+    size_t              i;
+    acm_err_t           err;
+    acmctl_accounts_t   found;
+
+    if (argc == 1 || (argc == 2 && strcmp(argv[1], "list") == 0)) {
+        rc = acmctl_open(ctl, 0, 0);
+
+        if (rc == ACMCTL_OK
+            && acm_account_each(ctl->store, acmctl_account_print, NULL,
+                                &err)
+               != ACM_OK)
+        {
+            rc = acmctl_fail("%s", err.text);
+        }
+
+        return rc;
+    }
+
+    if (argc != 3 || (strcmp(argv[1], "rollover") != 0
+                      && strcmp(argv[1], "deactivate") != 0
+                      && strcmp(argv[1], "forget") != 0))
+    {
+        return ACMCTL_USAGE;
+    }
+
+    rc = acmctl_open(ctl, 0, 0);
+
+    if (rc != ACMCTL_OK) {
+        return rc;
+    }
+
+    memset(&found, 0, sizeof(acmctl_accounts_t));
+    found.issuer = argv[2];
+
+    if (acm_account_each(ctl->store, acmctl_account_note, &found, &err)
+        != ACM_OK)
+    {
+        return acmctl_fail("%s", err.text);
+    }
+
+    if (found.n == 0) {
+        return acmctl_fail("no account at issuer \"%s\": it is made with the "
+                           "first order", argv[2]);
+    }
+
+    for (i = 0; i < found.n; i++) {
+        rc |= acmctl_account_do(ctl, argv[1], found.directories[i], argv[2]);
+        acm_free(found.directories[i]);
+    }
+
+    return rc;
+}
+
+
+static acm_rc_t
+acmctl_account_print(void *data, const acm_account_t *a)
+{
+    char  created[32];
+
+    static const char *const  states[] = {
+        "unknown", "new", "valid", "deactivated"
+    };
+
+    (void) data;
+    (void) acm_time_text(a->created_at, created);
+
+    printf("%s\n", a->issuer);
+    printf("  directory  %s\n", a->directory);
+    printf("  status     %s\n", states[a->status]);
+    printf("  url        %s\n", a->url);
+    printf("  contacts   %s\n", a->contacts);
+    printf("  key        %s, version %u\n", acm_key_text(a->key),
+           (unsigned) a->version);
+    printf("  created    %s\n", created);
+
+    if (a->wish != ACM_ACCOUNT_NOTHING) {
+        printf("  wanted     %s\n",
+               (a->wish == ACM_ACCOUNT_ROLLOVER) ? "a new key"
+                                                 : "deactivation");
+    }
+
+    if (*a->error != '\0') {
+        printf("  error      %s\n", a->error);
+    }
+
+    return ACM_OK;
+}
+
+
+static acm_rc_t
+acmctl_account_note(void *data, const acm_account_t *a)
+{
+    acmctl_accounts_t  *found = data;
+
+    if (strcmp(a->issuer, found->issuer) == 0
+        && found->n < ACMCTL_MAX_ACCOUNTS)
+    {
+        found->directories[found->n] = acm_strdup(a->directory);
+
+        if (found->directories[found->n] == NULL) {
+            return ACM_NOMEM;
+        }
+
+        found->n++;
+    }
+
+    return ACM_OK;
+}
+
+
+static int
+acmctl_account_do(acmctl_t *ctl, const char *verb, const char *directory,
+    const char *issuer)
+{
+    acm_rc_t            rc;
+    acm_err_t           err;
+    acm_account_wish_e  wish;
+
+    if (strcmp(verb, "forget") == 0) {
+        rc = acm_account_forget(ctl->store, issuer, directory, &err);
+
+    } else {
+        wish = (strcmp(verb, "rollover") == 0) ? ACM_ACCOUNT_ROLLOVER
+                                               : ACM_ACCOUNT_DEACTIVATE;
+        rc = acm_account_wish(ctl->store, issuer, directory, wish, &err);
+    }
+
+    if (rc != ACM_OK) {
+        return acmctl_fail("%s", err.text);
+    }
+
+    return ACMCTL_OK;
+}
+
+
+int
+acmctl_dns(acmctl_t *ctl, int argc, char **argv)
+{
+    int          i, rc;
+    char         zone[ACM_MAX_NAME + 1];
+    acm_err_t    err;
+    acm_snap_t  *snap;
+
+    rc = acmctl_open(ctl, 0, 0);
+
+    if (rc != ACMCTL_OK) {
+        return rc;
+    }
+
+    if (acm_store_begin(ctl->store, &snap, &err) != ACM_OK) {
+        return acmctl_fail("%s", err.text);
+    }
+
+    if (acm_validation_zone_get(snap, zone) != ACM_OK) {
+        acm_store_end(snap);
+        return acmctl_fail("the store knows no zone: set "
+                           "\"validation_zone\" and start nginx");
+    }
+
+    acm_store_end(snap);
+
+    if (argc == 1) {
+        return acmctl_dns_all(ctl, zone);
+    }
+
+    for (i = 1; i < argc; i++) {
+        rc |= acmctl_dns_name(ctl, zone, argv[i]);
+    }
+
+    return rc;
+}
+
+
+/* The label of a name that has none yet is made: it stays for ever. */
+
+static int
+acmctl_dns_name(acmctl_t *ctl, const char *zone, const char *name)
+{
+    char        label[ACM_LABEL_LEN + 1], domain[ACM_MAX_NAME + 1];
+    acm_err_t   err;
+
+    if (acm_name_request(name, strlen(name), domain, &err) != ACM_OK
+        || acm_validation_ensure(ctl->store, ctl->account, domain, acm_now(),
+                                 label, &err)
+           != ACM_OK)
+    {
+        return acmctl_fail("\"%s\": %s", name, err.text);
+    }
+
+    acmctl_dns_print(zone, domain, label);
+
+    return ACMCTL_OK;
+}
+
+
+static int
+acmctl_dns_all(acmctl_t *ctl, const char *zone)
+{
+    acm_rc_t           rc;
+    acm_err_t          err;
+    acm_snap_t        *snap;
+    acm_entry_t        entry;
+    acm_validation_t   v;
+
+    if (acm_store_begin(ctl->store, &snap, &err) != ACM_OK) {
+        return acmctl_fail("%s", err.text);
+    }
+
+    for (rc = acm_store_seek(snap, ACM_DB_VALIDATION, "n", 1, &entry);
+         rc == ACM_OK;
+         rc = acm_store_next(snap, ACM_DB_VALIDATION, &entry))
+    {
+        if (acm_validation_decode(entry.data, entry.len, &v) != ACM_OK) {
+            continue;
+        }
+
+        if (strcmp(v.account, ctl->account) == 0) {
+            acmctl_dns_print(zone, v.domain, v.label);
+        }
+
+        acm_validation_free(&v);
+    }
+
+    acm_store_end(snap);
+
+    return ACMCTL_OK;
+}
+
+
+static void
+acmctl_dns_print(const char *zone, const char *domain, const char *label)
+{
+    if (domain[0] == '*' && domain[1] == '.') {
+        domain += 2;
+    }
+
+    printf("_acme-challenge.%s. CNAME %s.%s.\n", domain, label, zone);
+}
