@@ -23,6 +23,13 @@ json_t *ngx_http_acm_status_records(ngx_acm_conf_t *amcf, acm_snap_t *snap,
 /* The content handler of acm_status; GET and HEAD only. */
 ngx_int_t ngx_http_acm_status_handler(ngx_http_request_t *r);
 
+/* Answers CAs in every server: http-01, RFC 8555 s8.3. */
+ngx_int_t ngx_http_acm_challenge_init(ngx_conf_t *cf);
+
+/* Sends a whole answer that nobody may keep; body is copied. */
+ngx_int_t ngx_http_acm_send(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *type, ngx_str_t *body);
+
 
 extern ngx_module_t  ngx_http_acm_module;
 

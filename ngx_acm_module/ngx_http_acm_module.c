@@ -156,7 +156,7 @@ ngx_http_acm_init(ngx_conf_t *cf)
         }
     }
 
-    return NGX_OK;
+    return ngx_http_acm_challenge_init(cf);
 }
 
 

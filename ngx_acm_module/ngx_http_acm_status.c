@@ -32,8 +32,6 @@ static ngx_int_t ngx_http_acm_status_certs(ngx_http_request_t *r,
 static json_t *ngx_http_acm_status_cert(ngx_acm_conf_t *amcf,
     acm_snap_t *snap, const acm_entry_t *entry, acm_rc_t rc);
 static ngx_uint_t ngx_http_acm_status_queue(acm_snap_t *snap);
-static ngx_int_t ngx_http_acm_status_send(ngx_http_request_t *r,
-    acm_str_t *text, ngx_uint_t status);
 
 
 ngx_int_t
@@ -44,6 +42,7 @@ ngx_http_acm_status_handler(ngx_http_request_t *r)
     acm_err_t        err;
     acm_str_t        text;
     ngx_int_t        n;
+    ngx_str_t        type, body;
     ngx_acm_conf_t  *amcf;
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
@@ -81,7 +80,11 @@ ngx_http_acm_status_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    n = ngx_http_acm_status_send(r, &text, n);
+    ngx_str_set(&type, "application/json");
+    body.len = text.len;
+    body.data = text.data;
+
+    n = ngx_http_acm_send(r, n, &type, &body);
 
     acm_free(text.data);
 
@@ -353,47 +356,4 @@ ngx_http_acm_status_queue(acm_snap_t *snap)
     }
 
     return n;
-}
-
-
-static ngx_int_t
-ngx_http_acm_status_send(ngx_http_request_t *r, acm_str_t *text,
-    ngx_uint_t status)
-{
-    ngx_int_t         rc;
-    ngx_buf_t        *b;
-    ngx_chain_t       out;
-    ngx_table_elt_t  *h;
-
-    b = ngx_create_temp_buf(r->pool, text->len);
-    h = ngx_list_push(&r->headers_out.headers);
-
-    if (b == NULL || h == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-    h->hash = 1;
-    ngx_str_set(&h->key, "Cache-Control");
-    ngx_str_set(&h->value, "no-store");
-
-    r->headers_out.status = status;
-    r->headers_out.content_length_n = text->len;
-    ngx_str_set(&r->headers_out.content_type, "application/json");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    b->last = ngx_cpymem(b->pos, text->data, text->len);
-    b->last_buf = (r == r->main) ? 1 : 0;
-    b->last_in_chain = 1;
-
-    out.buf = b;
-    out.next = NULL;
-
-    return ngx_http_output_filter(r, &out);
 }
