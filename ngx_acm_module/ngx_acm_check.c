@@ -467,6 +467,7 @@ ngx_acm_check_http(ngx_acm_check_t *check, const acm_order_authz_t *a)
         return NGX_OK;
     }
 
+    http->plain = 1;
     http->timeout = NGX_ACM_CHECK_TIMEOUT;
     http->done = ngx_acm_check_fetched;
     http->data = check;

@@ -2,8 +2,7 @@
 /*
  * Copyright (C) The ngx_acm authors
  *
- * The transport of shared/acm_http.h: libcurl's multi interface on nginx's
- * event loop, in the helper only.  Never waits for anything.
+ * The helper's HTTP client: libcurl in nginx's event loop.
  */
 
 
@@ -11,23 +10,26 @@
 #define _NGX_ACM_CURL_H_INCLUDED_
 
 
-#include "ngx_acm.h"
+#include <ngx_config.h>
+#include <ngx_core.h>
 
-
-#define NGX_ACM_CURL_HOST     16         /* connections to one host */
-#define NGX_ACM_CURL_TOTAL    64
-#define NGX_ACM_CURL_CONNECT  10000      /* milliseconds */
-#define NGX_ACM_CURL_HEADERS  65536      /* octets of all header fields */
+#include "../shared/acm_http.h"
 
 
 /*
- * Fills in the transport.  after is called when a round of answers was
- * handed out; requests may be sent and cancelled from there and from within
- * an answer's done.
+ * Fills in the transport; there is one in a process, in the helper, and it
+ * may be made anew after ngx_acm_curl_done().  "done" of requests is called
+ * from event handlers, and may send and cancel others; "after" (may be NULL)
+ * is called once behind each lot of them.  Blocks nowhere, except to read
+ * the file of CA certificates when it connects.
+ *
+ * A failed request has ACM_BUSY (it took too long), ACM_TOOBIG, ACM_NOMEM or
+ * ACM_ERROR, and a text that names the host.
  */
 ngx_int_t ngx_acm_curl_init(acm_transport_t *transport,
     void (*after)(void *data), void *data, ngx_log_t *log);
-/* Ends all connections and forgets all requests; none is told. */
+
+/* Forgets all requests, as cancel does, and closes all connections. */
 void ngx_acm_curl_done(void);
 
 

@@ -534,8 +534,11 @@ ngx_acm_issuer_done(ngx_conf_t *cf, ngx_acm_issuer_t *issuer)
 
     if (issuer->ca == (i->directory != NULL)) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "issuer \"%V\" in %s:%ui says no kind, or two: it has "
-                      "either \"ca;\" or \"acme URL;\"",
+                      issuer->ca
+                      ? "issuer \"%V\" in %s:%ui is of two kinds: remove "
+                        "\"ca;\" or \"acme URL;\""
+                      : "issuer \"%V\" in %s:%ui says no kind: add \"ca;\" "
+                        "or \"acme URL;\"",
                       &issuer->name, issuer->file, issuer->line);
         return NGX_CONF_ERROR;
     }

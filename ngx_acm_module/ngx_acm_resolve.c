@@ -152,11 +152,18 @@ ngx_acm_resolve_issuers(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf,
 
         issuer = ngx_acm_issuer_find(amcf, &name);
 
-        if (issuer == NULL || i == ACM_MAX_TURN) {
+        if (issuer == NULL) {
             ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                          "unknown issuer \"%V\", or more than %d, in %s:%ui: "
-                          "add \"issuer %V { ... }\" to the \"acm\" block",
-                          &name, ACM_MAX_TURN, want->file, want->line, &name);
+                          "unknown issuer \"%V\" in %s:%ui: add \"issuer %V "
+                          "{ ... }\" to the \"acm\" block",
+                          &name, want->file, want->line, &name);
+            return NULL;
+        }
+
+        if (i == ACM_MAX_TURN) {
+            ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                          "more than %d issuers in %s:%ui", ACM_MAX_TURN,
+                          want->file, want->line);
             return NULL;
         }
 

@@ -202,6 +202,15 @@ acm_http_url_ok(const char *url)
 }
 
 
+int
+acm_http_is_near(const char *url)
+{
+    acm_origin_t  o;
+
+    return acm_http_origin(url, &o) && acm_http_loopback(o.host, o.host_len);
+}
+
+
 static int
 acm_http_origin(const char *url, acm_origin_t *o)
 {

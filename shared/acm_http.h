@@ -39,6 +39,7 @@ struct acm_http_s {
     acm_buf_t            body;
     const char          *ca_file;        /* borrowed; NULL: the system's */
     long                 timeout;        /* milliseconds, of the whole */
+    unsigned             plain:1;        /* http to any host is meant */
 
     /* the answer */
 
@@ -93,6 +94,9 @@ int acm_http_is_type(const acm_http_t *http, const char *type);
  * ACM_MAX_URL octets.
  */
 int acm_http_url_ok(const char *url);
+
+/* 1 if an URL's host is this machine by its loopback address. */
+int acm_http_is_near(const char *url);
 
 /* 1 if both have the same scheme, host and port. */
 int acm_http_same_origin(const char *a, const char *b);

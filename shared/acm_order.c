@@ -15,7 +15,7 @@
 #include "acm_order_impl.h"
 
 
-static acm_action_e acm_order_start(acm_order_t *o, int64_t ticks);
+static acm_action_e acm_order_start(acm_order_t *o);
 static acm_action_e acm_order_reply(acm_order_t *o, int64_t ticks);
 static acm_action_e acm_order_trouble(acm_order_t *o, int64_t ticks);
 static acm_action_e acm_order_again(acm_order_t *o, int64_t ticks);
@@ -25,9 +25,9 @@ static acm_action_e acm_order_created(acm_order_t *o, int64_t ticks);
 static acm_action_e acm_order_stands(acm_order_t *o, int64_t ticks);
 static acm_rc_t acm_order_note(acm_order_t *o, const acm_acme_order_t *m);
 static acm_action_e acm_order_next_challenge(acm_order_t *o, int64_t ticks);
-static acm_action_e acm_order_finalize(acm_order_t *o, int64_t ticks);
-static acm_action_e acm_order_downloaded(acm_order_t *o, int64_t ticks);
-static acm_action_e acm_order_next_alternate(acm_order_t *o, int64_t ticks);
+static acm_action_e acm_order_finalize(acm_order_t *o);
+static acm_action_e acm_order_downloaded(acm_order_t *o);
+static acm_action_e acm_order_next_alternate(acm_order_t *o);
 static int acm_order_late(acm_order_t *o);
 
 
@@ -35,7 +35,6 @@ acm_action_e
 acm_order_step(acm_order_t *o, acm_order_event_e event, int64_t ticks)
 {
     if (event == ACM_EVENT_REPLY) {
-        o->rtt = ticks - o->asked;
         return acm_order_reply(o, ticks);
     }
 
@@ -47,8 +46,7 @@ acm_order_step(acm_order_t *o, acm_order_event_e event, int64_t ticks)
 
     if (event == ACM_EVENT_TIMER && o->waiting) {
         o->waiting = 0;
-        o->asked = ticks;
-        return ACM_ACT_CALL;
+            return ACM_ACT_CALL;
     }
 
     switch (o->state) {
@@ -59,10 +57,10 @@ acm_order_step(acm_order_t *o, acm_order_event_e event, int64_t ticks)
             return ACM_ACT_CHECK;
         }
 
-        return acm_order_start(o, ticks);
+        return acm_order_start(o);
 
     case ACM_ORDER_RESUMED:
-        return acm_order_start(o, ticks);
+        return acm_order_start(o);
 
     case ACM_ORDER_CREATED:
         return acm_order_stands(o, ticks);
@@ -88,19 +86,19 @@ acm_order_step(acm_order_t *o, acm_order_event_e event, int64_t ticks)
         return acm_order_next_challenge(o, ticks);
 
     case ACM_ORDER_POLL:
-        return acm_order_ask(o, o->rec.url, ticks);
+        return acm_order_ask(o, o->rec.url);
 
     case ACM_ORDER_FINALIZE:
-        return acm_order_finalize(o, ticks);
+        return acm_order_finalize(o);
 
     case ACM_ORDER_REASON:
-        return acm_order_next_reason(o, ticks);
+        return acm_order_next_reason(o);
 
     case ACM_ORDER_DOWNLOAD:
-        return acm_order_ask(o, o->certificate, ticks);
+        return acm_order_ask(o, o->certificate);
 
     case ACM_ORDER_ALTERNATE:
-        return acm_order_next_alternate(o, ticks);
+        return acm_order_next_alternate(o);
 
     case ACM_ORDER_DONE:
         return ACM_ACT_DONE;
@@ -133,13 +131,13 @@ acm_order_late(acm_order_t *o)
 
 
 static acm_action_e
-acm_order_start(acm_order_t *o, int64_t ticks)
+acm_order_start(acm_order_t *o)
 {
     acm_rc_t         rc;
     acm_acme_want_t  want;
 
     if (o->state == ACM_ORDER_RESUMED) {
-        return acm_order_ask(o, o->rec.url, ticks);
+        return acm_order_ask(o, o->rec.url);
     }
 
     want.names = o->rec.names;
@@ -162,7 +160,6 @@ acm_order_start(acm_order_t *o, int64_t ticks)
     o->call.url = NULL;
     o->call.payload = (char *) o->payload.data;
     o->call.accept = NULL;
-    o->asked = ticks;
     o->tries = 0;
 
     return ACM_ACT_CALL;
@@ -172,7 +169,7 @@ acm_order_start(acm_order_t *o, int64_t ticks)
 /* POST-as-GET of an URL. */
 
 acm_action_e
-acm_order_ask(acm_order_t *o, const char *url, int64_t ticks)
+acm_order_ask(acm_order_t *o, const char *url)
 {
     if (acm_order_text(&o->url, url) != ACM_OK) {
         return acm_order_fail(o, ACM_FAULT_CA, "no memory for a request");
@@ -181,7 +178,6 @@ acm_order_ask(acm_order_t *o, const char *url, int64_t ticks)
     o->call.url = o->url;
     o->call.payload = NULL;
     o->call.accept = NULL;
-    o->asked = ticks;
     o->tries = 0;
 
     if (o->state == ACM_ORDER_DOWNLOAD || o->state == ACM_ORDER_ALTERNATE) {
@@ -221,7 +217,7 @@ acm_order_reply(acm_order_t *o, int64_t ticks)
 
     case ACM_ORDER_DOWNLOAD:
     case ACM_ORDER_ALTERNATE:
-        return acm_order_downloaded(o, ticks);
+        return acm_order_downloaded(o);
 
     case ACM_ORDER_CREATED:
     case ACM_ORDER_PUBLISH:
@@ -260,7 +256,7 @@ acm_order_trouble(acm_order_t *o, int64_t ticks)
             && (p->type == ACM_PROBLEM_ALREADY_REPLACED || p->status == 409))
         {
             o->rec.replaces[0] = '\0';
-            return acm_order_start(o, ticks);
+            return acm_order_start(o);
         }
 
         if (p->type == ACM_PROBLEM_UNAUTHORIZED) {
@@ -278,7 +274,7 @@ acm_order_trouble(acm_order_t *o, int64_t ticks)
             /* perhaps finalized by a process that died: look */
 
             o->state = ACM_ORDER_POLL;
-            return acm_order_ask(o, o->rec.url, ticks);
+            return acm_order_ask(o, o->rec.url);
         }
 
         break;
@@ -471,7 +467,7 @@ acm_order_stands(acm_order_t *o, int64_t ticks)
 
         o->polls = 0;
         o->state = ACM_ORDER_FINALIZE;
-        return acm_order_finalize(o, ticks);
+        return acm_order_finalize(o);
 
     case ACM_ACME_PROCESSING:
         o->state = ACM_ORDER_POLL;
@@ -479,7 +475,7 @@ acm_order_stands(acm_order_t *o, int64_t ticks)
 
     case ACM_ACME_VALID:
         o->state = ACM_ORDER_DOWNLOAD;
-        return acm_order_ask(o, o->certificate, ticks);
+        return acm_order_ask(o, o->certificate);
 
     case ACM_ACME_INVALID:
 
@@ -490,7 +486,7 @@ acm_order_stands(acm_order_t *o, int64_t ticks)
 
         o->state = ACM_ORDER_REASON;
         o->current = 0;
-        return acm_order_next_reason(o, ticks);
+        return acm_order_next_reason(o);
 
     case ACM_ACME_DEACTIVATED:
     case ACM_ACME_EXPIRED:
@@ -560,7 +556,7 @@ acm_order_next_challenge(acm_order_t *o, int64_t ticks)
         return acm_order_poll(o, ticks);
     }
 
-    action = acm_order_ask(o, o->authz[o->current].challenge, ticks);
+    action = acm_order_ask(o, o->authz[o->current].challenge);
 
     o->call.payload = "{}";
 
@@ -568,26 +564,15 @@ acm_order_next_challenge(acm_order_t *o, int64_t ticks)
 }
 
 
-/*
- * Waits before the order is asked for.  A CA that answers fast is asked
- * sooner; each wait is twice as long as the one before it.
- */
+/* Waits before the order is asked for: each time twice as long. */
 
 acm_action_e
 acm_order_poll(acm_order_t *o, int64_t ticks)
 {
     int64_t  wait;
 
-    wait = o->rtt * ACM_ORDER_POLL_RTT;
-
-    if (wait < ACM_ORDER_POLL_MIN) {
-        wait = ACM_ORDER_POLL_MIN;
-    }
-
-    if (wait > ACM_ORDER_POLL_FIRST) {
-        wait = ACM_ORDER_POLL_FIRST;
-    }
-
+    wait = acm_http_is_near(o->rec.url) ? ACM_ORDER_POLL_NEAR
+                                        : ACM_ORDER_POLL_FAR;
     wait <<= (o->polls < 12) ? o->polls : 12;
     o->polls += (o->polls < UINT32_MAX);
 
@@ -607,7 +592,7 @@ acm_order_poll(acm_order_t *o, int64_t ticks)
 
 
 static acm_action_e
-acm_order_finalize(acm_order_t *o, int64_t ticks)
+acm_order_finalize(acm_order_t *o)
 {
     acm_action_e  action;
 
@@ -618,7 +603,7 @@ acm_order_finalize(acm_order_t *o, int64_t ticks)
         return acm_order_fail(o, ACM_FAULT_CA, "no memory for a request");
     }
 
-    action = acm_order_ask(o, o->finalize, ticks);
+    action = acm_order_ask(o, o->finalize);
 
     o->call.payload = (char *) o->payload.data;
 
@@ -627,7 +612,7 @@ acm_order_finalize(acm_order_t *o, int64_t ticks)
 
 
 static acm_action_e
-acm_order_downloaded(acm_order_t *o, int64_t ticks)
+acm_order_downloaded(acm_order_t *o)
 {
     char              *url;
     size_t             i;
@@ -638,7 +623,7 @@ acm_order_downloaded(acm_order_t *o, int64_t ticks)
     if (!acm_http_is_type(http, "application/pem-certificate-chain")) {
 
         if (o->state == ACM_ORDER_ALTERNATE) {
-            return acm_order_next_alternate(o, ticks);
+            return acm_order_next_alternate(o);
         }
 
         return acm_order_fail(o, ACM_FAULT_CA, "the CA sent content of type "
@@ -685,17 +670,17 @@ acm_order_downloaded(acm_order_t *o, int64_t ticks)
         o->current = 0;
     }
 
-    return acm_order_next_alternate(o, ticks);
+    return acm_order_next_alternate(o);
 }
 
 
 /* The preferred chain is a wish: without it the first one is taken. */
 
 static acm_action_e
-acm_order_next_alternate(acm_order_t *o, int64_t ticks)
+acm_order_next_alternate(acm_order_t *o)
 {
     if (o->current < o->nalternates) {
-        return acm_order_ask(o, o->alternates[o->current++], ticks);
+        return acm_order_ask(o, o->alternates[o->current++]);
     }
 
     o->state = ACM_ORDER_DONE;

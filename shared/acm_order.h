@@ -20,9 +20,8 @@
 
 #define ACM_ORDER_LIFE        3600       /* seconds an order may take */
 #define ACM_ORDER_TRIES       6          /* of one request, CA in trouble */
-#define ACM_ORDER_POLL_MIN    5          /* milliseconds, and four times */
-#define ACM_ORDER_POLL_RTT    4          /* what the last answer took */
-#define ACM_ORDER_POLL_FIRST  2000       /* the most of a first wait */
+#define ACM_ORDER_POLL_NEAR   5          /* milliseconds, a CA of our own */
+#define ACM_ORDER_POLL_FAR    500        /* milliseconds, any other */
 #define ACM_ORDER_POLL_MAX    15000
 #define ACM_ORDER_POLLS       8          /* then authorizations are read */
 #define ACM_MAX_ALTERNATES    8          /* alternate chains looked at */
@@ -117,8 +116,6 @@ typedef struct {
     acm_call_t            call;
     char                 *url;           /* of the call */
     acm_buf_t             payload;
-    int64_t               asked;         /* ticks */
-    int64_t               rtt;           /* milliseconds, of the last call */
     int64_t               wake;          /* ticks */
     unsigned              tries;
     unsigned              polls;

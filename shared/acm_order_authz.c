@@ -27,7 +27,7 @@ acm_order_next_authz(acm_order_t *o, int64_t ticks)
     }
 
     if (o->current < o->nauthz) {
-        return acm_order_ask(o, o->authz[o->current].url, ticks);
+        return acm_order_ask(o, o->authz[o->current].url);
     }
 
     for (i = 0; i < o->nauthz; i++) {
@@ -185,10 +185,10 @@ acm_order_choose(acm_order_t *o, const acm_acme_authz_t *m)
 /* The order is invalid and does not say why: an authorization will. */
 
 acm_action_e
-acm_order_next_reason(acm_order_t *o, int64_t ticks)
+acm_order_next_reason(acm_order_t *o)
 {
     if (o->current < o->nauthz) {
-        return acm_order_ask(o, o->authz[o->current].url, ticks);
+        return acm_order_ask(o, o->authz[o->current].url);
     }
 
     return acm_order_fail(o, ACM_FAULT_CA, "the CA made the order invalid "
@@ -204,13 +204,13 @@ acm_order_reason(acm_order_t *o, int64_t ticks)
 
     if (acm_acme_authz(o->call.http, &m, &err) != ACM_OK) {
         o->current++;
-        return acm_order_next_reason(o, ticks);
+        return acm_order_next_reason(o);
     }
 
     if (m.status == ACM_ACME_VALID || m.status == ACM_ACME_PENDING) {
         json_decref(m.json);
         o->current++;
-        return acm_order_next_reason(o, ticks);
+        return acm_order_next_reason(o);
     }
 
     json_decref(m.json);

@@ -16,7 +16,7 @@
 /* acm_order.c */
 
 /* POST-as-GET of an URL, which is copied. */
-acm_action_e acm_order_ask(acm_order_t *o, const char *url, int64_t ticks);
+acm_action_e acm_order_ask(acm_order_t *o, const char *url);
 /* Waits for the next look at the order. */
 acm_action_e acm_order_poll(acm_order_t *o, int64_t ticks);
 /* Replaces a text by a copy of another: ACM_NOMEM. */
@@ -28,7 +28,7 @@ acm_rc_t acm_order_text(char **slot, const char *text);
 acm_action_e acm_order_next_authz(acm_order_t *o, int64_t ticks);
 acm_action_e acm_order_authz(acm_order_t *o, int64_t ticks);
 /* The same for an order that is invalid: looks for the reason. */
-acm_action_e acm_order_next_reason(acm_order_t *o, int64_t ticks);
+acm_action_e acm_order_next_reason(acm_order_t *o);
 acm_action_e acm_order_reason(acm_order_t *o, int64_t ticks);
 
 

@@ -2,14 +2,6 @@
 /*
  * Copyright (C) The ngx_acm authors
  *
-<<<<<<< HEAD
- * For tests: puts what a CA would ask for by DNS into the store of a running
- * nginx, as its owner, and prints the label of the domain.
- *
- *   challenge STORE DOMAIN SECONDS [VALUE ...]
- *
- * The values are answered for so many seconds; 0 ends them.
-=======
  * For tests: puts what a CA would ask for into the store of a running nginx,
  * as its owner.
  *
@@ -19,7 +11,6 @@
  *
  * It is answered for so many seconds; 0 ends that.  For a domain its label
  * is printed.
->>>>>>> 30581d7 (HTTP: answered http-01 in every server)
  */
 
 
@@ -36,29 +27,13 @@
 
 
 static int challenge_owner(const char *path);
-<<<<<<< HEAD
-static acm_rc_t challenge_put(acm_store_t *store, const char *domain,
-    int64_t expires, char **values, char *label, acm_err_t *err);
-=======
 static acm_rc_t challenge_put(acm_store_t *store, acm_challenge_e kind,
     char **args, acm_err_t *err);
->>>>>>> 30581d7 (HTTP: answered http-01 in every server)
 
 
 int
 main(int argc, char **argv)
 {
-<<<<<<< HEAD
-    char              label[ACM_LABEL_LEN + 1];
-    acm_rc_t          rc;
-    acm_err_t         err;
-    acm_store_t      *store;
-    acm_store_conf_t  conf;
-
-    if (argc < 4) {
-        fprintf(stderr, "usage: challenge STORE DOMAIN SECONDS "
-                "[VALUE ...]\n");
-=======
     char             **args;
     acm_rc_t           rc;
     acm_err_t          err;
@@ -84,7 +59,6 @@ main(int argc, char **argv)
     if (argv + argc - args < 2 + (kind != ACM_CHALLENGE_DNS)) {
         fprintf(stderr, "usage: challenge STORE [http | alpn | dns] SUBJECT "
                 "SECONDS [VALUE ...]\n");
->>>>>>> 30581d7 (HTTP: answered http-01 in every server)
         return 2;
     }
 
@@ -100,13 +74,7 @@ main(int argc, char **argv)
     rc = acm_store_lmdb_open(&conf, &store, &err);
 
     if (rc == ACM_OK) {
-<<<<<<< HEAD
-        rc = challenge_put(store, argv[2],
-                           acm_now() + strtol(argv[3], NULL, 10), argv + 4,
-                           label, &err);
-=======
         rc = challenge_put(store, kind, args, &err);
->>>>>>> 30581d7 (HTTP: answered http-01 in every server)
         acm_store_close(store);
     }
 
@@ -115,11 +83,6 @@ main(int argc, char **argv)
         return 1;
     }
 
-<<<<<<< HEAD
-    printf("%s\n", label);
-
-=======
->>>>>>> 30581d7 (HTTP: answered http-01 in every server)
     return 0;
 }
 
@@ -147,12 +110,6 @@ challenge_owner(const char *path)
 }
 
 
-<<<<<<< HEAD
-static acm_rc_t
-challenge_put(acm_store_t *store, const char *domain, int64_t expires,
-    char **values, char *label, acm_err_t *err)
-{
-=======
 /* args: subject, seconds, values */
 
 static acm_rc_t
@@ -160,39 +117,10 @@ challenge_put(acm_store_t *store, acm_challenge_e kind, char **args,
     acm_err_t *err)
 {
     char             label[ACM_LABEL_LEN + 1];
->>>>>>> 30581d7 (HTTP: answered http-01 in every server)
     acm_rc_t         rc;
     acm_batch_t      batch;
     acm_challenge_t  c;
 
-<<<<<<< HEAD
-    rc = acm_validation_ensure(store, CHALLENGE_ACCOUNT, domain, acm_now(),
-                               label, err);
-
-    if (rc != ACM_OK || *values == NULL) {
-        return rc;
-    }
-
-    memset(&c, 0, sizeof(acm_challenge_t));
-
-    c.kind = ACM_CHALLENGE_DNS;
-    c.subject = label;
-    c.expires = expires;
-
-    rc = acm_uuid(c.uuid);
-
-    acm_batch_init(&batch);
-
-    while (rc == ACM_OK && *values != NULL) {
-        c.value = *values++;
-        acm_challenge_put(&batch, &c);
-    }
-
-    if (rc == ACM_OK) {
-        rc = acm_store_commit(store, &batch, err);
-    }
-
-=======
     memset(&c, 0, sizeof(acm_challenge_t));
 
     c.kind = kind;
@@ -222,7 +150,6 @@ challenge_put(acm_store_t *store, acm_challenge_e kind, char **args,
         printf("%s\n", label);
     }
 
->>>>>>> 30581d7 (HTTP: answered http-01 in every server)
     acm_batch_free(&batch);
 
     return rc;
