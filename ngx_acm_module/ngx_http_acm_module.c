@@ -21,6 +21,8 @@ typedef struct {
 
 static void *ngx_http_acm_create_srv_conf(ngx_conf_t *cf);
 static ngx_int_t ngx_http_acm_init(ngx_conf_t *cf);
+static void ngx_http_acm_ports(ngx_conf_t *cf,
+    ngx_http_core_main_conf_t *cmcf);
 static ngx_int_t ngx_http_acm_init_server(ngx_conf_t *cf,
     ngx_http_core_srv_conf_t *cscf);
 static ngx_int_t ngx_http_acm_server_names(ngx_conf_t *cf,
@@ -28,7 +30,9 @@ static ngx_int_t ngx_http_acm_server_names(ngx_conf_t *cf,
 static ngx_int_t ngx_http_acm_server_name(ngx_conf_t *cf,
     ngx_http_server_name_t *sn, ngx_acm_want_t *want);
 static ngx_int_t ngx_http_acm_add_name(ngx_conf_t *cf, ngx_acm_want_t *want,
-    ngx_str_t *name, acm_err_t *err);
+    ngx_str_t *name, ngx_uint_t address, acm_err_t *err);
+static char *ngx_http_acm_validation(ngx_conf_t *cf, ngx_acm_want_t *want,
+    ngx_str_t *value);
 static char *ngx_http_acm_certificate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_acm_mode(ngx_conf_t *cf, ngx_acm_want_t *want,
@@ -46,8 +50,10 @@ static char *ngx_http_acm_status(ngx_conf_t *cf, ngx_command_t *cmd,
 static ngx_command_t  ngx_http_acm_commands[] = {
 
     /*
-     * Syntax:  acm_certificate auto [name ...] | sni | arn [issuer=name]
-     *          [key=type[,type]] [fallback=self_signed|reject|file];
+     * Syntax:  acm_certificate auto [name ...] | sni | arn
+     *          [issuer=name[,name]] [key=type[,type]]
+     *          [validation=http|tls-alpn|dns]
+     *          [fallback=self_signed|reject|file];
      * Default: -
      * Context: server
      *
@@ -61,8 +67,9 @@ static ngx_command_t  ngx_http_acm_commands[] = {
      *
      * An ARN: this one certificate, for the names that are in it.
      *
-     * "issuer" and "key" are for "auto": the issuer instead of the default
-     * one, and one or two of ecdsa:256 (the default), ecdsa:384, rsa:2048,
+     * "issuer", "validation" and "key" are for "auto": the issuers instead of
+     * the default ones, how names are proved to a CA instead of what the
+     * issuer's "challenge" says, and one or two of ecdsa:256 (the default), ecdsa:384, rsa:2048,
      * rsa:3072 and rsa:4096; of an ECDSA and an RSA certificate each client
      * gets the one that it can use.
      *
@@ -150,6 +157,8 @@ ngx_http_acm_init(ngx_conf_t *cf)
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
     cscfp = cmcf->servers.elts;
 
+    ngx_http_acm_ports(cf, cmcf);
+
     for (i = 0; i < cmcf->servers.nelts; i++) {
         if (ngx_http_acm_init_server(cf, cscfp[i]) != NGX_OK) {
             return NGX_ERROR;
@@ -157,6 +166,33 @@ ngx_http_acm_init(ngx_conf_t *cf)
     }
 
     return ngx_http_acm_challenge_init(cf);
+}
+
+
+/* A CA comes to port 80 for http-01: without it that is not tried first. */
+
+static void
+ngx_http_acm_ports(ngx_conf_t *cf, ngx_http_core_main_conf_t *cmcf)
+{
+    ngx_uint_t            i;
+    ngx_acm_conf_t       *amcf;
+    ngx_http_conf_port_t *port;
+
+    amcf = ngx_acm_get_conf(cf->cycle);
+
+    if (cmcf->ports == NULL) {
+        return;
+    }
+
+    port = cmcf->ports->elts;
+
+    for (i = 0; i < cmcf->ports->nelts; i++) {
+        if (port[i].port == htons(80)) {
+            return;
+        }
+    }
+
+    amcf->no_port_80 = 1;
 }
 
 
@@ -271,14 +307,14 @@ ngx_http_acm_server_name(ngx_conf_t *cf, ngx_http_server_name_t *sn,
         name.data++;
         name.len--;
 
-        if (ngx_http_acm_add_name(cf, want, &name, &err) != NGX_OK) {
+        if (ngx_http_acm_add_name(cf, want, &name, 0, &err) != NGX_OK) {
             goto failed;
         }
 
         name = wildcard;
     }
 
-    if (ngx_http_acm_add_name(cf, want, &name, &err) == NGX_OK) {
+    if (ngx_http_acm_add_name(cf, want, &name, 0, &err) == NGX_OK) {
         return NGX_OK;
     }
 
@@ -295,16 +331,19 @@ failed:
 
 
 static ngx_int_t
-ngx_http_acm_add_name(ngx_conf_t *cf, ngx_acm_want_t *want, ngx_str_t *name,
-    acm_err_t *err)
+ngx_http_acm_add_name(ngx_conf_t *cf, ngx_acm_want_t *want,
+    ngx_str_t *name, ngx_uint_t address, acm_err_t *err)
 {
     char         buf[ACM_MAX_NAME + 1], **names;
+    acm_rc_t     rc;
     ngx_str_t    copy;
     ngx_uint_t   i;
 
-    if (acm_name_request((char *) name->data, name->len, buf, err)
-        != ACM_OK)
-    {
+    rc = address
+         ? acm_name_identifier((char *) name->data, name->len, buf, err)
+         : acm_name_request((char *) name->data, name->len, buf, err);
+
+    if (rc != ACM_OK) {
         return NGX_ERROR;
     }
 
@@ -478,17 +517,50 @@ ngx_http_acm_parameter(ngx_conf_t *cf, ngx_acm_want_t *want,
         return ngx_http_acm_keys(cf, want, &s);
     }
 
+    if (ngx_strncmp(value->data, "validation=", 11) == 0) {
+        return ngx_http_acm_validation(cf, want, value);
+    }
+
     if (ngx_strlchr(value->data, value->data + value->len, '=')) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\": \"issuer=\", \"key=\" "
-                           "and \"fallback=\" are known", value);
+                           "invalid parameter \"%V\": \"issuer=\", "
+                           "\"key=\", \"validation=\" and \"fallback=\" are "
+                           "known", value);
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_acm_add_name(cf, want, value, &err) != NGX_OK) {
+    if (ngx_http_acm_add_name(cf, want, value, 1, &err) != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "name \"%V\" cannot be in a certificate: %s",
                            value, err.text);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_acm_validation(ngx_conf_t *cf, ngx_acm_want_t *want,
+    ngx_str_t *value)
+{
+    u_char  *method;
+
+    method = value->data + sizeof("validation=") - 1;
+
+    if (ngx_strcmp(method, "http") == 0) {
+        want->method = ACM_METHOD_HTTP_01;
+
+    } else if (ngx_strcmp(method, "tls-alpn") == 0) {
+        want->method = ACM_METHOD_TLS_ALPN_01;
+
+    } else if (ngx_strcmp(method, "dns") == 0) {
+        want->method = ACM_METHOD_DNS_01;
+
+    } else {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\": use \"http\", "
+                           "\"tls-alpn\" or \"dns\"", value);
         return NGX_CONF_ERROR;
     }
 

@@ -25,6 +25,9 @@ static acm_rc_t acm_ensure_read(acm_store_t *store,
     uint64_t *id_revision, acm_err_t *err);
 static acm_rc_t acm_ensure_again(acm_store_t *store, const acm_cert_t *cert,
     uint64_t revision, int64_t now, acm_err_t *err);
+static acm_rc_t acm_ensure_method(acm_store_t *store,
+    const acm_cert_t *cert, uint64_t revision, uint32_t method,
+    acm_err_t *err);
 static acm_rc_t acm_ensure_new(acm_store_t *store, const acm_request_t *req,
     const uint8_t *identity, uint64_t id_revision, int64_t now,
     const char *uuid, acm_err_t *err);
@@ -118,6 +121,9 @@ acm_certificate_ensure(acm_store_t *store, const acm_request_t *req,
         && cert.due != ACM_DUE_ARI)
     {
         rc = acm_ensure_again(store, &cert, revision, now, err);
+
+    } else if (cert.method != req->method) {
+        rc = acm_ensure_method(store, &cert, revision, req->method, err);
     }
 
     acm_cert_free(&cert);
@@ -193,12 +199,26 @@ acm_ensure_again(acm_store_t *store, const acm_cert_t *cert,
         }
     }
 
-    rc = acm_certificate_update(store, cert, revision, &next, NULL,
-                                  err);
+    rc = acm_certificate_update(store, cert, revision, &next, NULL, err);
 
     /* whoever was faster did the same */
 
     return (rc == ACM_CONFLICT) ? ACM_OK : rc;
+}
+
+
+/* It is no part of the identity: it only says how names are proved. */
+
+static acm_rc_t
+acm_ensure_method(acm_store_t *store, const acm_cert_t *cert,
+    uint64_t revision, uint32_t method, acm_err_t *err)
+{
+    acm_cert_t  next;
+
+    next = *cert;
+    next.method = method;
+
+    return acm_certificate_update(store, cert, revision, &next, NULL, err);
 }
 
 

@@ -89,7 +89,9 @@ acm_http_headers_reset(acm_http_t *http)
     acm_free(http->location);
     acm_free(http->nonce);
     acm_free(http->retry_after);
+    acm_free(http->date);
 
+    http->date = NULL;
     http->answer_type = NULL;
     http->location = NULL;
     http->nonce = NULL;
@@ -125,6 +127,9 @@ acm_http_header(acm_http_t *http, const char *name, size_t nlen,
 
     } else if (nlen == 11 && strncasecmp(name, "Retry-After", 11) == 0) {
         slot = &http->retry_after;
+
+    } else if (nlen == 4 && strncasecmp(name, "Date", 4) == 0) {
+        slot = &http->date;
 
     } else if (nlen == 4 && strncasecmp(name, "Link", 4) == 0
                && http->nlinks < ACM_MAX_HTTP_LINKS)

@@ -50,6 +50,7 @@ struct acm_http_s {
     char                *location;
     char                *nonce;
     char                *retry_after;
+    char                *date;
     char                *links[ACM_MAX_HTTP_LINKS];
     size_t               nlinks;
     acm_buf_t            answer;

@@ -159,6 +159,42 @@ acm_name_to_ascii(const char *name, size_t len, char *out, size_t max,
 }
 
 
+acm_rc_t
+acm_name_identifier(const char *name, size_t len, char *out, acm_err_t *err)
+{
+    int              family;
+    char             text[INET6_ADDRSTRLEN];
+    struct in6_addr  addr;
+
+    if (!acm_name_is_ip(name, len)) {
+        return acm_name_request(name, len, out, err);
+    }
+
+    if (name[0] == '[') {
+        name++;
+        len -= 2;
+    }
+
+    family = (memchr(name, ':', len) == NULL) ? AF_INET : AF_INET6;
+
+    if (len >= sizeof(text)) {
+        return acm_fail(err, ACM_INVALID, "an address of over %d octets",
+                        INET6_ADDRSTRLEN - 1);
+    }
+
+    memcpy(text, name, len);
+    text[len] = '\0';
+
+    if (inet_pton(family, text, &addr) != 1
+        || inet_ntop(family, &addr, out, ACM_MAX_NAME + 1) == NULL)
+    {
+        return acm_fail(err, ACM_INVALID, "\"%s\" is no address", text);
+    }
+
+    return ACM_OK;
+}
+
+
 /*
  * The whole name at once, as some scripts have dots of their own.  The mapping
  * of UTS 46 is what lets people write upper case; what it yields must then

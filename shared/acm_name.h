@@ -38,6 +38,11 @@ acm_rc_t acm_name_sni(const uint8_t *data, size_t len, char *out);
 acm_rc_t acm_name_request(const char *name, size_t len, char *out,
     acm_err_t *err);
 
+/* The same, but an IP address is taken too, as its canonical text (RFC 5952),
+   for certificates that RFC 8738 describes. */
+acm_rc_t acm_name_identifier(const char *name, size_t len, char *out,
+    acm_err_t *err);
+
 /* 1 if name (normal form) is covered by pattern, one left-most "*" label. */
 int acm_name_match(const char *pattern, const char *name);
 

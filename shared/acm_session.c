@@ -18,6 +18,7 @@
 static int acm_session_directory_fresh(acm_session_t *s, int64_t ticks);
 static void acm_session_fetch_directory(acm_session_t *s);
 static void acm_session_got_directory(acm_http_t *http);
+static void acm_session_clock(acm_session_t *s, const acm_http_t *http);
 static acm_rc_t acm_directory_origin(acm_session_t *s,
     const acm_directory_t *d, acm_err_t *err);
 static void acm_session_fetch_nonces(acm_session_t *s, size_t wanted);
@@ -341,6 +342,7 @@ acm_session_got_directory(acm_http_t *http)
         rc = acm_directory_origin(s, &d, &err);
     }
 
+    acm_session_clock(s, http);
     acm_session_keep_nonce(s, http);
     acm_http_free(http);
 
@@ -358,6 +360,26 @@ acm_session_got_directory(acm_http_t *http)
 
     s->directory = d;
     s->have_directory = 1;
+}
+
+
+/* A wrong clock makes certificates that are not valid yet, or expired. */
+
+static void
+acm_session_clock(acm_session_t *s, const acm_http_t *http)
+{
+    int64_t  now, date;
+
+    now = acm_now();
+    date = (http->date == NULL) ? -1 : acm_http_date(http->date, now);
+
+    if (date >= 0 && (date - now > ACM_SESSION_SKEW
+                      || now - date > ACM_SESSION_SKEW))
+    {
+        acm_session_report(s, 1, "the clocks of this machine and of the CA "
+                           "differ by %lld seconds: set this one by NTP",
+                           (long long) (now - date));
+    }
 }
 
 
