@@ -18,17 +18,30 @@
 typedef struct {
     const char  *host;
     size_t       host_len;
-    const char  *port;
-    size_t       port_len;
+    unsigned     port;
     int          tls;
 } acm_origin_t;
 
 
+/* a link-value of RFC 8288 s3; borrowed */
+
+typedef struct {
+    const char  *target;
+    size_t       target_len;
+    const char  *rel;
+    size_t       rel_len;
+} acm_link_t;
+
+
+static int acm_http_nonce_ok(const char *value, size_t len);
 static int acm_http_origin(const char *url, acm_origin_t *o);
+static size_t acm_http_host(const char *p, size_t len);
+static unsigned acm_http_port(const char *p, size_t len);
 static int acm_http_loopback(const char *host, size_t len);
-static const char *acm_http_default_port(const acm_origin_t *o,
-    size_t *len);
-static int acm_link_rel(const char *params, const char *rel);
+static int64_t acm_http_time(const struct tm *from);
+static const char *acm_link_next(const char *p, acm_link_t *link);
+static const char *acm_link_param(const char *p, acm_link_t *link);
+static int acm_link_rel(const acm_link_t *link, const char *rel);
 
 
 acm_http_t *
@@ -150,6 +163,10 @@ acm_http_header(acm_http_t *http, const char *name, size_t nlen,
         }
     }
 
+    if (slot == &http->nonce && !acm_http_nonce_ok(value, vlen)) {
+        return ACM_OK;
+    }
+
     copy = acm_alloc(vlen + 1);
 
     if (copy == NULL) {
@@ -166,6 +183,31 @@ acm_http_header(acm_http_t *http, const char *name, size_t nlen,
     *slot = copy;
 
     return ACM_OK;
+}
+
+
+/* RFC 8555 s6.5.1: base64url, and others must be ignored. */
+
+static int
+acm_http_nonce_ok(const char *value, size_t len)
+{
+    size_t  i;
+
+    if (len > ACM_MAX_NONCE) {
+        return 0;
+    }
+
+    for (i = 0; i < len; i++) {
+        if (!((value[i] >= 'a' && value[i] <= 'z')
+              || (value[i] >= 'A' && value[i] <= 'Z')
+              || (value[i] >= '0' && value[i] <= '9')
+              || value[i] == '-' || value[i] == '_'))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -219,8 +261,8 @@ acm_http_is_near(const char *url)
 static int
 acm_http_origin(const char *url, acm_origin_t *o)
 {
-    size_t       i, len;
-    const char  *p, *end;
+    size_t       len;
+    const char  *p;
 
     if (strncasecmp(url, "https://", 8) == 0) {
         o->tls = 1;
@@ -234,41 +276,87 @@ acm_http_origin(const char *url, acm_origin_t *o)
         return 0;
     }
 
-    len = strcspn(p, "/?");
-
-    if (len == 0 || len > ACM_MAX_NAME + 8 || memchr(p, '@', len) != NULL) {
-        return 0;
-    }
+    len = strcspn(p, "/?#");
 
     o->host = p;
-    o->port = NULL;
-    o->port_len = 0;
+    o->host_len = acm_http_host(p, len);
 
-    end = (*p == '[') ? memchr(p, ']', len) : p;
-
-    if (end == NULL) {
+    if (o->host_len == 0) {
         return 0;
     }
 
-    end = memchr(end, ':', (size_t) (p + len - end));
-    o->host_len = (end == NULL) ? len : (size_t) (end - p);
+    if (o->host_len == len) {
+        o->port = o->tls ? 443 : 80;
+        return 1;
+    }
 
-    if (end != NULL) {
-        o->port = end + 1;
-        o->port_len = len - o->host_len - 1;
+    if (p[o->host_len] != ':') {
+        return 0;
+    }
 
-        if (o->port_len == 0 || o->port_len > 5) {
+    o->port = acm_http_port(p + o->host_len + 1, len - o->host_len - 1);
+
+    return o->port != 0;
+}
+
+
+/* The length of a name, or of an address, with its brackets; 0: none.  No
+   user, and nothing that would be unescaped to one. */
+
+static size_t
+acm_http_host(const char *p, size_t len)
+{
+    size_t       i;
+    const char  *end;
+
+    if (len != 0 && *p == '[') {
+        end = memchr(p, ']', len);
+        i = (end == NULL) ? 0 : (size_t) (end + 1 - p);
+
+        return (i != 0 && memchr(p, ':', i) != NULL && acm_name_is_ip(p, i))
+               ? i : 0;
+    }
+
+    for (i = 0; i < len && p[i] != ':'; i++) {
+
+        if (p[i] == '.' && (i == 0 || p[i - 1] == '.')) {
             return 0;
         }
 
-        for (i = 0; i < o->port_len; i++) {
-            if (o->port[i] < '0' || o->port[i] > '9') {
-                return 0;
-            }
+        if (!((p[i] >= 'a' && p[i] <= 'z') || (p[i] >= 'A' && p[i] <= 'Z')
+              || (p[i] >= '0' && p[i] <= '9') || p[i] == '-' || p[i] == '_'
+              || p[i] == '.'))
+        {
+            return 0;
         }
     }
 
-    return o->host_len != 0;
+    return (i <= ACM_MAX_NAME) ? i : 0;
+}
+
+
+static unsigned
+acm_http_port(const char *p, size_t len)
+{
+    size_t    i;
+    unsigned  port;
+
+    if (len == 0 || len > 5) {
+        return 0;
+    }
+
+    port = 0;
+
+    for (i = 0; i < len; i++) {
+
+        if (p[i] < '0' || p[i] > '9') {
+            return 0;
+        }
+
+        port = port * 10 + (unsigned) (p[i] - '0');
+    }
+
+    return (port <= 65535) ? port : 0;
 }
 
 
@@ -291,34 +379,15 @@ acm_http_loopback(const char *host, size_t len)
 int
 acm_http_same_origin(const char *a, const char *b)
 {
-    size_t        la, lb;
-    const char   *pa, *pb;
     acm_origin_t  oa, ob;
 
     if (!acm_http_origin(a, &oa) || !acm_http_origin(b, &ob)) {
         return 0;
     }
 
-    pa = acm_http_default_port(&oa, &la);
-    pb = acm_http_default_port(&ob, &lb);
-
-    return oa.tls == ob.tls && oa.host_len == ob.host_len
-           && strncasecmp(oa.host, ob.host, oa.host_len) == 0
-           && la == lb && memcmp(pa, pb, la) == 0;
-}
-
-
-static const char *
-acm_http_default_port(const acm_origin_t *o, size_t *len)
-{
-    if (o->port != NULL) {
-        *len = o->port_len;
-        return o->port;
-    }
-
-    *len = o->tls ? 3 : 2;
-
-    return o->tls ? "443" : "80";
+    return oa.tls == ob.tls && oa.port == ob.port
+           && oa.host_len == ob.host_len
+           && strncasecmp(oa.host, ob.host, oa.host_len) == 0;
 }
 
 
@@ -366,7 +435,7 @@ acm_http_date(const char *s, int64_t now)
     int          year;
     time_t       t;
     size_t       i;
-    struct tm    tm;
+    struct tm    tm, today;
     const char  *end;
 
     static const char *const  forms[] = {
@@ -384,32 +453,50 @@ acm_http_date(const char *s, int64_t now)
             continue;
         }
 
-        if (i == 1) {
+        t = (time_t) now;
+
+        if (i == 1 && gmtime_r(&t, &today) != NULL) {
 
             /* two digits: no more than 50 years from now */
 
-            t = (time_t) now;
-            year = tm.tm_year % 100;
+            year = today.tm_year - today.tm_year % 100 + tm.tm_year % 100;
 
-            if (gmtime_r(&t, &tm) != NULL) {
-                year += tm.tm_year - tm.tm_year % 100;
+            if (year > today.tm_year + 50) {
+                year -= 100;
 
-                if (year > tm.tm_year + 50) {
-                    year -= 100;
-                }
+            } else if (year <= today.tm_year - 50) {
+                year += 100;
             }
 
-            memset(&tm, 0, sizeof(struct tm));
-            (void) strptime(s, forms[i], &tm);
             tm.tm_year = year;
         }
 
-        t = timegm(&tm);
-
-        return (t < 0) ? -1 : (int64_t) t;
+        return acm_http_time(&tm);
     }
 
     return -1;
+}
+
+
+/* -1 for a day that its month does not have, which timegm() would turn into
+   one of the next. */
+
+static int64_t
+acm_http_time(const struct tm *from)
+{
+    time_t     t;
+    struct tm  tm;
+
+    tm = *from;
+    tm.tm_sec = 0;
+
+    t = timegm(&tm);
+
+    if (t < 0 || tm.tm_mday != from->tm_mday) {
+        return -1;
+    }
+
+    return (int64_t) t + from->tm_sec;
 }
 
 
@@ -417,29 +504,25 @@ char *
 acm_http_link(const acm_http_t *http, const char *rel, size_t n)
 {
     char        *url;
-    size_t       i, len;
-    const char  *p, *end;
+    size_t       i;
+    acm_link_t   link;
+    const char  *p;
 
     for (i = 0; i < http->nlinks; i++) {
 
-        for (p = strchr(http->links[i], '<'); p != NULL; p = strchr(end, '<'))
-        {
-            end = strchr(++p, '>');
+        p = http->links[i];
 
-            if (end == NULL) {
-                break;
-            }
+        while ((p = acm_link_next(p, &link)) != NULL) {
 
-            if (!acm_link_rel(end + 1, rel) || n-- != 0) {
+            if (!acm_link_rel(&link, rel) || n-- != 0) {
                 continue;
             }
 
-            len = (size_t) (end - p);
-            url = acm_alloc(len + 1);
+            url = acm_alloc(link.target_len + 1);
 
             if (url != NULL) {
-                memcpy(url, p, len);
-                url[len] = '\0';
+                memcpy(url, link.target, link.target_len);
+                url[link.target_len] = '\0';
             }
 
             return url;
@@ -450,32 +533,103 @@ acm_http_link(const acm_http_t *http, const char *rel, size_t n)
 }
 
 
-/* params: `;rel="alternate"` and so on, up to the next link or the end */
+/* Reads one link; returns where it ends, or NULL if there is none. */
+
+static const char *
+acm_link_next(const char *p, acm_link_t *link)
+{
+    const char  *end;
+
+    p += strspn(p, ", \t");
+
+    if (*p != '<') {
+        return NULL;
+    }
+
+    end = strchr(++p, '>');
+
+    if (end == NULL) {
+        return NULL;
+    }
+
+    link->target = p;
+    link->target_len = (size_t) (end - p);
+    link->rel = NULL;
+    link->rel_len = 0;
+
+    for (p = end + 1; *p != '\0' && *p != ','; p = acm_link_param(p, link)) {
+        /* void */
+    }
+
+    return p;
+}
+
+
+/* One parameter; of several "rel" the first counts, RFC 8288 s3.3. */
+
+static const char *
+acm_link_param(const char *p, acm_link_t *link)
+{
+    size_t       nlen, vlen;
+    const char  *name, *value;
+
+    p += strspn(p, "; \t");
+
+    name = p;
+    nlen = strcspn(p, "=;, \t");
+    p += nlen;
+    p += strspn(p, " \t");
+
+    if (*p != '=') {
+        return p;
+    }
+
+    p++;
+    p += strspn(p, " \t");
+
+    if (*p == '"') {
+        value = ++p;
+
+        while (*p != '\0' && *p != '"') {
+            p += (p[0] == '\\' && p[1] != '\0') ? 2 : 1;
+        }
+
+        vlen = (size_t) (p - value);
+        p += (*p == '"');
+
+    } else {
+        value = p;
+        vlen = strcspn(p, ";, \t");
+        p += vlen;
+    }
+
+    if (nlen == 3 && strncasecmp(name, "rel", 3) == 0 && link->rel == NULL) {
+        link->rel = value;
+        link->rel_len = vlen;
+    }
+
+    return p;
+}
+
+
+/* The relation is one of a list with spaces. */
 
 static int
-acm_link_rel(const char *params, const char *rel)
+acm_link_rel(const acm_link_t *link, const char *rel)
 {
-    size_t       len;
-    const char  *p, *end;
+    size_t  i, j, len;
 
-    end = params + strcspn(params, "<");
     len = strlen(rel);
 
-    for (p = params; p < end; p++) {
+    for (i = 0; i < link->rel_len; i = j + 1) {
 
-        if (strncasecmp(p, "rel=", 4) != 0) {
-            continue;
+        for (j = i; j < link->rel_len && link->rel[j] != ' '; j++) {
+            /* void */
         }
 
-        p += 4;
-
-        if (*p == '"') {
-            p++;
+        if (j - i == len && strncasecmp(link->rel + i, rel, len) == 0) {
+            return 1;
         }
-
-        return strncasecmp(p, rel, len) == 0
-               && (p[len] == '"' || p[len] == '\0' || p[len] == ';'
-                   || p[len] == ',' || p[len] == ' ');
     }
 
     return 0;
