@@ -263,6 +263,10 @@ acm_json_parse(const void *data, size_t len, size_t max, json_t **json,
         return acm_fail(err, ACM_TOOBIG, "JSON of over %zu octets", max);
     }
 
+    if (len == 0) {
+        return acm_fail(err, ACM_INVALID, "no valid JSON: it is empty");
+    }
+
     /* jansson goes down by recursion, and would go down 2048 levels */
 
     if (acm_json_depth(data, len) > ACM_MAX_JSON_DEPTH) {
