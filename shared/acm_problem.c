@@ -27,6 +27,9 @@ typedef struct {
 
 
 static void acm_problem_fill(const json_t *json, acm_problem_t *p);
+static const acm_problem_row_t *acm_problem_sub(const json_t *json,
+    acm_problem_t *p);
+static void acm_problem_cure(acm_problem_t *p, const char *cure);
 static void acm_problem_status(acm_problem_t *p);
 static const acm_problem_row_t *acm_problem_row(const char *type);
 static void acm_problem_add(acm_problem_t *p, const char *fmt, ...)
@@ -232,17 +235,16 @@ acm_problem_fill(const json_t *json, acm_problem_t *p)
 {
     char                      buf[ACM_MAX_ACME_TEXT + 1];
     size_t                    i, n;
-    json_t                   *sub, *id;
-    const char               *type, *detail, *value;
+    json_t                   *list;
+    const char               *type, *detail;
     const acm_problem_row_t  *row, *first;
 
     type = acm_json_string(json, "type");
     detail = acm_json_string(json, "detail");
-    row = (type == NULL) ? NULL : acm_problem_row(type);
-    first = row;
+    first = (type == NULL) ? NULL : acm_problem_row(type);
 
     acm_problem_add(p, "%.64s: %s",
-                    (row != NULL) ? row->name
+                    (first != NULL) ? first->name
                     : (type != NULL) ? acm_acme_clean(type, buf) : "error",
                     (detail == NULL) ? "no details" : "");
 
@@ -250,27 +252,16 @@ acm_problem_fill(const json_t *json, acm_problem_t *p)
         acm_problem_add(p, "%s", acm_acme_clean(detail, buf));
     }
 
-    sub = acm_json_array(json, "subproblems");
-    n = json_array_size(sub);
+    list = acm_json_array(json, "subproblems");
+    n = json_array_size(list);
 
     for (i = 0; i < n && i < ACM_MAX_SUBPROBLEMS; i++) {
-        json = json_array_get(sub, i);
-        id = acm_json_object(json, "identifier");
-        value = acm_json_string(id, "value");
-        detail = acm_json_string(json, "detail");
-        type = acm_json_string(json, "type");
-        row = (type == NULL) ? NULL : acm_problem_row(type);
+        row = acm_problem_sub(json_array_get(list, i), p);
 
-        if (first == NULL || first->type == ACM_PROBLEM_COMPOUND) {
-            first = (row != NULL) ? row : first;
-        }
-
-        if (value != NULL) {
-            acm_problem_add(p, "; \"%s\"", acm_acme_clean(value, buf));
-            acm_problem_add(p, ": %s: %s",
-                            (row == NULL) ? "error" : row->name,
-                            (detail == NULL) ? ""
-                            : acm_acme_clean(detail, buf));
+        if (row != NULL
+            && (first == NULL || first->type == ACM_PROBLEM_COMPOUND))
+        {
+            first = row;
         }
     }
 
@@ -278,8 +269,57 @@ acm_problem_fill(const json_t *json, acm_problem_t *p)
     p->fault = (first == NULL) ? ACM_FAULT_NAME : first->fault;
 
     if (first != NULL && first->cure != NULL) {
-        acm_problem_add(p, "; %s", first->cure);
+        acm_problem_cure(p, first->cure);
     }
+}
+
+
+/* Says which identifier was refused and why, RFC 8555 s6.7.1. */
+
+static const acm_problem_row_t *
+acm_problem_sub(const json_t *json, acm_problem_t *p)
+{
+    char                      buf[ACM_MAX_ACME_TEXT + 1];
+    const char               *type, *detail, *value;
+    const acm_problem_row_t  *row;
+
+    value = acm_json_string(acm_json_object(json, "identifier"), "value");
+    detail = acm_json_string(json, "detail");
+    type = acm_json_string(json, "type");
+    row = (type == NULL) ? NULL : acm_problem_row(type);
+
+    if (value != NULL) {
+        acm_problem_add(p, "; \"%s\": ", acm_acme_clean(value, buf));
+
+    } else if (row != NULL || detail != NULL) {
+        acm_problem_add(p, "; ");
+
+    } else {
+        return NULL;
+    }
+
+    acm_problem_add(p, "%s: %s", (row == NULL) ? "error" : row->name,
+                    (detail == NULL) ? "no details"
+                                     : acm_acme_clean(detail, buf));
+
+    return row;
+}
+
+
+/* What to do is never cut off by what a CA wrote. */
+
+static void
+acm_problem_cure(acm_problem_t *p, const char *cure)
+{
+    size_t  most;
+
+    most = sizeof(p->text) - 1 - 2 - strlen(cure);
+
+    if (strlen(p->text) > most) {
+        p->text[most] = '\0';
+    }
+
+    acm_problem_add(p, "; %s", cure);
 }
 
 
