@@ -18,8 +18,9 @@
 static acm_rc_t acm_acme_json(const acm_http_t *http, json_t **json,
     acm_err_t *err);
 static const char *acm_acme_url(const json_t *json, const char *name);
-static acm_rc_t acm_acme_missing(json_t *json, const char *object,
+static acm_rc_t acm_acme_missing(json_t **json, const char *object,
     const char *member, acm_err_t *err);
+static int acm_acme_plain(const char *s, size_t max);
 static void acm_directory_meta(acm_directory_t *d);
 static acm_rc_t acm_acme_status_of(const json_t *json, const char *object,
     acm_acme_status_e *status, acm_err_t *err);
@@ -29,6 +30,8 @@ static acm_rc_t acm_authz_challenge(const json_t *json,
     acm_acme_challenge_t *c, acm_err_t *err);
 static int acm_token_ok(const char *token);
 static int64_t acm_acme_time(const json_t *json, const char *name);
+static int acm_acme_digits(const char *s, const char *form);
+static int64_t acm_acme_zone(const char *s);
 
 
 static const struct {
@@ -84,13 +87,31 @@ acm_acme_url(const json_t *json, const char *name)
 
 
 static acm_rc_t
-acm_acme_missing(json_t *json, const char *object, const char *member,
+acm_acme_missing(json_t **json, const char *object, const char *member,
     acm_err_t *err)
 {
-    json_decref(json);
+    json_decref(*json);
+    *json = NULL;
 
     return acm_fail(err, ACM_INVALID, "the CA's %s has no valid \"%s\"",
                     object, member);
+}
+
+
+/* 1 for some visible ASCII, at most max octets. */
+
+static int
+acm_acme_plain(const char *s, size_t max)
+{
+    size_t  i;
+
+    for (i = 0; s[i] != '\0'; i++) {
+        if (i == max || s[i] <= ' ' || s[i] >= 0x7f) {
+            return 0;
+        }
+    }
+
+    return i != 0;
 }
 
 
@@ -116,15 +137,15 @@ acm_acme_directory(const acm_http_t *http, acm_directory_t *d,
     d->renewal_info = acm_acme_url(d->json, "renewalInfo");
 
     if (d->new_nonce == NULL) {
-        return acm_acme_missing(d->json, "directory", "newNonce", err);
+        return acm_acme_missing(&d->json, "directory", "newNonce", err);
     }
 
     if (d->new_account == NULL) {
-        return acm_acme_missing(d->json, "directory", "newAccount", err);
+        return acm_acme_missing(&d->json, "directory", "newAccount", err);
     }
 
     if (d->new_order == NULL) {
-        return acm_acme_missing(d->json, "directory", "newOrder", err);
+        return acm_acme_missing(&d->json, "directory", "newOrder", err);
     }
 
     acm_directory_meta(d);
@@ -146,7 +167,8 @@ acm_directory_meta(acm_directory_t *d)
         return;
     }
 
-    d->terms = acm_json_string(meta, "termsOfService");
+    s = acm_json_string(meta, "termsOfService");
+    d->terms = (s != NULL && acm_acme_plain(s, ACM_MAX_URL)) ? s : NULL;
     d->profiles = acm_json_object(meta, "profiles");
     d->eab_required = json_is_true(json_object_get(meta,
                                              "externalAccountRequired"));
@@ -156,7 +178,7 @@ acm_directory_meta(acm_directory_t *d)
     for (i = 0; i < json_array_size(list); i++) {
         s = json_string_value(json_array_get(list, i));
 
-        if (s != NULL && strlen(s) <= ACM_MAX_NAME
+        if (s != NULL && acm_acme_plain(s, ACM_MAX_NAME)
             && d->nidentities < ACM_MAX_IDENTITIES)
         {
             d->identities[d->nidentities++] = s;
@@ -236,6 +258,7 @@ acm_acme_order(const acm_http_t *http, acm_acme_order_t *o, acm_err_t *err)
 
     if (rc != ACM_OK) {
         json_decref(o->json);
+        o->json = NULL;
         return rc;
     }
 
@@ -245,11 +268,11 @@ acm_acme_order(const acm_http_t *http, acm_acme_order_t *o, acm_err_t *err)
     o->expires = acm_acme_time(o->json, "expires");
 
     if (o->finalize == NULL) {
-        return acm_acme_missing(o->json, "order", "finalize", err);
+        return acm_acme_missing(&o->json, "order", "finalize", err);
     }
 
     if (o->status == ACM_ACME_VALID && o->certificate == NULL) {
-        return acm_acme_missing(o->json, "order", "certificate", err);
+        return acm_acme_missing(&o->json, "order", "certificate", err);
     }
 
     return ACM_OK;
@@ -280,6 +303,13 @@ acm_order_authz(acm_acme_order_t *o, acm_err_t *err)
         }
 
         o->authz[o->nauthz++] = url;
+    }
+
+    /* nothing to do, and yet pending: that would never end */
+
+    if (n == 0 && o->status == ACM_ACME_PENDING) {
+        return acm_fail(err, ACM_INVALID, "the CA's order has no valid "
+                        "\"authorizations\"");
     }
 
     return ACM_OK;
@@ -322,6 +352,7 @@ acm_acme_authz(const acm_http_t *http, acm_acme_authz_t *a, acm_err_t *err)
 
     if (rc != ACM_OK) {
         json_decref(a->json);
+        a->json = NULL;
     }
 
     return rc;
@@ -331,27 +362,28 @@ acm_acme_authz(const acm_http_t *http, acm_acme_authz_t *a, acm_err_t *err)
 static acm_rc_t
 acm_authz_identifier(acm_acme_authz_t *a, acm_err_t *err)
 {
-    size_t       i;
     json_t      *id;
     const char  *s;
 
     id = acm_json_object(a->json, "identifier");
     s = acm_json_string(id, "value");
 
-    if (s == NULL || *s == '\0' || strlen(s) > ACM_MAX_NAME) {
+    if (s == NULL || !acm_acme_plain(s, ACM_MAX_NAME)
+        || strcmp(s, "*.") == 0)
+    {
         return acm_fail(err, ACM_INVALID, "the CA's authorization has no "
                         "valid \"identifier\"");
     }
 
-    for (i = 0; s[i] != '\0'; i++) {
-        if (s[i] <= ' ' || s[i] >= 0x7f) {
-            return acm_fail(err, ACM_INVALID, "the CA's authorization has "
-                            "no valid \"identifier\"");
-        }
-    }
-
     a->name = s;
     a->wildcard = json_is_true(json_object_get(a->json, "wildcard"));
+
+    /* RFC 8555 s7.1.4 has it without, but some CAs do not */
+
+    if (s[0] == '*' && s[1] == '.') {
+        a->name = s + 2;
+        a->wildcard = 1;
+    }
 
     return ACM_OK;
 }
@@ -373,6 +405,13 @@ acm_authz_challenge(const json_t *json, acm_acme_challenge_t *c,
     c->error = acm_json_object(json, "error");
     c->issuers = acm_json_array(json, "issuer-domain-names");
 
+    /* the others may be of use, whatever one of a new type looks like */
+
+    if (c->method == ACM_METHOD_NONE) {
+        c->token = NULL;
+        return ACM_OK;
+    }
+
     rc = acm_acme_status_of(json, "challenge", &c->status, err);
 
     if (rc != ACM_OK) {
@@ -383,13 +422,18 @@ acm_authz_challenge(const json_t *json, acm_acme_challenge_t *c,
         c->method = ACM_METHOD_NONE;
     }
 
+    if (c->method == ACM_METHOD_DNS_PERSIST_01) {
+        c->token = NULL;
+        return ACM_OK;
+    }
+
     if (c->token != NULL && !acm_token_ok(c->token)) {
         return acm_fail(err, ACM_INVALID, "the CA's challenge has a token "
                         "that is none: RFC 8555 s8.1 allows letters, "
                         "digits, \"-\" and \"_\"");
     }
 
-    if (c->token == NULL && c->method != ACM_METHOD_DNS_PERSIST_01) {
+    if (c->token == NULL) {
         c->method = ACM_METHOD_NONE;
     }
 
@@ -429,8 +473,10 @@ acm_acme_ari(const acm_http_t *http, acm_acme_ari_t *a, acm_err_t *err)
     a->end = acm_acme_time(window, "end");
     a->explanation = acm_acme_url(a->json, "explanationURL");
 
-    if (a->start == 0 || a->end == 0 || a->start > a->end) {
-        return acm_acme_missing(a->json, "renewal information",
+    /* RFC 9773 s4.2: an end at or before the start is as no answer */
+
+    if (a->start == 0 || a->end == 0 || a->start >= a->end) {
+        return acm_acme_missing(&a->json, "renewal information",
                                 "suggestedWindow", err);
     }
 
@@ -438,61 +484,116 @@ acm_acme_ari(const acm_http_t *http, acm_acme_ari_t *a, acm_err_t *err)
 }
 
 
-/* RFC 3339: 0 if there is none or it is none. */
+/*
+ * RFC 3339: 0 if there is none or it is none.  strptime() alone would take
+ * blanks, fewer digits, and days that the month does not have.
+ */
 
 static int64_t
 acm_acme_time(const json_t *json, const char *name)
 {
-    int          sign, hours, minutes;
-    char         zone[7];
-    size_t       n;
+    int          sec;
+    int64_t      zone;
     time_t       t;
     struct tm    tm;
     const char  *s;
 
     s = acm_json_string(json, name);
 
-    if (s == NULL) {
+    if (s == NULL || !acm_acme_digits(s, "0000-00-00T00:00:00")) {
         return 0;
     }
 
     memset(&tm, 0, sizeof(struct tm));
 
-    s = strptime(s, "%Y-%m-%dT%H:%M:%S", &tm);
+    tm.tm_year = (s[0] - '0') * 1000 + (s[1] - '0') * 100
+                 + (s[2] - '0') * 10 + (s[3] - '0') - 1900;
+    tm.tm_mon = (s[5] - '0') * 10 + (s[6] - '0') - 1;
+    tm.tm_mday = (s[8] - '0') * 10 + (s[9] - '0');
+    tm.tm_hour = (s[11] - '0') * 10 + (s[12] - '0');
+    tm.tm_min = (s[14] - '0') * 10 + (s[15] - '0');
+    sec = (s[17] - '0') * 10 + (s[18] - '0');
 
-    if (s == NULL) {
-        return 0;
-    }
-
-    if (*s == '.') {
-        n = strspn(s + 1, "0123456789");
-        s += 1 + n;
-    }
-
-    t = timegm(&tm);
-
-    if (strcmp(s, "Z") == 0 || strcmp(s, "z") == 0) {
-        return (t > 0) ? (int64_t) t : 0;
-    }
-
-    n = strlen(s);
-
-    if (n != 6 || (s[0] != '+' && s[0] != '-') || s[3] != ':'
-        || strspn(s + 1, "0123456789") != 2
-        || strspn(s + 4, "0123456789") != 2)
+    if (tm.tm_mon < 0 || tm.tm_mon > 11 || tm.tm_hour > 23 || tm.tm_min > 59
+        || sec > 60)
     {
         return 0;
     }
 
-    memcpy(zone, s, sizeof(zone));
+    zone = acm_acme_zone(s + 19);
+    sec += (sec == 60) ? -1 : 0;
 
-    sign = (zone[0] == '-') ? 1 : -1;
-    hours = (zone[1] - '0') * 10 + zone[2] - '0';
-    minutes = (zone[4] - '0') * 10 + zone[5] - '0';
+    t = timegm(&tm);
 
-    t += sign * (hours * 3600 + minutes * 60);
+    if (zone < 0 || tm.tm_mday != (s[8] - '0') * 10 + (s[9] - '0')) {
+        return 0;
+    }
+
+    t += sec + 86400 - (time_t) zone;
 
     return (t > 0) ? (int64_t) t : 0;
+}
+
+
+/* 1 if s begins like the form, in which "0" is any digit. */
+
+static int
+acm_acme_digits(const char *s, const char *form)
+{
+    for ( ; *form != '\0'; s++, form++) {
+
+        if (*form == '0' && *s >= '0' && *s <= '9') {
+            continue;
+        }
+
+        if (*form == '0' || (*s != *form && !(*form == 'T' && *s == 't'))) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* A fraction, which is left out, and a zone: seconds east of Greenwich and
+   a day more, so that a negative number is an error. */
+
+static int64_t
+acm_acme_zone(const char *s)
+{
+    size_t   n;
+    int64_t  hours, minutes, offset;
+
+    if (*s == '.') {
+        n = strspn(s + 1, "0123456789");
+
+        if (n == 0) {
+            return -1;
+        }
+
+        s += 1 + n;
+    }
+
+    if ((*s == 'Z' || *s == 'z') && s[1] == '\0') {
+        return 86400;
+    }
+
+    if ((*s != '+' && *s != '-') || !acm_acme_digits(s + 1, "00:00")
+        || s[6] != '\0')
+    {
+        return -1;
+    }
+
+    hours = (s[1] - '0') * 10 + s[2] - '0';
+    minutes = (s[4] - '0') * 10 + s[5] - '0';
+
+    if (hours > 23 || minutes > 59) {
+        return -1;
+    }
+
+    offset = hours * 3600 + minutes * 60;
+
+    return 86400 + ((*s == '-') ? -offset : offset);
 }
 
 

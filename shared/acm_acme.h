@@ -150,7 +150,7 @@ typedef struct {
 
 typedef struct {
     json_t        *json;
-    int64_t        start;            /* seconds; start <= end */
+    int64_t        start;            /* seconds; start < end */
     int64_t        end;
     const char    *explanation;      /* URL, or NULL */
 } acm_acme_ari_t;
