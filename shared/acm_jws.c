@@ -23,6 +23,7 @@
 #define ACM_MAX_SIGNATURE    512
 
 
+static int acm_jws_key_ok(acm_key_e key);
 static acm_rc_t acm_jwk_ec(EVP_PKEY *pkey, acm_key_e key, acm_buf_t *out,
     acm_err_t *err);
 static acm_rc_t acm_jwk_rsa(EVP_PKEY *pkey, acm_buf_t *out, acm_err_t *err);
@@ -32,13 +33,14 @@ static acm_rc_t acm_jws_protected(const acm_jws_t *jws, acm_buf_t *out,
     acm_err_t *err);
 static int acm_jws_plain(const char *s);
 static acm_rc_t acm_jws_flatten(const acm_buf_t *head,
-    const char *payload, acm_buf_t *input);
+    const char *payload, acm_buf_t *input, acm_err_t *err);
 static acm_rc_t acm_jws_signature(EVP_PKEY *pkey, const acm_buf_t *input,
     uint8_t *sig, size_t *len, acm_err_t *err);
 static acm_rc_t acm_jws_raw(acm_key_e key, uint8_t *sig, size_t *len,
     acm_err_t *err);
-static void acm_jws_join(acm_buf_t *out, const acm_buf_t *input,
-    const uint8_t *sig, size_t len);
+static acm_rc_t acm_jws_join(acm_buf_t *out, const acm_buf_t *input,
+    const uint8_t *sig, size_t len, acm_err_t *err);
+static acm_rc_t acm_jws_rc(const acm_buf_t *b, acm_err_t *err);
 
 
 static const char  acm_b64url_set[] =
@@ -121,16 +123,30 @@ acm_jwk(EVP_PKEY *pkey, acm_buf_t *out, acm_err_t *err)
 
     key = acm_key_type(pkey);
 
+    if (!acm_jws_key_ok(key)) {
+        return acm_fail(err, ACM_INVALID, "an account key is ecdsa:256, "
+                        "ecdsa:384 or rsa:2048 to rsa:4096");
+    }
+
+    if (key == ACM_KEY_EC_P256 || key == ACM_KEY_EC_P384) {
+        return acm_jwk_ec(pkey, key, out, err);
+    }
+
+    return acm_jwk_rsa(pkey, out, err);
+}
+
+
+static int
+acm_jws_key_ok(acm_key_e key)
+{
     switch (key) {
 
     case ACM_KEY_EC_P256:
     case ACM_KEY_EC_P384:
-        return acm_jwk_ec(pkey, key, out, err);
-
     case ACM_KEY_RSA_2048:
     case ACM_KEY_RSA_3072:
     case ACM_KEY_RSA_4096:
-        return acm_jwk_rsa(pkey, out, err);
+        return 1;
 
     case ACM_KEY_NONE:
     case ACM_KEY_RSA_1024:
@@ -138,8 +154,7 @@ acm_jwk(EVP_PKEY *pkey, acm_buf_t *out, acm_err_t *err)
         break;
     }
 
-    return acm_fail(err, ACM_INVALID, "an account key is ecdsa:256, "
-                    "ecdsa:384 or rsa:2048 to rsa:4096");
+    return 0;
 }
 
 
@@ -171,7 +186,7 @@ acm_jwk_ec(EVP_PKEY *pkey, acm_key_e key, acm_buf_t *out, acm_err_t *err)
 
     acm_buf_text(out, "\"}");
 
-    return acm_buf_rc(out);
+    return acm_jws_rc(out, err);
 }
 
 
@@ -198,7 +213,7 @@ acm_jwk_rsa(EVP_PKEY *pkey, acm_buf_t *out, acm_err_t *err)
 
     acm_buf_text(out, "\"}");
 
-    return acm_buf_rc(out);
+    return acm_jws_rc(out, err);
 }
 
 
@@ -247,7 +262,7 @@ acm_jwk_thumbprint(EVP_PKEY *pkey, char *text, acm_err_t *err)
 
     if (rc == ACM_OK) {
         acm_buf_u8(&jwk, '\0');
-        rc = acm_buf_rc(&jwk);
+        rc = acm_jws_rc(&jwk, err);
     }
 
     if (rc == ACM_OK) {
@@ -299,18 +314,18 @@ acm_jws_sign(const acm_jws_t *jws, const char *payload, acm_buf_t *out,
     acm_rc_t   rc;
     acm_buf_t  head, input;
 
+    if (!acm_jws_key_ok(acm_key_type(jws->pkey))) {
+        return acm_fail(err, ACM_INVALID, "an account key is ecdsa:256, "
+                        "ecdsa:384 or rsa:2048 to rsa:4096");
+    }
+
     acm_buf_init(&head, ACM_MAX_JWS);
     acm_buf_init(&input, ACM_MAX_JWS);
 
     rc = acm_jws_protected(jws, &head, err);
 
     if (rc == ACM_OK) {
-        rc = acm_jws_flatten(&head, payload, &input);
-
-        if (rc != ACM_OK) {
-            (void) acm_fail(err, rc, "a request of over %d octets",
-                            ACM_MAX_JWS);
-        }
+        rc = acm_jws_flatten(&head, payload, &input, err);
     }
 
     if (rc == ACM_OK) {
@@ -319,8 +334,7 @@ acm_jws_sign(const acm_jws_t *jws, const char *payload, acm_buf_t *out,
     }
 
     if (rc == ACM_OK) {
-        acm_jws_join(out, &input, sig, len);
-        rc = acm_buf_rc(out);
+        rc = acm_jws_join(out, &input, sig, len, err);
     }
 
     acm_buf_free(&head);
@@ -375,7 +389,7 @@ acm_jws_protected(const acm_jws_t *jws, acm_buf_t *out, acm_err_t *err)
                         "characters that it must not have");
     }
 
-    return acm_buf_rc(out);
+    return acm_jws_rc(out, err);
 }
 
 
@@ -393,8 +407,17 @@ acm_jws_plain(const char *s)
 
 
 static acm_rc_t
-acm_jws_flatten(const acm_buf_t *head, const char *payload, acm_buf_t *input)
+acm_jws_flatten(const acm_buf_t *head, const char *payload,
+    acm_buf_t *input, acm_err_t *err)
 {
+    acm_rc_t  rc;
+
+    rc = acm_jws_rc(head, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
     acm_b64url(input, head->data, head->len);
     acm_buf_u8(input, '.');
 
@@ -402,7 +425,25 @@ acm_jws_flatten(const acm_buf_t *head, const char *payload, acm_buf_t *input)
         acm_b64url(input, payload, strlen(payload));
     }
 
-    return acm_buf_rc(input);
+    return acm_jws_rc(input, err);
+}
+
+
+static acm_rc_t
+acm_jws_rc(const acm_buf_t *b, acm_err_t *err)
+{
+    switch (acm_buf_rc(b)) {
+
+    case ACM_OK:
+        return ACM_OK;
+
+    case ACM_TOOBIG:
+        return acm_fail(err, ACM_TOOBIG, "a request of over %zu octets",
+                        b->max);
+
+    default:
+        return acm_fail(err, acm_buf_rc(b), "no memory for a request");
+    }
 }
 
 
@@ -473,9 +514,9 @@ acm_jws_raw(acm_key_e key, uint8_t *sig, size_t *len, acm_err_t *err)
 
 /* input is "protected.payload" in base64url */
 
-static void
+static acm_rc_t
 acm_jws_join(acm_buf_t *out, const acm_buf_t *input, const uint8_t *sig,
-    size_t len)
+    size_t len, acm_err_t *err)
 {
     size_t          n;
     const uint8_t  *dot;
@@ -490,6 +531,8 @@ acm_jws_join(acm_buf_t *out, const acm_buf_t *input, const uint8_t *sig,
     acm_buf_text(out, "\",\"signature\":\"");
     acm_b64url(out, sig, len);
     acm_buf_text(out, "\"}");
+
+    return acm_jws_rc(out, err);
 }
 
 
@@ -508,6 +551,12 @@ acm_jws_eab(EVP_PKEY *pkey, const char *kid, const char *url,
                         "have");
     }
 
+    if (key_secret->len == 0 || key_secret->len > ACM_MAX_EAB_KEY) {
+        return acm_fail(err, ACM_INVALID, "the key of the external account "
+                        "binding has %zu octets; give one of 1 to %d",
+                        key_secret->len, ACM_MAX_EAB_KEY);
+    }
+
     acm_buf_init(&head, ACM_MAX_JWS);
     acm_buf_init(&jwk, ACM_MAX_JWS);
     acm_buf_init(&input, ACM_MAX_JWS);
@@ -522,11 +571,11 @@ acm_jws_eab(EVP_PKEY *pkey, const char *kid, const char *url,
 
     if (rc == ACM_OK) {
         acm_buf_u8(&jwk, '\0');
-        rc = acm_buf_rc(&jwk);
+        rc = acm_jws_rc(&jwk, err);
     }
 
     if (rc == ACM_OK) {
-        rc = acm_jws_flatten(&head, (char *) jwk.data, &input);
+        rc = acm_jws_flatten(&head, (char *) jwk.data, &input, err);
     }
 
     if (rc == ACM_OK
@@ -538,8 +587,7 @@ acm_jws_eab(EVP_PKEY *pkey, const char *kid, const char *url,
     }
 
     if (rc == ACM_OK) {
-        acm_jws_join(out, &input, mac, len);
-        rc = acm_buf_rc(out);
+        rc = acm_jws_join(out, &input, mac, len, err);
     }
 
     acm_buf_free(&head);
