@@ -5,6 +5,7 @@
 
 
 #include <openssl/ct.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <string.h>
@@ -20,9 +21,11 @@ static acm_rc_t acm_issued_names(const acm_x509_info_t *info,
 static int acm_issued_holds(char *const *names, size_t n, const char *name);
 static unsigned acm_issued_scts(const acm_str_t *leaf);
 static X509 *acm_chain_top(const acm_buf_t *pem);
+static int acm_chain_no_phrase(char *buf, int size, int rwflag, void *data);
 static int acm_dn_has(X509_NAME *dn, const char *common_name);
 
 
+static const char  acm_pem_begin[] = "-----BEGIN ";
 static const char  acm_pem_end[] = "-----END CERTIFICATE-----";
 
 
@@ -55,6 +58,15 @@ acm_issued_check(const acm_buf_t *pem, acm_key_e key,
     }
 
     rc = acm_issued_names(&bundle->info, names, nnames, err);
+
+    if (rc == ACM_OK && bundle->info.self_signed) {
+        rc = acm_fail(err, ACM_INVALID, "the certificate is self-signed");
+    }
+
+    if (rc == ACM_OK && bundle->info.cn_only) {
+        rc = acm_fail(err, ACM_INVALID, "the certificate has its name as "
+                      "common name only, which clients ignore");
+    }
 
     if (rc == ACM_OK && bundle->info.not_after - bundle->info.not_before
                         > ACM_ISSUED_MAX_LIFE)
@@ -108,9 +120,13 @@ acm_issued_split(const acm_buf_t *pem, acm_str_t *leaf, acm_str_t *chain,
     chain->data = end;
     chain->len = pem->len - leaf->len;
 
-    /* line ends alone are no chain */
+    /* text alone is no chain; what has begun, and was cut off, is one that
+       must not be taken for none */
 
-    if (memmem(chain->data, chain->len, acm_pem_end, len) == NULL) {
+    if (memmem(chain->data, chain->len, acm_pem_begin,
+               sizeof(acm_pem_begin) - 1)
+        == NULL)
+    {
         chain->len = 0;
     }
 
@@ -137,6 +153,14 @@ acm_issued_names(const acm_x509_info_t *info, char *const *names,
                             "\"%s\", which was not asked for",
                             info->names[i]);
         }
+    }
+
+    /* the common name may be one that is no subjectAltName */
+
+    if (!acm_issued_holds(names, nnames, info->domain)) {
+        return acm_fail(err, ACM_INVALID, "the certificate has the common "
+                        "name \"%s\", which was not asked for",
+                        info->domain);
     }
 
     return ACM_OK;
@@ -174,6 +198,7 @@ acm_issued_scts(const acm_str_t *leaf)
 
     SCT_LIST_free(list);
     X509_free(x);
+    ERR_clear_error();
 
     return (n < 0) ? 0 : (unsigned) n;
 }
@@ -185,7 +210,7 @@ acm_chain_is(const acm_buf_t *pem, const char *common_name)
     int    found;
     X509  *x;
 
-    if (common_name == NULL) {
+    if (common_name == NULL || pem->len == 0) {
         return 0;
     }
 
@@ -195,8 +220,12 @@ acm_chain_is(const acm_buf_t *pem, const char *common_name)
         return 0;
     }
 
-    found = acm_dn_has(X509_get_issuer_name(x), common_name)
-            || acm_dn_has(X509_get_subject_name(x), common_name);
+    /*
+     * The issuer alone: a cross-signed root on top has the wanted name as
+     * its subject, and leads to another root.  A root itself has both.
+     */
+
+    found = acm_dn_has(X509_get_issuer_name(x), common_name);
 
     X509_free(x);
 
@@ -204,12 +233,16 @@ acm_chain_is(const acm_buf_t *pem, const char *common_name)
 }
 
 
+/* NULL also for a chain that is damaged or too long: the last one that can
+   be read would be one from the middle. */
+
 static X509 *
 acm_chain_top(const acm_buf_t *pem)
 {
-    BIO   *bio;
-    X509  *x, *top;
-    int    n;
+    BIO            *bio;
+    X509           *x, *top;
+    int             n;
+    unsigned long   code;
 
     bio = BIO_new_mem_buf(pem->data, (int) pem->len);
 
@@ -217,10 +250,11 @@ acm_chain_top(const acm_buf_t *pem)
         return NULL;
     }
 
+    ERR_clear_error();
     top = NULL;
 
-    for (n = 0; n <= ACM_MAX_CHAIN; n++) {
-        x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    for (n = 0; n <= ACM_MAX_CHAIN + 1; n++) {
+        x = PEM_read_bio_X509(bio, NULL, acm_chain_no_phrase, NULL);
 
         if (x == NULL) {
             break;
@@ -230,21 +264,48 @@ acm_chain_top(const acm_buf_t *pem)
         top = x;
     }
 
+    code = ERR_peek_last_error();
+
+    if (n > ACM_MAX_CHAIN + 1 || ERR_GET_LIB(code) != ERR_LIB_PEM
+        || ERR_GET_REASON(code) != PEM_R_NO_START_LINE)
+    {
+        X509_free(top);
+        top = NULL;
+    }
+
     BIO_free(bio);
-    (void) acm_fail_ssl(NULL, ACM_OK, "end of the chain");
+    ERR_clear_error();
 
     return top;
+}
+
+
+/* OpenSSL's own would ask at the terminal. */
+
+static int
+acm_chain_no_phrase(char *buf, int size, int rwflag, void *data)
+{
+    (void) buf;
+    (void) size;
+    (void) rwflag;
+    (void) data;
+
+    return -1;
 }
 
 
 static int
 acm_dn_has(X509_NAME *dn, const char *common_name)
 {
+    int   len;
     char  text[ACM_MAX_CN * 4 + 1];
 
-    return X509_NAME_get_text_by_NID(dn, NID_commonName, text, sizeof(text))
-           > 0
-           && strcmp(text, common_name) == 0;
+    /* the length tells a NUL within the name */
+
+    len = X509_NAME_get_text_by_NID(dn, NID_commonName, text, sizeof(text));
+
+    return len > 0 && (size_t) len == strlen(common_name)
+           && memcmp(text, common_name, (size_t) len) == 0;
 }
 
 
@@ -293,7 +354,8 @@ acm_ari_id(const acm_str_t *leaf, char *id, acm_err_t *err)
 
     } else {
         (void) acm_fail(err, rc, "the certificate has no authority key "
-                        "identifier");
+                        "identifier%s", (rc == ACM_NOTFOUND)
+                        ? "" : " of a usual length");
     }
 
     OPENSSL_free(der);

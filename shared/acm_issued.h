@@ -30,7 +30,8 @@ acm_rc_t acm_issued_check(const acm_buf_t *pem, acm_key_e key,
     const acm_str_t *key_secret, char *const *names, size_t nnames,
     int64_t now, acm_bundle_t *bundle, unsigned *scts, acm_err_t *err);
 
-/* Whether the top of a PEM chain is, or is issued by, this common name. */
+/* Whether the top of a PEM chain is issued by this common name, as a root is
+   by itself; 0 for a chain that is damaged or too long. */
 int acm_chain_is(const acm_buf_t *pem, const char *common_name);
 
 /* base64url(AKI) "." base64url(serial) of a leaf in DER; id holds
