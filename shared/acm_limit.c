@@ -20,6 +20,17 @@ typedef struct {
 } acm_bucket_t;
 
 
+/* A bucket that the rate lets be; all in milliseconds. */
+
+typedef struct {
+    int64_t   interval;          /* between two when it is empty */
+    int64_t   burst;             /* what a full one lets be taken ahead */
+    int64_t   most;              /* no bucket is emptier than that */
+} acm_gcra_t;
+
+
+static void acm_limit_gcra(const acm_rate_t *rate, int64_t now,
+    acm_gcra_t *g);
 static acm_rc_t acm_limit_bucket(acm_snap_t *snap,
     const acm_issuer_t *issuer, const acm_rate_t *rate, const char *domain,
     int64_t now, acm_batch_t *batch, int64_t *when);
@@ -33,48 +44,66 @@ static const acm_layout_t  acm_bucket_layout =
     acm_layout(ACM_REC_BUCKET, acm_bucket_t, acm_bucket_fields);
 
 
+/* Rounded up, so that never more than the number are taken at once. */
+
+static void
+acm_limit_gcra(const acm_rate_t *rate, int64_t now, acm_gcra_t *g)
+{
+    g->interval = (rate->period * 1000 + rate->number - 1) / rate->number;
+
+    if (g->interval < 1) {
+        g->interval = 1;
+    }
+
+    g->burst = g->interval * ((int64_t) rate->number - 1);
+    g->most = now * 1000 + g->burst + g->interval;
+}
+
+
 int64_t
 acm_limit_when(const acm_rate_t *rate, int64_t tat, int64_t now)
 {
-    int64_t  burst, interval;
+    acm_gcra_t  g;
 
     if (rate->number == 0) {
         return now;
     }
 
-    interval = rate->period * 1000 / rate->number;
-    burst = rate->period * 1000 - interval;
+    acm_limit_gcra(rate, now, &g);
 
-    /* a clock that was far ahead once must not stop us for ever */
+    /*
+     * A clock that was far ahead once must not stop us for ever: a number
+     * that is twice as far ahead as can be says nothing, and one is taken.
+     */
 
-    if (tat > (now + rate->period) * 1000) {
-        tat = (now + rate->period) * 1000;
-    }
-
-    if (tat - burst <= now * 1000) {
+    if (tat > g.most + g.burst + g.interval) {
         return now;
     }
 
-    return (tat - burst + 999) / 1000;
+    if (tat - g.burst <= now * 1000) {
+        return now;
+    }
+
+    return (tat - g.burst + 999) / 1000;
 }
 
 
 int64_t
 acm_limit_take(const acm_rate_t *rate, int64_t tat, int64_t now)
 {
+    acm_gcra_t  g;
+
     if (rate->number == 0) {
         return 0;
     }
+
+    acm_limit_gcra(rate, now, &g);
 
     if (tat < now * 1000) {
         tat = now * 1000;
     }
 
-    if (tat > (now + rate->period) * 1000) {
-        tat = (now + rate->period) * 1000;
-    }
-
-    return tat + rate->period * 1000 / rate->number;
+    return (tat > g.most - g.interval) ? g.most : tat + g.interval;
 }
 
 
@@ -156,6 +185,14 @@ acm_limit_bucket(acm_snap_t *snap, const acm_issuer_t *issuer,
     if (rc == ACM_OK) {
         rc = acm_record_decode(&acm_bucket_layout, entry.data, entry.len,
                                &bucket);
+    }
+
+    if (rc == ACM_CORRUPT) {
+
+        /* as if the clock had been ahead: one is taken, and written over */
+
+        bucket.tat = INT64_MAX;
+        rc = ACM_OK;
     }
 
     if (rc != ACM_OK && rc != ACM_NOTFOUND) {

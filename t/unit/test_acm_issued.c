@@ -678,8 +678,8 @@ test_ari(void **state)
 
     t = test_leaf();
     x = test_make(&t);
-    X509_delete_ext(x, X509_get_ext_by_NID(x, NID_authority_key_identifier,
-                                           -1));
+    X509_EXTENSION_free(X509_delete_ext(x,
+            X509_get_ext_by_NID(x, NID_authority_key_identifier, -1)));
     X509_set_issuer_name(x, X509_get_subject_name(root));
     bn = BN_bin2bn(serial, sizeof(serial), NULL);
     BN_to_ASN1_INTEGER(bn, X509_get_serialNumber(x));
