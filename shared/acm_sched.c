@@ -121,14 +121,17 @@ int64_t
 acm_sched_window(int64_t start, int64_t end, int64_t last, uint32_t random)
 {
     int64_t   at;
-    uint64_t  width;
+    uint64_t  width, part;
 
     width = (end > start) ? (uint64_t) end - (uint64_t) start : 0;
 
     /* width * random / 2^32 without overflow */
 
-    at = start + (int64_t) ((width >> 32) * random
-                            + (((width & 0xffffffff) * random) >> 32));
+    part = (width >> 32) * random + (((width & 0xffffffff) * random) >> 32);
+
+    /* unsigned, since the ends may be further apart than INT64_MAX */
+
+    at = (int64_t) ((uint64_t) start + part);
 
     return (at > last) ? last : at;
 }
