@@ -227,17 +227,25 @@ acm_challenge_txt(acm_snap_t *snap, const char *label, int64_t now,
                             NULL);
 
     for (rc = acm_store_seek(snap, ACM_DB_CHALLENGE, key, len, &entry);
-         rc == ACM_OK && *n < ACM_MAX_TXT;
+         (rc == ACM_OK || rc == ACM_CORRUPT) && *n < ACM_MAX_TXT;
          rc = acm_store_next(snap, ACM_DB_CHALLENGE, &entry))
     {
         if (entry.key_len < len || memcmp(entry.key, key, len) != 0) {
             break;
         }
 
-        rc = acm_challenge_decode(entry.data, entry.len, &c);
+        if (rc == ACM_OK) {
+            rc = acm_challenge_decode(entry.data, entry.len, &c);
+        }
+
+        if (rc == ACM_NOMEM) {
+            return rc;
+        }
+
+        /* one that cannot be read does not take the others along */
 
         if (rc != ACM_OK) {
-            return rc;
+            continue;
         }
 
         if (c.expires > now && strlen(c.value) == ACM_TXT_LEN) {
@@ -248,7 +256,7 @@ acm_challenge_txt(acm_snap_t *snap, const char *label, int64_t now,
         acm_challenge_free(&c);
     }
 
-    return (rc == ACM_NOTFOUND) ? ACM_OK : rc;
+    return (rc == ACM_NOTFOUND || rc == ACM_CORRUPT) ? ACM_OK : rc;
 }
 
 
@@ -273,20 +281,24 @@ acm_challenge_sweep(acm_store_t *store, int64_t now, size_t *n,
     acm_batch_init(&batch);
 
     for (rc = acm_store_seek(snap, ACM_DB_CHALLENGE, NULL, 0, &entry);
-         rc == ACM_OK && *n < ACM_CHALLENGE_SWEEP;
+         (rc == ACM_OK || rc == ACM_CORRUPT) && *n < ACM_CHALLENGE_SWEEP;
          rc = acm_store_next(snap, ACM_DB_CHALLENGE, &entry))
     {
-        if (acm_challenge_decode(entry.data, entry.len, &c) != ACM_OK) {
-            continue;
+        if (rc == ACM_OK) {
+            rc = acm_challenge_decode(entry.data, entry.len, &c);
         }
 
-        if (c.expires <= now) {
+        /* what is corrupt goes too: it answers nothing, and hides others */
+
+        if (rc == ACM_CORRUPT || (rc == ACM_OK && c.expires <= now)) {
             acm_batch_delete(&batch, ACM_DB_CHALLENGE, entry.key,
                              entry.key_len);
             (*n)++;
         }
 
-        acm_challenge_free(&c);
+        if (rc == ACM_OK) {
+            acm_challenge_free(&c);
+        }
     }
 
     acm_store_end(snap);
@@ -430,7 +442,8 @@ acm_validation_make(acm_store_t *store, const char *account,
     /* borrowed: the record is only encoded */
 
     v.account = (char *) account;
-    v.domain = (char *) ((domain[0] == '*') ? domain + 2 : domain);
+    v.domain = (char *) ((domain[0] == '*' && domain[1] == '.')
+                         ? domain + 2 : domain);
     v.created_at = now;
     (void) acm_hex(random, sizeof(random), v.label);
 
