@@ -78,7 +78,8 @@ void acm_http_free(acm_http_t *http);
 
 /*
  * For transports: takes note of one header field that matters; name without
- * colon.  What is too long, or has control characters, is left out.
+ * colon.  What is too long, or has control characters, is left out, as
+ * is a nonce that is no base64url (RFC 8555 s6.5.1).
  */
 acm_rc_t acm_http_header(acm_http_t *http, const char *name, size_t nlen,
     const char *value, size_t vlen);
