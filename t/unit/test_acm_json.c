@@ -120,6 +120,8 @@ test_texts(void **state)
     }
 
     assert_int_equal(test_parse(NULL, 0, 4096), ACM_INVALID);
+    assert_int_equal(acm_json_parse(NULL, 0, 4096, &json, &err), ACM_INVALID);
+    assert_non_null(strstr(err.text, "empty"));
     assert_int_equal(test_parse("{}\0", 3, 4096), ACM_INVALID);
     assert_int_equal(test_parse("{\"a\0\":1}", 8, 4096), ACM_INVALID);
 
