@@ -69,9 +69,10 @@ static ngx_command_t  ngx_http_acm_commands[] = {
      *
      * "issuer", "validation" and "key" are for "auto": the issuers instead of
      * the default ones, how names are proved to a CA instead of what the
-     * issuer's "challenge" says, and one or two of ecdsa:256 (the default), ecdsa:384, rsa:2048,
-     * rsa:3072 and rsa:4096; of an ECDSA and an RSA certificate each client
-     * gets the one that it can use.
+     * issuer's "challenge" says, and one or two of ecdsa:256 (the default),
+     * ecdsa:384, rsa:2048, rsa:3072 and rsa:4096; of an ECDSA and an RSA
+     * certificate each client gets the one that it can use.  Names may be IP
+     * addresses.
      *
      * "fallback" is what a client gets when there is no certificate for the
      * name it asks for: a self-signed one (the default), an alert, or the

@@ -170,7 +170,7 @@ acm_json_put_life(json_t *o, const acm_cert_t *cert, int64_t now)
                            json_integer(cert->scts));
     }
 
-    if (*cert->findings != '\0') {
+    if (cert->findings != NULL && *cert->findings != '\0') {
         rc |= acm_json_put(o, "Findings", acm_json_lines(cert->findings));
     }
 

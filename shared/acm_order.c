@@ -304,8 +304,7 @@ acm_order_trouble(acm_order_t *o, int64_t ticks)
 
         /* one chain is there already */
 
-        o->state = ACM_ORDER_DONE;
-        return ACM_ACT_DONE;
+        return acm_order_next_alternate(o);
 
     case ACM_ORDER_CREATED:
     case ACM_ORDER_AUTHZ:

@@ -675,8 +675,15 @@ acm_session_refused(acm_session_t *s, acm_session_ask_e ask,
         }
 
         s->suspect = 0;
-        s->account.status = ACM_ACCOUNT_DEACTIVATED;
-        (void) acm_session_save(s);
+
+        if (problem.type == ACM_PROBLEM_UNAUTHORIZED) {
+
+            /* RFC 8555 s7.3.6: that is what a dead account is told */
+
+            s->account.status = ACM_ACCOUNT_DEACTIVATED;
+            (void) acm_session_save(s);
+        }
+
         break;
 
     case ACM_SESSION_CONTACTS:
