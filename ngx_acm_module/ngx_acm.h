@@ -265,6 +265,15 @@ ngx_int_t ngx_acm_ssl_placeholder(ngx_conf_t *cf, ngx_str_t *cert,
 ngx_int_t ngx_acm_ssl_session_context(ngx_acm_want_t *want, SSL_CTX *ctx);
 
 
+/* tls-alpn-01: ngx_acm_alpn.c */
+
+/* The context that answers; NULL: it has been logged, or there is no
+   memory. */
+ngx_ssl_t *ngx_acm_alpn_create(ngx_conf_t *cf);
+/* Makes a server's context turn to it; takes its ClientHello callback. */
+void ngx_acm_alpn_watch(ngx_ssl_t *challenge, SSL_CTX *ctx);
+
+
 extern ngx_module_t  ngx_acm_module;
 extern ngx_module_t  ngx_acm_conf_module;
 extern ngx_module_t  ngx_acm_issuer_module;

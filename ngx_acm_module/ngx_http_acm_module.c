@@ -151,7 +151,9 @@ ngx_http_acm_create_srv_conf(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_acm_init(ngx_conf_t *cf)
 {
+    ngx_ssl_t                   *challenge;
     ngx_uint_t                   i;
+    ngx_http_ssl_srv_conf_t     *sscf;
     ngx_http_core_srv_conf_t   **cscfp;
     ngx_http_core_main_conf_t   *cmcf;
 
@@ -160,9 +162,22 @@ ngx_http_acm_init(ngx_conf_t *cf)
 
     ngx_http_acm_ports(cf, cmcf);
 
+    challenge = ngx_acm_alpn_create(cf);
+    if (challenge == NULL) {
+        return NGX_ERROR;
+    }
+
     for (i = 0; i < cmcf->servers.nelts; i++) {
         if (ngx_http_acm_init_server(cf, cscfp[i]) != NGX_OK) {
             return NGX_ERROR;
+        }
+
+        /* whatever its certificate: it may be the default server of others */
+
+        sscf = cscfp[i]->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+
+        if (sscf->ssl.ctx) {
+            ngx_acm_alpn_watch(challenge, sscf->ssl.ctx);
         }
     }
 

@@ -3,11 +3,12 @@
 # Copyright (C) The ngx_acm authors
 
 # What a CA asks for is answered by every server, whatever its configuration:
-# http-01 (RFC 8555 s8.3).
+# http-01 (RFC 8555 s8.3) and tls-alpn-01 (RFC 8737).
 
 use warnings;
 use strict;
 
+use Digest::SHA qw/ sha256_hex /;
 use Test::More;
 
 use FindBin;
@@ -17,6 +18,8 @@ use Test::Nginx::ACM;
 my $t = Test::Nginx::ACM->new();
 
 $t->write_file('passwords', "somebody:{PLAIN}secret\n");
+
+$t->self_signed('own', 'own.example.com');
 
 $t->write_config(<<'EOF');
 %%GLOBALS%%
@@ -110,6 +113,39 @@ http {
             limit_req_status 429;
             access_log %%DIR%%/limit.log where;
         }
+    }
+
+    # a default server that has nothing to do with us, and two that have
+
+    server {
+        listen 127.0.0.1:8443 ssl default_server;
+        server_name own.example.com;
+        ssl_certificate %%DIR%%/own.crt;
+        ssl_certificate_key %%DIR%%/own.key;
+        ssl_protocols TLSv1.2 TLSv1.3;
+        ssl_session_cache shared:sessions:1m;
+        ssl_client_certificate %%DIR%%/own.crt;
+        ssl_verify_client on;
+        location / { return 200 "own"; }
+    }
+
+    server {
+        listen 127.0.0.1:8443 ssl http2;
+        server_name www.example.com;
+        acm_certificate auto;
+        location / { return 200 "www"; }
+    }
+
+    server {
+        listen 127.0.0.1:8444 ssl;
+        server_name other.example.com;
+        acm_certificate sni fallback=reject;
+        ssl_protocols TLSv1.2;
+    }
+
+    server {
+        listen 127.0.0.1:8445 ssl;
+        ssl_reject_handshake on;
     }
 
     server {
@@ -272,6 +308,157 @@ ok($t->wait_for(sub { my %old = map { $_ => 1 } @old;
     my @w = $t->workers(); return @w && !grep { $old{$_} } @w }), 'reload');
 like(request(8080, 'localhost', "${path}live"), qr/\r\n\r\nlive.\Q$auth\E$/,
     'answered by the next workers');
+
+# tls-alpn-01
+
+my @only = ('-alpn', 'acme-tls/1');
+my $v4 = '1.2.0.192.in-addr.arpa';
+my $v6 = join('.', reverse(split(//, '20010db8' . '0' x 23 . '1')))
+    . '.ip6.arpa';
+
+sub handshake {
+    my ($port, $sni, @args) = @_;
+
+    return $t->handshake($port, $sni, args => \@args);
+}
+
+sub answered {
+    my ($r, $san, $auth, $name) = @_;
+
+    like($r->{text}, qr/^ALPN protocol: acme-tls\/1$/m, "$name: protocol");
+
+    my $file = $t->write_file('challenge.pem', $r->{pem} // '');
+    my $text = `openssl x509 -in $file -noout -text`;
+
+    like($text, qr/Subject Alternative Name: *\n *\Q$san\E\n/,
+        "$name: SAN");
+    like($text, qr/NIST CURVE: P-256/, "$name: key");
+
+    my $der = `openssl x509 -in $file -outform DER | od -An -v -tx1`;
+    $der =~ s/\s//g;
+
+    # OID 1.3.6.1.5.5.7.1.31, TRUE, OCTET STRING of an OCTET STRING
+    ok(index($der, '06082b0601050507011f0101ff04220420' . sha256_hex($auth))
+        > 0, "$name: extension");
+
+    return;
+}
+
+sub refused {
+    my ($r, $name) = @_;
+
+    unlike($r->{text}, qr/ALPN protocol: acme/, "$name: no such protocol");
+    is($r->{alert}, 120, "$name: no_application_protocol");
+
+    return;
+}
+
+ok(challenge('alpn', 'www.example.com', 600, 'w.' . 'k' x 43), 'a name');
+ok(challenge('alpn', 'any.example.org', 600, 'a.' . 'k' x 43), 'any name');
+ok(challenge('alpn', 'dead.example.org', 0, 'd.' . 'k' x 43), 'an old one');
+ok(challenge('alpn', $v4, 600, '4.' . 'k' x 43), 'an IPv4 address');
+ok(challenge('alpn', $v6, 600, '6.' . 'k' x 43), 'an IPv6 address');
+
+ok($t->wait_issued('www.example.com'), 'a certificate');
+
+for my $port (8443, 8444, 8445) {
+    answered(handshake($port, 'www.example.com', @only),
+        'DNS:www.example.com', 'w.' . 'k' x 43, "port $port");
+    answered(handshake($port, 'any.example.org', @only),
+        'DNS:any.example.org', 'a.' . 'k' x 43, "port $port, unknown server");
+}
+
+answered(handshake(8443, 'WWW.Example.COM', @only), 'DNS:www.example.com',
+    'w.' . 'k' x 43, 'upper case');
+answered(handshake(8443, $v4, @only), 'IP Address:192.0.2.1',
+    '4.' . 'k' x 43, 'IPv4');
+answered(handshake(8443, $v6, @only), 'IP Address:2001:DB8:0:0:0:0:0:1',
+    '6.' . 'k' x 43, 'IPv6');
+answered(handshake(8443, 'www.example.com', @only, '-tls1_2'),
+    'DNS:www.example.com', 'w.' . 'k' x 43, 'TLS 1.2');
+answered(handshake(8443, 'www.example.com', @only, '-tls1_3'),
+    'DNS:www.example.com', 'w.' . 'k' x 43, 'TLS 1.3');
+
+# a retry of the ClientHello is answered too
+answered(handshake(8443, 'www.example.com', @only, '-groups',
+    'ffdhe2048:P-256', '-tls1_3'), 'DNS:www.example.com', 'w.' . 'k' x 43,
+    'other group');
+
+refused(handshake(8443, 'unknown.example.org', @only), 'unknown');
+refused(handshake(8443, 'dead.example.org', @only), 'expired');
+refused(handshake(8443, 'live', @only), 'a token for HTTP');
+refused(handshake(8443, 'example.org', @only), 'the parent');
+refused(handshake(8443, 'x.any.example.org', @only), 'a name below');
+refused(handshake(8443, undef, @only), 'without SNI');
+
+$r = handshake(8445, 'unknown.example.org', @only);
+ok(!$r->{pem}, 'unknown, where handshakes are rejected');
+
+# with another protocol it is none
+
+for my $list ('h2,acme-tls/1', 'acme-tls/1,h2', 'acme-tls/1,http/1.1') {
+    $r = handshake(8443, 'www.example.com', '-alpn', $list);
+    like($r->{text}, qr/^ALPN protocol: (h2|http\/1.1)$/m, "\"$list\"");
+    is_deeply($r->{names}, ['www.example.com'], "\"$list\": certificate");
+    unlike($t->serial($r->{pem}), qr/^$/, "\"$list\": serial");
+}
+
+refused(handshake(8443, 'www.example.com', '-alpn', 'acme-tls/1,acme-tls/1'),
+    'twice');
+refused(handshake(8443, 'www.example.com', '-alpn', 'acme-tls/2'),
+    'another one');
+
+# others do not notice
+
+$r = handshake(8443, 'www.example.com');
+unlike($r->{text}, qr/ALPN protocol/, 'no ALPN');
+is_deeply($r->{names}, ['www.example.com'], 'no ALPN: certificate');
+$r = handshake(8443, 'own.example.com', '-alpn', 'http/1.1');
+is_deeply($r->{names}, ['own.example.com'], 'a server of its own');
+$r = handshake(8443, undef, '-alpn', 'http/1.1');
+is_deeply($r->{names}, ['own.example.com'], 'no SNI: the default server');
+
+# the connection ends with the handshake, and there is no session
+
+SKIP: {
+    skip 'no IO::Socket::SSL', 5 unless eval {
+        require IO::Socket::SSL; IO::Socket::SSL->VERSION('2.010') };
+
+    for my $version ('TLSv1_2', 'TLSv1_3') {
+        my $s = IO::Socket::SSL->new(
+            PeerAddr => '127.0.0.1:' . $t->port(8443),
+            SSL_hostname => 'www.example.com',
+            SSL_version => $version,
+            SSL_alpn_protocols => ['acme-tls/1'],
+            SSL_verify_mode => IO::Socket::SSL::SSL_VERIFY_NONE());
+
+        is($s && $s->alpn_selected(), 'acme-tls/1', "$version: connected");
+
+        my $got = '';
+        local $SIG{ALRM} = sub { die "timeout\n" };
+        local $SIG{PIPE} = 'IGNORE';
+
+        alarm(10);
+        eval {
+            print $s "GET / HTTP/1.0\r\n\r\n";
+            local $/;
+            $got = <$s> // '';
+        };
+        alarm(0);
+
+        is("$got$@", '', "$version: closed without an answer");
+    }
+
+    my $session = "$t->{dir}/session.pem";
+    handshake(8443, 'www.example.com', @only, '-tls1_2', '-sess_out',
+        $session);
+    $r = handshake(8443, 'www.example.com', @only, '-tls1_2', '-sess_in',
+        $session);
+    unlike($r->{text}, qr/^Reused/m, 'nothing is resumed');
+}
+
+ok(challenge('alpn', 'www.example.com', 0, $auth), 'ended');
+refused(handshake(8443, 'www.example.com', @only), 'ended');
 
 $t->finish();
 
