@@ -81,6 +81,7 @@ static void ngx_acm_curl_close(ngx_acm_curl_socket_t *s);
 static int ngx_acm_curl_timer(CURLM *multi, long timeout, void *data);
 static void ngx_acm_curl_event(ngx_event_t *ev);
 static void ngx_acm_curl_timeout(ngx_event_t *ev);
+static void ngx_acm_curl_action(curl_socket_t fd, int mask);
 static void ngx_acm_curl_complete(ngx_acm_curl_t *curl);
 static void ngx_acm_curl_finish(ngx_acm_curl_request_t *req, CURLcode code);
 static const char *ngx_acm_curl_what(CURLcode code, acm_rc_t *rc);
@@ -102,6 +103,7 @@ ngx_acm_curl_init(acm_transport_t *transport, void (*after)(void *data),
     void *data, ngx_log_t *log)
 {
     CURLM           *multi;
+    ngx_uint_t       rc;
     ngx_acm_curl_t  *curl;
 
     curl = &ngx_acm_curl;
@@ -114,20 +116,20 @@ ngx_acm_curl_init(acm_transport_t *transport, void (*after)(void *data),
 
     multi = curl_multi_init();
 
-    if (multi == NULL
-        || curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION,
-                             ngx_acm_curl_socket) != CURLM_OK
-        || curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, curl) != CURLM_OK
-        || curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION,
-                             ngx_acm_curl_timer) != CURLM_OK
-        || curl_multi_setopt(multi, CURLMOPT_TIMERDATA, curl) != CURLM_OK
-        || curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS,
-                             (long) NGX_ACM_CURL_PER_HOST) != CURLM_OK
-        || curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
-                             (long) NGX_ACM_CURL_TOTAL) != CURLM_OK
-        || curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS,
-                             (long) NGX_ACM_CURL_IDLE) != CURLM_OK)
-    {
+    rc = curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION,
+                           ngx_acm_curl_socket);
+    rc |= curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, curl);
+    rc |= curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION,
+                            ngx_acm_curl_timer);
+    rc |= curl_multi_setopt(multi, CURLMOPT_TIMERDATA, curl);
+    rc |= curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS,
+                            (long) NGX_ACM_CURL_PER_HOST);
+    rc |= curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
+                            (long) NGX_ACM_CURL_TOTAL);
+    rc |= curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS,
+                            (long) NGX_ACM_CURL_IDLE);
+
+    if (rc != 0) {
         (void) curl_multi_cleanup(multi);
         ngx_log_error(NGX_LOG_CRIT, log, 0, "acm: curl_multi_init() failed");
         return NGX_ERROR;
@@ -603,34 +605,30 @@ ngx_acm_curl_timer(CURLM *multi, long timeout, void *data)
 static void
 ngx_acm_curl_event(ngx_event_t *ev)
 {
-    int                running;
-    ngx_acm_curl_t    *curl;
     ngx_connection_t  *c;
 
     c = ev->data;
-    curl = &ngx_acm_curl;
 
-    (void) curl_multi_socket_action(curl->multi, c->fd,
-                                    ev->write ? CURL_CSELECT_OUT
-                                              : CURL_CSELECT_IN,
-                                    &running);
-
-    ngx_acm_curl_complete(curl);
+    ngx_acm_curl_action(c->fd, ev->write ? CURL_CSELECT_OUT
+                                         : CURL_CSELECT_IN);
 }
 
 
 static void
 ngx_acm_curl_timeout(ngx_event_t *ev)
 {
-    int              running;
-    ngx_acm_curl_t  *curl;
+    ngx_acm_curl_action(CURL_SOCKET_TIMEOUT, 0);
+}
 
-    curl = &ngx_acm_curl;
 
-    (void) curl_multi_socket_action(curl->multi, CURL_SOCKET_TIMEOUT, 0,
-                                    &running);
+static void
+ngx_acm_curl_action(curl_socket_t fd, int mask)
+{
+    int  running;
 
-    ngx_acm_curl_complete(curl);
+    (void) curl_multi_socket_action(ngx_acm_curl.multi, fd, mask, &running);
+
+    ngx_acm_curl_complete(&ngx_acm_curl);
 }
 
 
@@ -693,16 +691,16 @@ ngx_acm_curl_finish(ngx_acm_curl_request_t *req, CURLcode code)
     const char  *host, *what, *reason, *trust;
 
     http = req->http;
-    status = 0;
 
     if (req->rc != ACM_OK) {
         http->rc = req->rc;
         return;
     }
 
-    (void) curl_easy_getinfo(req->easy, CURLINFO_RESPONSE_CODE, &status);
-
     if (code == CURLE_OK) {
+        status = 0;
+        (void) curl_easy_getinfo(req->easy, CURLINFO_RESPONSE_CODE, &status);
+
         http->rc = ACM_OK;
         http->status = (int) status;
         return;
@@ -741,8 +739,11 @@ ngx_acm_curl_what(CURLcode code, acm_rc_t *rc)
         return "took too long";
 
     case CURLE_OUT_OF_MEMORY:
+
+        /* libcurl says so of an over-long header line, too */
+
         *rc = ACM_NOMEM;
-        return "was not asked";
+        return "was not heard out";
 
     case CURLE_FILESIZE_EXCEEDED:
         *rc = ACM_TOOBIG;
