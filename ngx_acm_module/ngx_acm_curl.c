@@ -719,9 +719,6 @@ ngx_acm_curl_finish(ngx_acm_curl_request_t *req, CURLcode code)
     http->rc = acm_fail(&http->why, rc, "\"%.*s\" %s: %s%s%s", len, host,
                         what, reason, trust[0] ? "; checked with " : "",
                         trust);
-
-    ngx_log_debug2(NGX_LOG_DEBUG_EVENT, ngx_acm_curl.log, 0,
-                   "acm curl: %d, %s", (int) code, http->why.text);
 }
 
 
