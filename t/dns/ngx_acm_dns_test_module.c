@@ -129,7 +129,7 @@ ngx_acm_dns_test_answer(void *data, acm_rc_t rc, const uint8_t *wire,
     acm_err_t      err;
     acm_dns_msg_t  msg;
 
-    if (rc == ACM_OK && acm_dns_parse(wire, len, &msg, &err) == ACM_OK) {
+    if (rc == ACM_OK && acm_dns_msg_parse(wire, len, &msg, &err) == ACM_OK) {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "dns test %s: %s, aa %d, tc %d, records %uz, %s",
                       t->arg[1], acm_dns_rcode_text(msg.rcode, rcode),
