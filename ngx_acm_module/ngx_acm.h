@@ -138,6 +138,7 @@ typedef struct {
     ngx_str_t                  placeholder;  /* PEM, "data:" in front */
     ngx_str_t                  placeholder_key;
     ngx_acm_zone_t            *validation;   /* NULL: no validation_zone */
+    ngx_array_t               *updates;      /* of dns_update; NULL: none */
     u_char                    *dns_file;     /* of the first acm_dns, or NULL */
     ngx_uint_t                 dns_line;
     ngx_path_t                *path;
@@ -172,6 +173,11 @@ char *ngx_acm_validation_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 /* acm_dns needs one; its message names file, line and cure. */
 ngx_int_t ngx_acm_zone_check(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf);
+
+
+/* zones of other name servers: ngx_acm_update.c */
+
+char *ngx_acm_dns_update(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 
 /* what is made of it: ngx_acm_resolve.c */

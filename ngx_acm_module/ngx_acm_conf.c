@@ -164,6 +164,32 @@ static ngx_command_t  ngx_acm_conf_commands[] = {
       NULL },
 
     /*
+     * Syntax:  dns_update zone server[:port] key=file [ttl=time] [via=name];
+     * Default: -
+     * Context: acm
+     *
+     * A zone on another name server, in which records for validation are
+     * made and removed by dynamic updates (RFC 2136): the IP address of the
+     * zone's primary server, 53 is its port by default, and a file with the
+     * key that signs them, as BIND's "tsig-keygen" writes it.  The key's
+     * algorithm is hmac-sha256, hmac-sha384 or hmac-sha512; nobody but the
+     * owner may be allowed to read the file.  May be given 256 times, once
+     * for each zone; a name belongs to the longest zone it ends with.
+     *
+     * "ttl" is that of the records, 60 seconds by default.  With "via" the
+     * records of the zone's names are made in another zone of the server, of
+     * this name, which then stands behind them: a CNAME must lead from each
+     * _acme-challenge.www.example.com to
+     * _acme-challenge.www.example.com.NAME.
+     */
+    { ngx_string("dns_update"),
+      NGX_ACM_MAIN_CONF|NGX_CONF_2MORE,
+      ngx_acm_dns_update,
+      0,
+      0,
+      NULL },
+
+    /*
      * Syntax:  cache number;
      * Default: cache 4096;
      * Context: acm

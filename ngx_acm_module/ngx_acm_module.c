@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 
 #include "ngx_acm.h"
+#include "ngx_acm_update.h"
 
 
 static void *ngx_acm_create_conf(ngx_cycle_t *cycle);
@@ -86,6 +87,7 @@ ngx_acm_create_conf(ngx_cycle_t *cycle)
      *     amcf->resolver = { 0, NULL };
      *     amcf->key_secret = NULL;
      *     amcf->validation = NULL;
+     *     amcf->updates = NULL;
      *     amcf->dns_file = NULL;
      *     amcf->dns_line = 0;
      *     amcf->path = NULL;
@@ -204,6 +206,7 @@ ngx_acm_init_process(ngx_cycle_t *cycle)
      */
 
     if (ngx_process == NGX_PROCESS_WORKER) {
+        ngx_acm_update_forget(amcf);
         (void) ngx_acm_open(amcf, 0, &store, &ring, cycle->log);
     }
 

@@ -62,8 +62,8 @@ static acm_rc_t acm_tsig_read(const acm_tsig_secret_t *key,
 static acm_rc_t acm_tsig_verify(const acm_dns_update_t *update,
     const acm_tsig_secret_t *key, int64_t now, const uint8_t *wire,
     const acm_tsig_rr_t *rr, acm_err_t *err);
-static acm_rc_t acm_update_result(const acm_tsig_secret_t *key,
-    unsigned rcode, acm_err_t *err);
+static acm_rc_t acm_update_result(const acm_dns_update_t *update,
+    const acm_tsig_secret_t *key, unsigned rcode, acm_err_t *err);
 
 
 static const uint8_t  acm_tsig_names[][ACM_TSIG_ALG_LEN + 1] = {
@@ -100,6 +100,7 @@ acm_dns_update(const char *zone, const char *name, const char *value,
     }
 
     update->id = (uint16_t) (id[0] << 8 | id[1]);
+    memcpy(update->name, n, strlen(n) + 1);
 
     /* one zone, no prerequisite, one update; RFC 2136 s2 */
 
@@ -333,7 +334,8 @@ acm_dns_update_answer(const acm_dns_update_t *update,
     if (rc == ACM_OK && rr.mac_len == 0 && rr.error == ACM_TSIG_BADKEY) {
         return acm_fail(err, ACM_DENIED, "the server does not know key "
                         "\"%s\" (BADKEY): give it the key, with this name "
-                        "and algorithm", key->name);
+                        "and algorithm, and in Knot let an acl of the zone "
+                        "allow it updates", key->name);
     }
 
     if (rc == ACM_OK && rr.mac_len == 0 && rr.error == ACM_TSIG_BADSIG) {
@@ -357,13 +359,13 @@ acm_dns_update_answer(const acm_dns_update_t *update,
                               : acm_dns_rcode_text(rr.error, buf));
     }
 
-    return acm_update_result(key, rcode, err);
+    return acm_update_result(update, key, rcode, err);
 }
 
 
 static acm_rc_t
-acm_update_result(const acm_tsig_secret_t *key, unsigned rcode,
-    acm_err_t *err)
+acm_update_result(const acm_dns_update_t *update,
+    const acm_tsig_secret_t *key, unsigned rcode, acm_err_t *err)
 {
     char  buf[16];
 
@@ -379,8 +381,11 @@ acm_update_result(const acm_tsig_secret_t *key, unsigned rcode,
 
     case ACM_DNS_REFUSED:
         return acm_fail(err, ACM_DENIED, "the server does not let key \"%s\" "
-                        "update this name (REFUSED): grant it, in BIND with "
-                        "\"update-policy\"", key->name);
+                        "update this name (REFUSED): allow it, in BIND with "
+                        "\"update-policy { grant %s name %s. TXT; };\", in "
+                        "Knot with an acl, in PowerDNS with dnsupdate=yes and "
+                        "TSIG-ALLOW-DNSUPDATE", key->name, key->name,
+                        update->name);
 
     case ACM_DNS_NOTAUTH:
     case ACM_DNS_NOTZONE:

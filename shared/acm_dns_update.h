@@ -39,9 +39,10 @@ typedef struct {
 } acm_tsig_secret_t;
 
 
-/* what is needed to verify the answer */
+/* what is needed to verify the answer and to tell what it means */
 
 typedef struct {
+    char         name[ACM_MAX_DNS_NAME + 1];
     uint16_t     id;
     uint8_t      mac[ACM_MAX_TSIG_MAC];
     size_t       mac_len;
