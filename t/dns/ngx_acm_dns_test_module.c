@@ -2,7 +2,7 @@
 /*
  * Copyright (C) The ngx_acm authors
  *
- * Lets t/dns.t use the module's DNS: each "acm_dns_test" line is a question
+ * Lets t/resolver.t use the module's DNS: each "acm_dns_test" line is a question
  * that the first worker asks when it starts; its result becomes one line of
  * the error log.
  */
