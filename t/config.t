@@ -106,6 +106,73 @@ good('eight resolvers', in_acm('resolver ' . '192.0.2.1 ' x 8 . ';'), '');
 bad('nine resolvers', in_acm('resolver ' . '192.0.2.1 ' x 9 . ';'), '',
     qr/too many addresses, use up to eight/, $at);
 
+# zones on other name servers
+
+$t->write_file('update.key', 'key "k" { algorithm hmac-sha256; secret "'
+    . 'A' x 43 . "=\"; };\n");
+chmod(0600, "$dir/update.key");
+
+sub update { return in_acm("dns_update $_[0];") }
+
+my $with = 'key=%%DIR%%/update.key';
+
+good('dns_update', in_acm("dns_update example.com 192.0.2.1 $with; "
+    . "dns_update Sub.example.com. [2001:db8::1]:5353 ttl=1d $with; "
+    . "dns_update _acme-challenge.a.example.net 192.0.2.1:53 $with "
+    . 'ttl=1 via=acm.example.org; '
+    . "dns_update BÜCHER.example 192.0.2.1 key=update.key; "
+    . "dns_update lan 192.0.2.1 $with;"), '');
+bad('dns_update without key', update('example.com 192.0.2.1 ttl=60'), '',
+    qr/no key for zone "example.com": add "key=" with a file/, $at);
+bad('dns_update with two keys', update("example.com 192.0.2.1 $with $with"),
+    '', qr/duplicate "key=\S+": a zone has one key/, $at);
+bad('dns_update with one argument', update('example.com'), '',
+    qr/invalid number of arguments in "dns_update"/, $at);
+bad('dns_update with a server by name', update("example.com ns $with"), '',
+    qr/no IP address in server "ns": use the IP address of the/, $at);
+bad('dns_update on a socket', update("example.com unix:/tmp/x $with"), '',
+    qr/in server "unix:\/tmp\/x": use the IP address/, $at);
+bad('dns_update with a bad port', update("example.com 192.0.2.1:0 $with"),
+    '', qr/invalid port in server "192.0.2.1:0"/, $at);
+bad('dns_update twice', in_acm("dns_update example.com 192.0.2.1 $with; "
+    . "dns_update EXAMPLE.com. 192.0.2.2 $with;"), '',
+    qr/duplicate zone "example.com", the first is in \S*nginx.conf:\d/, $at);
+bad("dns_update $_", update("$_ 192.0.2.1 $with"), '',
+    qr/invalid zone "\Q$_\E": use the name of the zone/, $at)
+    for '.', 'a..b', '*.example.com', '192.0.2.1', 'a/b', 'a' x 64,
+        join('.', ('a' x 62) x 4) . '.bb';
+bad('dns_update with a bad via', update("example.com 192.0.2.1 $with via="),
+    '', qr/invalid zone "": use the name of the zone/, $at);
+bad("dns_update ttl=$_", update("example.com 192.0.2.1 $with ttl=$_"), '',
+    qr/invalid "ttl=$_": use 1 to 86400 seconds/, $at)
+    for 0, 86401, 'x', -1;
+good('dns_update ttl=86400', update("a.b 192.0.2.1 $with ttl=86400"), '');
+bad('dns_update with two ttls', update("a.b 192.0.2.1 $with ttl=1 ttl=2"),
+    '', qr/duplicate "ttl=2"/, $at);
+bad('dns_update parameter', update("a.b 192.0.2.1 $with tll=1"), '',
+    qr/invalid parameter "tll=1": "key=", "ttl=" and "via=" are/, $at);
+bad('dns_update key missing', update('a.b 192.0.2.1 key=none.key'), '',
+    qr/cannot open key file "\S+\/none.key": no such file/, $at);
+bad('dns_update key unnamed', update('a.b 192.0.2.1 key='), '',
+    qr/"key=" names no file/, $at);
+
+sub updates {
+    return in_acm(join('', map { "dns_update n$_.example 192.0.2.1 $with;\n" }
+        1 .. $_[0]));
+}
+
+good('256 zones', updates(256), '');
+bad('257 zones', updates(257), '', qr/more than 256 zones/, $at);
+
+chmod(0640, "$dir/update.key");
+bad('dns_update key for others', update("a.b 192.0.2.1 $with"), '',
+    qr/update.key": mode 640 lets others at it; run "chmod 600"/, $at);
+chmod(0600, "$dir/update.key");
+
+$t->write_file('update.key', 'key "k" { algorithm hmac-md5; };');
+bad('dns_update key algorithm', update("a.b 192.0.2.1 $with"), '',
+    qr/update.key": the algorithm of the key must be hmac-sha256/, $at);
+
 bad('cache 0', in_acm('cache 0;'), '', qr/value must be between 1 and/, $at);
 bad('issuer without kind', in_acm('issuer x { }'), '',
     qr/issuer "x" in \S*$at says no kind: add "ca;"/);

@@ -99,7 +99,8 @@ is(update('k256', $zone, $name, $long, 'add'), 'ok: ', 'long value');
 is(txt($name) =~ s/ //gr, $long, 'long value is there');
 
 like(update('k256', $zone, "other.$zone", 'one', 'add'),
-    qr/: the server does not let key "k256" update .*\(REFUSED\): grant it/,
+    qr/:\ the\ server\ does\ not\ let\ key\ "k256"\ .*\(REFUSED\):\ allow\ it,
+       .*\{\ grant\ k256\ name\ other\.example\.com\.\ TXT;\ \};"/x,
     'another name');
 like(update('k256', 'fixed.example', 'a.fixed.example', 'one', 'add'),
     qr/: the server does not let key "k256" update .*REFUSED/,

@@ -266,17 +266,17 @@ my %want = (
         [ ]_acme-challenge\.www\.alias\.example\.acm\.example\.net$/x],
     'alias-no' => ["alias $www", qr/^alias none$/],
 
-    refused => ["add _acme-challenge.mail.$zone x", qr/^rc -10,
-        [ ]update[ ]of[ ]zone[ ]"example\.com"[ ]at[ ]127\.0\.0\.1:\d+:
-        [ ].*key[ ]"k256".*\(REFUSED\):[ ]allow[ ]it,[ ]in[ ]BIND[ ]with
-        [ ]"update-policy[ ]\{[ ]grant[ ]k256[ ]name
-        [ ]_acme-challenge\.mail\.example\.com\.[ ]TXT;[ ]\};"/x],
+    refused => ["add _acme-challenge.mail.$zone x",
+        qr/^rc -10, update of zone "example\.com" at 127\.0\.0\.1:\d+: the .*/
+        . qr/key "k256" .* \(REFUSED\): allow it, in BIND with /
+        . qr/"update-policy \{ grant k256 name /
+        . qr/_acme-challenge\.mail\.example\.com\. TXT; \};"/],
     stranger => ['add a.stranger.example x',
         qr/^rc -10, .*does not know key "stranger" \(BADKEY\): give it/],
     other => ['add a.other.example x',
         qr/^rc -10, .*another secret for key "k256" \(BADSIG\): use the/],
-    notauth => ['add a.notauth.example x', qr/^rc -5, .*is not the primary
-        [ ]of[ ]this[ ]zone[ ]\(NOTAUTH\):[ ]check[ ]the[ ]zone/x],
+    notauth => ['add a.notauth.example x',
+        qr/^rc -5, .*is not the primary of this zone \(NOTAUTH\): check /],
 
     dead => ['add a.dead.example x',
         qr/^rc -11, .*: cannot connect: .*refused; check that the server/],
@@ -326,12 +326,15 @@ for my $n (6 .. 8) {
 config(['flood flood a.silent.example 1025', @quiet,
     map { "$_ $want{$_}[0]" } grep { $_ ne 'flood' } sort keys %want]);
 
+# another method than the best one, where nginx has it
+$t->raw(EVENTS => $ENV{ACM_EVENTS} ? "use $ENV{ACM_EVENTS};" : '');
+
 $t->write_config(<<'EOF');
 %%GLOBALS%%
 load_module %%DIR%%/update_test.so;
 worker_processes 1;
 include %%DIR%%/tests.conf;
-events { }
+events { %%EVENTS%% }
 acm {
     store %%DIR%%/store;
     master_key %%DIR%%/acm.key;

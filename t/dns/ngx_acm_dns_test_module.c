@@ -2,9 +2,9 @@
 /*
  * Copyright (C) The ngx_acm authors
  *
- * Lets t/resolver.t use the module's DNS: each "acm_dns_test" line is a question
- * that the first worker asks when it starts; its result becomes one line of
- * the error log.
+ * Lets t/resolver.t use the module's DNS: each "acm_dns_test" line is a
+ * question that the first worker asks when it starts; its result becomes one
+ * line of the error log.
  */
 
 
