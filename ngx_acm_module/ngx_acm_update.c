@@ -313,6 +313,7 @@ static acm_rc_t
 ngx_acm_update_message(ngx_acm_update_t *u, acm_err_t *err)
 {
     char                    name[2 * ACM_MAX_DNS_NAME];
+    char                    normal[ACM_MAX_DNS_NAME + 1];
     acm_rc_t                rc;
     acm_buf_t               wire;
     ngx_acm_update_zone_t  *zone;
@@ -322,12 +323,17 @@ ngx_acm_update_message(ngx_acm_update_t *u, acm_err_t *err)
     ngx_sprintf((u_char *) name, "%s%s%s%Z", u->name,
                 zone->via[0] ? "." : "", zone->via);
 
+    if (acm_dns_name(name, normal) != ACM_OK) {
+        return acm_fail(err, ACM_INVALID, "names with \"via=%s\" behind them "
+                        "have at most %d octets: use a shorter zone there",
+                        zone->via, ACM_MAX_NAME);
+    }
+
     acm_buf_init(&wire, ACM_MAX_DNS_WIRE - 2);
 
     rc = acm_dns_update(zone->via[0] ? zone->via : zone->name, name,
-                        u->value, zone->ttl,
-                        u->add, zone->key_secret, acm_now(), &u->update,
-                        &wire, err);
+                        u->value, zone->ttl, u->add, zone->key_secret,
+                        acm_now(), &u->update, &wire, err);
 
     if (rc == ACM_OK) {
 
@@ -507,7 +513,7 @@ ngx_acm_update_expired(ngx_acm_update_t *u)
 }
 
 
-/* err: why it cannot be connected to, 0: it was. */
+/* err: why it cannot be connected to; the log has it if 0. */
 
 static void
 ngx_acm_update_lost(ngx_acm_update_t *u, ngx_err_t err)
@@ -518,6 +524,10 @@ ngx_acm_update_lost(ngx_acm_update_t *u, ngx_err_t err)
         p = ngx_snprintf(why, ACM_MAX_ERROR - 1, "the server ended the "
                          "connection without an answer: see its log, it must "
                          "take updates by TCP from this host");
+
+    } else if (err == 0) {
+        p = ngx_snprintf(why, ACM_MAX_ERROR - 1, "no connection can be made: "
+                         "see the error log of nginx");
 
     } else {
         p = ngx_strerror(err, text, sizeof(text) - 1);

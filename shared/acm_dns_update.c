@@ -326,9 +326,10 @@ acm_dns_update_answer(const acm_dns_update_t *update,
         /* whoever sent it: the update is not done */
 
         return acm_fail(err, ACM_DENIED, "the answer to the update (%s) is "
-                        "not signed: check that the server knows key \"%s\" "
-                        "and takes updates", acm_dns_rcode_text(rcode, buf),
-                        key->name);
+                        "not signed: check that the server has the zone and "
+                        "takes updates of it, knows key \"%s\" with this "
+                        "secret, and has the same time",
+                        acm_dns_rcode_text(rcode, buf), key->name);
     }
 
     if (rc == ACM_OK && rr.mac_len == 0 && rr.error == ACM_TSIG_BADKEY) {
