@@ -89,6 +89,14 @@ my $quiet = listener();
 
 push @held, $quiet;
 
+# one that does not even connect: its queue is full
+
+my $full = IO::Socket::INET->new(Proto => 'tcp', Listen => 1,
+    LocalAddr => '127.0.0.1') || die "no socket: $!";
+
+push @held, $full, map { IO::Socket::INET->new(Proto => 'tcp', Blocking => 0,
+    PeerAddr => '127.0.0.1:' . $full->sockport()) } 1 .. 4;
+
 sub listener {
     return IO::Socket::INET->new(Proto => 'tcp', Listen => 64,
         LocalAddr => '127.0.0.1') || die "no socket: $!";
@@ -148,6 +156,7 @@ my $auth = "127.0.0.1:$named->{port}";
 my %server = (
     dead => '127.0.0.1:' . Test::Nginx::Named::free_port(),
     silent => '127.0.0.1:' . $quiet->sockport(),
+    full => '127.0.0.1:' . $full->sockport(),
 
     # without a word, and in the middle of one
 
@@ -226,13 +235,15 @@ sub results {
 
     $t->wait_for(sub {
         $log = $t->read_file('error.log');
-        return !grep { $log !~ /update test \Q$_\E: / } keys %$want;
+        return !grep { my $n = () = $log =~ /update test \Q$_\E: /g;
+            $n < ($want->{$_}[2] // 1) } keys %$want;
     }, 60);
 
     for my $name (sort keys %$want) {
         my @said = $log =~ /update test \Q$name\E: ([^\n]*)\n/g;
 
-        is(scalar(@said), 1, "$name: said once") or diag(@said);
+        is(scalar(@said), $want->{$name}[2] // 1, "$name: said as often as "
+            . 'it was sent') or diag(@said);
         like($said[0] // '', $want->{$name}[1], $name);
     }
 
@@ -286,6 +297,8 @@ my %want = (
         qr/^rc -11, .*: cannot connect: .*refused; check that the server/],
     silent => ['add a.silent.example x',
         qr/^rc -11, .*: no answer within 10 seconds: see the log/],
+    full => ['add a.full.example x',
+        qr/^rc -11, .*: no connection within 10 seconds: check address/],
     closer => ['add a.closer.example x',
         qr/^rc -11, .*: the server ended the connection without an answer/],
     half => ['add a.half.example x',
@@ -315,7 +328,7 @@ for my $n (1 .. 60) {
 # these say nothing, and must not hurt
 my @quiet = (
     'gone1 add a.silent.example 1', 'gone2 add a.dead.example 1',
-    'gone3 done', 'gone4 cancel a.gone.many.example never',
+    'gone3 done - -', 'gone4 cancel a.gone.many.example never',
     'gone5 cancel a.silent.example never',
     'gone6 add b.silent.example 6', 'gone7 add b.silent.example never',
     'gone8 add c.silent.example 8',
@@ -435,6 +448,20 @@ is(txt("long.$www"), '', 'a long value was removed');
 is(txt('_acme-challenge.www.alias.example.acm.example.net'), '',
     'removed from another zone');
 is(txt("o.$www"), '3', 'in the order they were sent');
+
+# all ends, in a handler and with one under way, and starts anew
+
+%want = (end => ["add d.many.example 1 done - - add e.many.example 2", $ok,
+    2]);
+
+config(['gone add a.silent.example x', "end $want{end}[0]"]);
+
+$t->reload();
+$log = results(\%want);
+
+is(txt('e.many.example'), '2', 'started anew');
+ok($t->wait_for(sub { $sockets->() <= 2 }, 5), 'no sockets are left');
+unlike($log, qr/update test gone/, 'what was ended said nothing');
 
 $named->stop();
 $t->finish();

@@ -11,7 +11,7 @@
  *   acm_update_test label forget other-label -
  *   acm_update_test label flood name number
  *   acm_update_test label alias|zone name
- *   acm_update_test label done
+ *   acm_update_test label done - - [add|... name value]
  */
 
 
@@ -162,8 +162,17 @@ ngx_acm_update_test_next(ngx_acm_update_test_t *t)
         return;
     }
 
-    if (strcmp(op, "done") == 0) {
-        ngx_acm_update_done();
+    if (strcmp(op, "done") == 0 || strcmp(op, "forget") == 0) {
+
+        if (op[0] == 'd') {
+            ngx_acm_update_done();
+
+        } else {
+            ngx_acm_update_test_forget(t->arg[2]);
+        }
+
+        t->arg += 3;
+        ngx_acm_update_test_next(t);
         return;
     }
 
@@ -174,11 +183,6 @@ ngx_acm_update_test_next(ngx_acm_update_test_t *t)
 
     if (strcmp(op, "flood") == 0) {
         ngx_acm_update_test_flood(t);
-        return;
-    }
-
-    if (strcmp(op, "forget") == 0) {
-        ngx_acm_update_test_forget(t->arg[2]);
         return;
     }
 
