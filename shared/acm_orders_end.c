@@ -29,7 +29,7 @@ static acm_rc_t acm_done_rehearsed(acm_job_t *job, const acm_cert_t *cert,
 static acm_rc_t acm_failed_next(acm_job_t *job, const acm_cert_t *cert,
     acm_cert_t *next);
 static void acm_failed_limit(acm_job_t *job, int64_t now);
-static int64_t acm_failed_wait(acm_job_t *job, int64_t least);
+static int64_t acm_failed_wait(acm_job_t *job, uint32_t failures);
 static size_t acm_issuer_count(const char *issuers);
 static acm_rc_t acm_job_close(acm_job_t *job, acm_batch_t *batch,
     acm_err_t *err);
@@ -319,15 +319,16 @@ acm_job_failed(acm_job_t *job, acm_err_t *err)
 
 
 /*
- * When and where it is tried again.  The wait after the attempt is in the
- * record since its beginning; only what the fault says can change it.
+ * When and where it is tried again.  A wait is in the record since the
+ * attempt's beginning, for a process that does not come back; now it is
+ * known how the attempt ended, and it is counted from here.
  */
 
 static acm_rc_t
 acm_failed_next(acm_job_t *job, const acm_cert_t *cert, acm_cert_t *next)
 {
     size_t                n;
-    int64_t               now, until;
+    int64_t               now;
     const acm_problem_t  *p;
 
     now = acm_now();
@@ -358,6 +359,10 @@ acm_failed_next(acm_job_t *job, const acm_cert_t *cert, acm_cert_t *next)
     }
 
     next->checks = 0;
+    next->due_at = acm_add_sat(now, acm_failed_wait(job,
+                                                    (cert->attempts > 0)
+                                                    ? cert->attempts - 1
+                                                    : 0));
 
     n = acm_issuer_count(cert->issuer);
 
@@ -378,20 +383,7 @@ acm_failed_next(acm_job_t *job, const acm_cert_t *cert, acm_cert_t *next)
 
         if (next->turn == 0) {
             next->attempts = (cert->attempts > 0) ? cert->attempts - 1 : 0;
-            next->due_at = acm_add_sat(now, acm_failed_wait(job,
-                                   job->slot->issuer->nretry
-                                   ? job->slot->issuer->retry[0]
-                                   : ACM_BACKOFF_MIN));
-        }
-
-        return ACM_OK;
-    }
-
-    if (job->order.retry_after > 0 && next->turn == 0) {
-        until = acm_add_sat(now, job->order.retry_after);
-
-        if (until > next->due_at) {
-            next->due_at = until;
+            next->due_at = acm_add_sat(now, acm_failed_wait(job, 0));
         }
     }
 
@@ -408,31 +400,34 @@ acm_failed_limit(acm_job_t *job, int64_t now)
 
     if (job->slot->limited >= ACM_LIMIT_STREAK) {
         job->slot->limited = 0;
-        job->slot->paused = acm_add_sat(now, acm_failed_wait(job,
-                                                         ACM_BACKOFF_MIN));
+        job->slot->paused = acm_add_sat(now,
+                                        acm_failed_wait(job, 0));
     }
 }
 
 
-/* As long as the CA said, or at least so long, and up to a quarter more. */
+/* As the ladder says after so many failures, and as long as the CA said. */
 
 static int64_t
-acm_failed_wait(acm_job_t *job, int64_t least)
+acm_failed_wait(acm_job_t *job, uint32_t failures)
 {
-    int64_t   wait;
-    uint16_t  jitter;
+    int64_t              wait;
+    uint16_t             jitter;
+    const acm_issuer_t  *issuer;
 
-    wait = job->order.retry_after;
-
-    if (wait < least) {
-        wait = least;
-    }
+    issuer = job->slot->issuer;
 
     if (RAND_bytes((unsigned char *) &jitter, sizeof(jitter)) != 1) {
         jitter = 0;
     }
 
-    return acm_sched_retry(&wait, 1, 0, jitter);
+    wait = acm_sched_retry(issuer->retry, issuer->nretry, failures, jitter);
+
+    if (wait < job->order.retry_after) {
+        wait = acm_sched_retry(&job->order.retry_after, 1, 0, jitter);
+    }
+
+    return wait;
 }
 
 
