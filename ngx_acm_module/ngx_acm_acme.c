@@ -11,6 +11,7 @@
 #include "ngx_acm_check.h"
 #include "ngx_acm_curl.h"
 #include "ngx_acm_dns.h"
+#include "ngx_acm_update.h"
 
 
 typedef struct {
@@ -112,6 +113,7 @@ ngx_acm_acme_stop(acm_orders_t *orders)
     }
 
     acm_orders_free(orders);
+    ngx_acm_update_done();
     ngx_acm_dns_done();
     ngx_acm_curl_done();
 }

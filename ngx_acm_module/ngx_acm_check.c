@@ -9,6 +9,7 @@
 
 #include "ngx_acm_check.h"
 #include "ngx_acm_preflight.h"
+#include "ngx_acm_update.h"
 
 
 #define NGX_ACM_CHECK_TIMEOUT  5000      /* milliseconds */
@@ -18,8 +19,8 @@
 
 
 typedef enum {
-    NGX_ACM_CHECK_CAA = 0,
-    NGX_ACM_CHECK_RECORD,                /* address, or CNAME */
+    NGX_ACM_CHECK_CAA = 0,               /* of an answer: the update */
+    NGX_ACM_CHECK_RECORD,                /* address, CNAME, the answer */
     NGX_ACM_CHECK_NEXT
 } ngx_acm_check_e;
 
@@ -32,8 +33,9 @@ typedef struct {
     acm_caa_t            caa;
     acm_dns_check_t      dns;
     acm_http_t          *http;
-    char                 host[sizeof("_acme-challenge.") + ACM_MAX_NAME];
+    char                 host[2 * sizeof("_acme-challenge.") + ACM_MAX_NAME];
     char                 target[ACM_LABEL_LEN + 1 + ACM_MAX_NAME + 1];
+    char                 alias[2 * ACM_MAX_DNS_NAME];
     char                 value[ACM_THUMBPRINT_LEN + 1];
     unsigned             dns_used:1;
     ngx_event_t          event;
@@ -59,6 +61,13 @@ static ngx_int_t ngx_acm_check_caa(ngx_acm_check_t *check,
 static ngx_int_t ngx_acm_check_record(ngx_acm_check_t *check,
     const char *name);
 static ngx_int_t ngx_acm_check_answer(ngx_acm_check_t *check);
+static ngx_int_t ngx_acm_check_value(const acm_order_t *order,
+    const acm_order_authz_t *a, char *value);
+static ngx_int_t ngx_acm_check_update(ngx_acm_check_t *check,
+    const acm_order_authz_t *a);
+static void ngx_acm_check_updated(void *data, acm_rc_t rc, const char *why);
+static void ngx_acm_check_clean(void *data, const acm_order_t *order);
+static void ngx_acm_check_cleaned(void *data, acm_rc_t rc, const char *why);
 static ngx_int_t ngx_acm_check_dns(ngx_acm_check_t *check, const char *name,
     acm_method_e method, const char *value);
 static ngx_int_t ngx_acm_check_http(ngx_acm_check_t *check,
@@ -92,6 +101,7 @@ ngx_acm_check_init(ngx_acm_conf_t *amcf, acm_keyring_t *ring,
 
     checker->start = ngx_acm_check_start;
     checker->cancel = ngx_acm_check_cancel;
+    checker->clean = ngx_acm_check_clean;
     checker->data = &ngx_acm_checker;
 }
 
@@ -353,7 +363,16 @@ ngx_acm_check_dns(ngx_acm_check_t *check, const char *name,
         return NGX_OK;
     }
 
-    if (amcf->validation) {
+    if (ngx_acm_update_zone(amcf, check->host)) {
+        target = ngx_acm_update_alias(amcf, check->host, check->alias);
+
+        /* nothing has to be there before we put it there */
+
+        if (value[0] == '-' && target == NULL) {
+            return NGX_OK;
+        }
+
+    } else if (amcf->validation) {
 
         if (acm_validation_ensure(acm_keyring_store(ngx_acm_checker.ring),
                                   check->preflight->order->rec.account, name,
@@ -392,54 +411,169 @@ ngx_acm_check_dns(ngx_acm_check_t *check, const char *name,
 static ngx_int_t
 ngx_acm_check_answer(ngx_acm_check_t *check)
 {
-    char                      auth[ACM_MAX_KEY_AUTH + 1];
-    acm_err_t                 err;
-    const char               *thumbprint;
+    ngx_int_t                 rc;
     const acm_order_t        *order;
     const acm_order_authz_t  *a;
 
     order = check->preflight->order;
-    thumbprint = acm_session_thumbprint(order->session);
 
-    if (check->name == order->nauthz || thumbprint == NULL) {
+    if (check->name == order->nauthz
+        || acm_session_thumbprint(order->session) == NULL)
+    {
         return NGX_DONE;
     }
 
     a = &order->authz[check->name];
 
-    if (check->step == NGX_ACM_CHECK_NEXT || a->valid) {
-        check->step = NGX_ACM_CHECK_CAA;
-        check->name++;
-        return NGX_OK;
+    if (a->valid) {
+        check->step = NGX_ACM_CHECK_NEXT;
     }
 
-    check->step = NGX_ACM_CHECK_NEXT;
+    switch (check->step) {
+
+    case NGX_ACM_CHECK_CAA:
+        check->step = NGX_ACM_CHECK_RECORD;
+        return ngx_acm_check_update(check, a);
+
+    case NGX_ACM_CHECK_RECORD:
+        check->step = NGX_ACM_CHECK_NEXT;
+
+        if (!order->issuer->preflight) {
+            return NGX_OK;
+        }
+
+        rc = ngx_acm_check_value(order, a, check->value);
+
+        if (rc == NGX_OK) {
+            return ngx_acm_check_dns(check, a->name, a->method,
+                                     check->value);
+        }
+
+        return (a->method == ACM_METHOD_HTTP_01)
+               ? ngx_acm_check_http(check, a) : NGX_OK;
+
+    case NGX_ACM_CHECK_NEXT:
+        check->step = NGX_ACM_CHECK_CAA;
+        check->name++;
+        break;
+    }
+
+    return NGX_OK;
+}
+
+
+/* The TXT value of a dns method; NGX_DECLINED for others. */
+
+static ngx_int_t
+ngx_acm_check_value(const acm_order_t *order, const acm_order_authz_t *a,
+    char *value)
+{
+    char         auth[ACM_MAX_KEY_AUTH + 1];
+    acm_err_t    err;
+    const char  *thumbprint;
+
+    if (a->method != ACM_METHOD_DNS_01
+        && a->method != ACM_METHOD_DNS_ACCOUNT_01)
+    {
+        return NGX_DECLINED;
+    }
+
+    thumbprint = acm_session_thumbprint(order->session);
+
+    if (thumbprint == NULL) {
+        return NGX_DECLINED;
+    }
 
     *ngx_snprintf((u_char *) auth, sizeof(auth) - 1, "%s.%s", a->token,
                   thumbprint)
         = '\0';
 
-    switch (a->method) {
+    return (acm_jws_digest(auth, value, &err) == ACM_OK) ? NGX_OK
+                                                         : NGX_DECLINED;
+}
 
-    case ACM_METHOD_HTTP_01:
-        return ngx_acm_check_http(check, a);
 
-    case ACM_METHOD_DNS_01:
-    case ACM_METHOD_DNS_ACCOUNT_01:
+/* Puts the record into a zone of another server, if one is set up. */
 
-        if (acm_jws_digest(auth, check->value, &err) != ACM_OK) {
-            return NGX_OK;
-        }
+static ngx_int_t
+ngx_acm_check_update(ngx_acm_check_t *check, const acm_order_authz_t *a)
+{
+    const acm_order_t  *order;
 
-        return ngx_acm_check_dns(check, a->name, a->method, check->value);
+    order = check->preflight->order;
 
-    case ACM_METHOD_NONE:
-    case ACM_METHOD_TLS_ALPN_01:
-    case ACM_METHOD_DNS_PERSIST_01:
-        break;
+    if (ngx_acm_check_value(order, a, check->value) != NGX_OK
+        || acm_method_host(a->method, a->name, check->preflight->account,
+                           check->host, sizeof(check->host))
+           != ACM_OK
+        || ngx_acm_update_send(ngx_acm_checker.amcf, check->host,
+                               check->value, 1, ngx_acm_check_updated, check,
+                               ngx_acm_checker.log)
+           != NGX_OK)
+    {
+        return NGX_OK;
     }
 
-    return NGX_OK;
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_acm_check_updated(void *data, acm_rc_t rc, const char *why)
+{
+    ngx_acm_check_t  *check = data;
+
+    if (rc != ACM_OK) {
+        ngx_acm_check_note(check, (rc == ACM_BUSY) ? NGX_AGAIN
+                                                   : NGX_DECLINED, why);
+
+        /* it cannot be seen then */
+
+        check->step = NGX_ACM_CHECK_NEXT;
+    }
+
+    ngx_acm_check_run(check);
+}
+
+
+/* The order has ended: what was put into other servers' zones goes. */
+
+static void
+ngx_acm_check_clean(void *data, const acm_order_t *order)
+{
+    char                      host[sizeof("_acme-challenge.") * 2
+                                   + ACM_MAX_NAME];
+    char                      value[ACM_THUMBPRINT_LEN + 1];
+    size_t                    i;
+    const acm_order_authz_t  *a;
+
+    for (i = 0; i < order->nauthz; i++) {
+        a = &order->authz[i];
+
+        if (a->name == NULL
+            || ngx_acm_check_value(order, a, value) != NGX_OK
+            || acm_method_host(a->method, a->name,
+                               acm_session_account(order->session), host,
+                               sizeof(host))
+               != ACM_OK)
+        {
+            continue;
+        }
+
+        (void) ngx_acm_update_send(ngx_acm_checker.amcf, host, value, 0,
+                                   ngx_acm_check_cleaned, NULL,
+                                   ngx_acm_checker.log);
+    }
+}
+
+
+static void
+ngx_acm_check_cleaned(void *data, acm_rc_t rc, const char *why)
+{
+    if (rc != ACM_OK) {
+        ngx_log_error(NGX_LOG_WARN, ngx_acm_checker.log, 0,
+                      "acm: a validation record stays behind: %s", why);
+    }
 }
 
 
@@ -603,6 +737,7 @@ static void
 ngx_acm_check_free(ngx_acm_check_t *check)
 {
     ngx_acm_preflight_cancel(check);
+    ngx_acm_update_cancel(check);
 
     if (check->http) {
         ngx_acm_checker.transport->cancel(ngx_acm_checker.transport->data,

@@ -598,7 +598,7 @@ ngx_acm_issuer_defaults(ngx_acm_conf_t *amcf)
             i->methods[i->nmethods++] = ACM_METHOD_TLS_ALPN_01;
         }
 
-        if (amcf->validation) {
+        if (amcf->validation || amcf->updates) {
             i->methods[i->nmethods++] = ACM_METHOD_DNS_01;
         }
     }

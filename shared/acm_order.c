@@ -69,13 +69,8 @@ acm_order_step(acm_order_t *o, acm_order_event_e event, int64_t ticks)
         return acm_order_next_authz(o, ticks);
 
     case ACM_ORDER_PUBLISH:
-
-        if (o->issuer->preflight) {
-            o->state = ACM_ORDER_CHECK;
-            return ACM_ACT_CHECK;
-        }
-
-        /* fall through */
+        o->state = ACM_ORDER_CHECK;
+        return ACM_ACT_CHECK;
 
     case ACM_ORDER_CHECK:
         o->state = ACM_ORDER_CHALLENGE;
