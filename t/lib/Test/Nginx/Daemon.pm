@@ -1,0 +1,178 @@
+package Test::Nginx::Daemon;
+
+# Copyright (C) The ngx_acm authors
+
+# A server beside nginx that a test needs.  It ends with the object, and with
+# the test whatever happens to it.  What is derived from it has command(),
+# the program with its arguments, and answers(), whether it is ready.
+
+use warnings;
+use strict;
+
+use File::Path qw/ remove_tree /;
+use File::Temp qw/ tempdir /;
+use IO::Socket::INET;
+use POSIX qw/ :sys_wait_h /;
+use Time::HiRes qw/ sleep time /;
+
+
+sub new {
+    my ($class, %args) = @_;
+
+    my $self = bless { owner => $$, args => \%args,
+        dir => tempdir('ngx-acm-d-XXXXXX', TMPDIR => 1) }, $class;
+
+    chmod(0755, $self->{dir});
+    $self->prepare();
+
+    return $self->start();
+}
+
+
+sub prepare { return }
+
+
+# Ports that are free now, for TCP and UDP, as many as are asked for.
+
+sub free_ports {
+    my ($n) = @_;
+
+    my (@ports, @held);
+
+    for (1 .. 100) {
+        last if @ports == $n;
+
+        my $tcp = IO::Socket::INET->new(Proto => 'tcp', Listen => 1,
+            LocalAddr => '127.0.0.1') or next;
+        my $udp = IO::Socket::INET->new(Proto => 'udp',
+            LocalAddr => '127.0.0.1', LocalPort => $tcp->sockport());
+
+        push @held, $tcp, $udp;
+        push @ports, $tcp->sockport() if $udp;
+    }
+
+    die "no free port: $!" if @ports != $n;
+
+    return @ports;
+}
+
+
+# Starts, also again after stop().
+
+sub start {
+    my ($self) = @_;
+
+    my @cmd = $self->command();
+    my $pid = fork() // die "fork: $!";
+
+    if ($pid == 0) {
+        open(STDIN, '<', '/dev/null') or POSIX::_exit(126);
+        open(STDOUT, '>>', "$self->{dir}/log") or POSIX::_exit(126);
+        open(STDERR, '>&', \*STDOUT) or POSIX::_exit(126);
+
+        # sanitizers are for nginx alone
+        delete $ENV{LD_PRELOAD};
+
+        my $env = $self->{args}{env} || {};
+        $ENV{$_} = $env->{$_} for keys %$env;
+
+        exec('setpriv', '--pdeathsig', 'KILL', '--', @cmd)
+            or POSIX::_exit(127);
+    }
+
+    $self->{pid} = $pid;
+
+    my $end = time() + 30;
+
+    until ($self->answers()) {
+        if (time() > $end || waitpid($pid, WNOHANG) == $pid) {
+            $self->stop();
+            die "@cmd did not start:\n" . $self->log();
+        }
+
+        sleep(0.05);
+    }
+
+    return $self;
+}
+
+
+sub log {
+    my ($self) = @_;
+
+    open(my $fh, '<', "$self->{dir}/log") or return '';
+    local $/;
+    return scalar(<$fh>) // '';
+}
+
+
+sub write_file {
+    my ($self, $name, $text) = @_;
+
+    open(my $fh, '>', "$self->{dir}/$name") or die "$name: $!";
+    print $fh $text;
+    close($fh) or die "$name: $!";
+
+    return "$self->{dir}/$name";
+}
+
+
+# What a program says, or undef if it fails.
+
+sub capture {
+    my (@cmd) = @_;
+
+    local $?;
+
+    my $pid = open(my $fh, '-|') // die "fork: $!";
+
+    if ($pid == 0) {
+        open(STDERR, '>', '/dev/null');
+        delete $ENV{LD_PRELOAD};
+        exec(@cmd) or POSIX::_exit(127);
+    }
+
+    my $out = do { local $/; <$fh> };
+
+    return close($fh) ? $out // '' : undef;
+}
+
+
+sub pid { return $_[0]->{pid} }
+
+
+sub stop {
+    my ($self) = @_;
+
+    my $pid = delete $self->{pid} or return $self;
+    my $end = time() + 10;
+
+    local $?;
+
+    kill('TERM', $pid);
+
+    while (waitpid($pid, WNOHANG) == 0) {
+        kill('KILL', $pid) if time() > $end;
+        sleep(0.01);
+    }
+
+    return $self;
+}
+
+
+sub DESTROY {
+    my ($self) = @_;
+
+    # a child of the test has a copy of the object, not the process
+    return if $self->{owner} != $$;
+
+    local ($?, $@);
+
+    $self->stop();
+    remove_tree($self->{dir});
+
+    return;
+}
+
+
+1;
