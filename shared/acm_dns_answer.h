@@ -16,7 +16,8 @@
 #include "acm_challenge.h"
 
 
-#define ACM_DNS_TTL          60      /* seconds: TXT, and that there is none */
+#define ACM_DNS_TTL          0       /* TXT, and that there is none: the next
+                                        order has other values */
 #define ACM_DNS_ZONE_TTL     3600    /* SOA, NS, A, AAAA of the name server */
 #define ACM_DNS_PLAIN_SIZE   512     /* UDP without EDNS, RFC 1035 s4.2.1 */
 #define ACM_DNS_UDP_SIZE     1232    /* with EDNS: fits any path unsplit */

@@ -195,9 +195,9 @@ typedef struct {
 } test_case_t;
 
 
-#define SOA60   ZONE ".\t60\tIN\tSOA\t"
-#define SOA_OUT "ns.example.org. hostmaster." ZONE ". 7 7200 900 1209600 60"
-#define SOA_IN  "ns.a.b." ZONE ". hostmaster." ZONE ". 7 7200 900 1209600 60"
+#define SOA_NO  ZONE ".\t0\tIN\tSOA\t"
+#define SOA_OUT "ns.example.org. hostmaster." ZONE ". 7 7200 900 1209600 0"
+#define SOA_IN  "ns.a.b." ZONE ". hostmaster." ZONE ". 7 7200 900 1209600 0"
 
 
 static void
@@ -205,21 +205,21 @@ test_table(void **state)
 {
     static const test_case_t  t[] = {
         { &test_outside, ONE "." ZONE, 16, "0 aa 1/1/0/0",
-          ONE "." ZONE ".\t60\tIN\tTXT\t\"" VALUE "a\"" },
-        { &test_outside, ONE "." ZONE, 1, "0 aa 1/0/1/0", SOA60 SOA_OUT },
+          ONE "." ZONE ".\t0\tIN\tTXT\t\"" VALUE "a\"" },
+        { &test_outside, ONE "." ZONE, 1, "0 aa 1/0/1/0", SOA_NO SOA_OUT },
         { &test_outside, ONE "." ZONE, 257, "0 aa 1/0/1/0", NULL },
         { &test_outside, ONE "." ZONE, 5, "0 aa 1/0/1/0", NULL },
         { &test_outside, ONE "." ZONE, 255, "0 aa 1/1/0/0",
-          ONE "." ZONE ".\t60\tIN\tHINFO\t\"RFC8482\" \"\"" },
-        { &test_outside, NONE "." ZONE, 16, "0 aa 1/0/1/0", SOA60 SOA_OUT },
+          ONE "." ZONE ".\t0\tIN\tHINFO\t\"RFC8482\" \"\"" },
+        { &test_outside, NONE "." ZONE, 16, "0 aa 1/0/1/0", SOA_NO SOA_OUT },
         { &test_outside, BROKEN "." ZONE, 16, "2 1/0/0/0", NULL },
         { &test_outside, BROKEN "." ZONE, 1, "2 1/0/0/0", NULL },
         { &test_outside, BROKEN "." ZONE, 255, "2 1/0/0/0", NULL },
         { &test_outside, "x." BROKEN "." ZONE, 16, "3 aa 1/0/1/0", NULL },
         { &test_outside, "unknown." ZONE, 16, "3 aa 1/0/1/0",
-          SOA60 SOA_OUT },
+          SOA_NO SOA_OUT },
         { &test_outside, "44444444444444444444444444444444." ZONE, 16,
-          "3 aa 1/0/1/0", SOA60 SOA_OUT },
+          "3 aa 1/0/1/0", SOA_NO SOA_OUT },
         { &test_outside, "4444444444444444444444444444444." ZONE, 16,
           "3 aa 1/0/1/0", NULL },
         { &test_outside, "444444444444444444444444444444444." ZONE, 16,
@@ -235,7 +235,7 @@ test_table(void **state)
           ZONE ".\t3600\tIN\tSOA\t" SOA_OUT },
         { &test_outside, ZONE, 2, "0 aa 1/1/0/0",
           ZONE ".\t3600\tIN\tNS\tns.example.org." },
-        { &test_outside, ZONE, 16, "0 aa 1/0/1/0", SOA60 SOA_OUT },
+        { &test_outside, ZONE, 16, "0 aa 1/0/1/0", SOA_NO SOA_OUT },
         { &test_outside, ZONE, 43, "0 aa 1/0/1/0", NULL },
         { &test_outside, ZONE, 255, "0 aa 1/1/0/0", NULL },
         { &test_outside, ZONE, 1, "0 aa 1/0/1/0", NULL },
@@ -244,15 +244,15 @@ test_table(void **state)
 
         { &test_inside, ZONE, 2, "0 aa 1/1/0/3",
           ZONE ".\t3600\tIN\tNS\tns.a.b." ZONE "." },
-        { &test_inside, ZONE, 1, "0 aa 1/0/1/0", SOA60 SOA_IN },
+        { &test_inside, ZONE, 1, "0 aa 1/0/1/0", SOA_NO SOA_IN },
         { &test_inside, "ns.a.b." ZONE, 1, "0 aa 1/2/0/0",
           "ns.a.b." ZONE ".\t3600\tIN\tA\t192.0.2.1" },
         { &test_inside, "ns.a.b." ZONE, 28, "0 aa 1/1/0/0",
           "ns.a.b." ZONE ".\t3600\tIN\tAAAA\t2001:db8::1" },
         { &test_inside, "ns.a.b." ZONE, 16, "0 aa 1/0/1/0", NULL },
         { &test_inside, "ns.a.b." ZONE, 255, "0 aa 1/1/0/0", NULL },
-        { &test_inside, "a.b." ZONE, 1, "0 aa 1/0/1/0", SOA60 SOA_IN },
-        { &test_inside, "b." ZONE, 255, "0 aa 1/0/1/0", SOA60 SOA_IN },
+        { &test_inside, "a.b." ZONE, 1, "0 aa 1/0/1/0", SOA_NO SOA_IN },
+        { &test_inside, "b." ZONE, 255, "0 aa 1/0/1/0", SOA_NO SOA_IN },
         { &test_inside, "c.b." ZONE, 1, "3 aa 1/0/1/0", NULL },
         { &test_inside, "x.ns.a.b." ZONE, 1, "3 aa 1/0/1/0", NULL },
         { &test_itself, ZONE, 1, "0 aa 1/2/0/0",
