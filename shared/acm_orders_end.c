@@ -327,10 +327,12 @@ acm_job_failed(acm_job_t *job, acm_err_t *err)
 static acm_rc_t
 acm_failed_next(acm_job_t *job, const acm_cert_t *cert, acm_cert_t *next)
 {
+    int                   moved;
     size_t                n;
     int64_t               now;
     const acm_problem_t  *p;
 
+    moved = 0;
     now = acm_now();
     p = &job->order.problem;
 
@@ -375,13 +377,14 @@ acm_failed_next(acm_job_t *job, const acm_cert_t *cert, acm_cert_t *next)
         if (next->turn != 0) {
             next->attempts = (cert->attempts > 0) ? cert->attempts - 1 : 0;
             next->due_at = now;
+            moved = 1;
         }
     }
 
     if (p->fault == ACM_FAULT_LIMIT) {
         acm_failed_limit(job, now);
 
-        if (next->turn == 0) {
+        if (!moved) {
             next->attempts = (cert->attempts > 0) ? cert->attempts - 1 : 0;
             next->due_at = acm_add_sat(now, acm_failed_wait(job, 0));
         }
