@@ -169,6 +169,17 @@ sub read_file {
 }
 
 
+# The last lines of the log that have a text, for diag().
+
+sub tail {
+    my ($self, $text) = @_;
+
+    my @lines = grep { /\Q$text\E/ } split(/\n/, $self->read_file('error.log'));
+
+    return join("\n", @lines > 5 ? @lines[-5 .. -1] : @lines);
+}
+
+
 sub command {
     my ($self, @args) = @_;
 

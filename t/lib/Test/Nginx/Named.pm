@@ -19,7 +19,8 @@ our $NAMED = (grep { -x } qw{ /usr/sbin/named /usr/local/sbin/named })[0];
 
 
 # zones: name => zone text; extra: lines of named.conf; update: name => the
-# lines inside update-policy
+# lines inside update-policy; forward: name => port of 127.0.0.1 to ask, with
+# no root of its own
 
 sub new {
     my ($class, %args) = @_;
@@ -78,7 +79,13 @@ EOF_CONF
 
     $conf .= $args{extra} || '';
 
-    my %zones = ('.' => '', %{$args{zones} || {}});
+    my %forward = %{$args{forward} || {}};
+    my %zones = (%forward ? () : ('.' => ''), %{$args{zones} || {}});
+
+    for my $zone (sort keys %forward) {
+        $conf .= "zone \"$zone\" { type forward; forward only; "
+            . "forwarders { 127.0.0.1 port $forward{$zone}; }; };\n";
+    }
 
     for my $zone (sort keys %zones) {
         my $file = $zone eq '.' ? 'root' : $zone;
