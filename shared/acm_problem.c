@@ -268,7 +268,11 @@ acm_problem_fill(const json_t *json, acm_problem_t *p)
     p->type = (first == NULL) ? ACM_PROBLEM_OTHER : first->type;
     p->fault = (first == NULL) ? ACM_FAULT_NAME : first->fault;
 
-    if (first != NULL && first->cure != NULL) {
+    if (first != NULL && first->cure != NULL
+        && (first->type != ACM_PROBLEM_UNAUTHORIZED || p->status == 0))
+    {
+        /* a request that is refused says nothing of where the name leads */
+
         acm_problem_cure(p, first->cure);
     }
 }

@@ -245,6 +245,10 @@ test_subproblems(void **state)
                     "\"subproblems\":[{\"type\":\"" URN "caa\"}]}", &p);
     assert_int_equal(p.type, ACM_PROBLEM_UNAUTHORIZED);
 
+    /* of a request, not of what was found at a name */
+
+    assert_null(strstr(p.text, "must lead"));
+
     /* any number */
 
     acm_buf_init(&buf, 65536);
