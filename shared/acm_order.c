@@ -473,7 +473,7 @@ acm_order_stands(acm_order_t *o, int64_t ticks)
 
     case ACM_ACME_INVALID:
 
-        if (o->problem.type != ACM_PROBLEM_NONE) {
+        if (o->problem.type != ACM_PROBLEM_NONE && !o->vague) {
             o->state = ACM_ORDER_FAILED;
             return ACM_ACT_FAILED;
         }
@@ -511,6 +511,12 @@ acm_order_note(acm_order_t *o, const acm_acme_order_t *m)
 
     if (m->status == ACM_ACME_INVALID && m->error != NULL) {
         acm_acme_error(m->error, NULL, &o->problem);
+
+        /* of several names, an authorization tells which one */
+
+        o->vague = (m->nauthz > 1
+                    && json_array_size(acm_json_array(m->error,
+                                                      "subproblems")) == 0);
     }
 
     if (rc != ACM_OK || o->authz != NULL || m->nauthz == 0) {

@@ -128,6 +128,7 @@ typedef struct {
     size_t                nalternates;
     acm_buf_t             pem;
     acm_problem_t         problem;
+    unsigned              vague:1;       /* problem: does not say whose */
     int64_t               retry_after;   /* seconds, -1: not said */
 } acm_order_t;
 

@@ -191,6 +191,11 @@ acm_order_next_reason(acm_order_t *o)
         return acm_order_ask(o, o->authz[o->current].url);
     }
 
+    if (o->problem.type != ACM_PROBLEM_NONE) {
+        o->state = ACM_ORDER_FAILED;
+        return ACM_ACT_FAILED;
+    }
+
     return acm_order_fail(o, ACM_FAULT_CA, "the CA made the order invalid "
                           "and gave no reason");
 }
@@ -207,7 +212,9 @@ acm_order_reason(acm_order_t *o, int64_t ticks)
         return acm_order_next_reason(o);
     }
 
-    if (m.status == ACM_ACME_VALID || m.status == ACM_ACME_PENDING) {
+    if (m.status == ACM_ACME_VALID || m.status == ACM_ACME_PENDING
+        || (o->vague && m.status != ACM_ACME_INVALID))
+    {
         json_decref(m.json);
         o->current++;
         return acm_order_next_reason(o);
