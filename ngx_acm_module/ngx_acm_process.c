@@ -60,6 +60,11 @@ ngx_acm_open(ngx_acm_conf_t *amcf, ngx_uint_t create, acm_store_t **store,
         err.text[0] = '\0';
 
         if (ngx_acm_open_store(amcf, create, &err, &rc) != NGX_OK) {
+
+            /* not there yet is found out at no cost, and a CA that has been
+               told to look does not come twice */
+
+            p->tried = (rc != ACM_NOTFOUND);
             ngx_acm_log_fault(rc, &err, log);
             return NGX_DECLINED;
         }
@@ -123,7 +128,12 @@ ngx_acm_log_fault(acm_rc_t rc, acm_err_t *err, ngx_log_t *log)
     p = &ngx_acm_process;
 
     if (rc == ACM_NOTFOUND || rc == ACM_BUSY) {
-        ngx_log_error(NGX_LOG_INFO, log, 0, "acm: %s", err->text);
+
+        if (p->fault != rc) {
+            p->fault = rc;
+            ngx_log_error(NGX_LOG_INFO, log, 0, "acm: %s", err->text);
+        }
+
         return;
     }
 
