@@ -37,10 +37,11 @@ typedef struct {
 /* the certificates of an import while they are checked */
 
 typedef struct {
-    X509        *leaf;
-    X509        *chain[ACM_MAX_CHAIN];
-    size_t       nchain;
-    EVP_PKEY    *pkey;
+    X509             *leaf;
+    X509             *chain[ACM_MAX_CHAIN];
+    size_t            nchain;
+    EVP_PKEY         *pkey;
+    const acm_str_t  *der_secret;    /* the key as it was given, or NULL */
 } acm_import_t;
 
 
@@ -57,6 +58,9 @@ static acm_rc_t acm_pem_read_key(acm_pem_input_t *in, EVP_PKEY **pkey,
 static acm_rc_t acm_pem_block_key(const acm_pem_input_t *in,
     const acm_pem_block_t *block, EVP_PKEY **pkey, acm_err_t *err);
 static EVP_PKEY *acm_pem_pkcs8(const uint8_t *der, size_t len);
+static acm_rc_t acm_import_finish(acm_import_t *imp, acm_rc_t rc,
+    const acm_str_t *chain_pem, int64_t now, acm_bundle_t *bundle,
+    acm_err_t *err);
 static acm_rc_t acm_import_leaf(acm_import_t *imp, const acm_str_t *pem,
     acm_err_t *err);
 static acm_rc_t acm_import_key(acm_import_t *imp, const acm_str_t *pem,
@@ -84,12 +88,9 @@ acm_bundle_parse(const acm_str_t *cert_pem, const acm_str_t *key_pem,
     const acm_str_t *chain_pem, int64_t now, acm_bundle_t *bundle,
     acm_err_t *err)
 {
-    size_t        i;
     acm_rc_t      rc;
-    acm_bundle_t  out;
     acm_import_t  imp;
 
-    memset(&out, 0, sizeof(acm_bundle_t));
     memset(&imp, 0, sizeof(acm_import_t));
 
     ERR_clear_error();
@@ -100,24 +101,64 @@ acm_bundle_parse(const acm_str_t *cert_pem, const acm_str_t *key_pem,
         rc = acm_import_key(&imp, key_pem, err);
     }
 
-    if (rc == ACM_OK) {
-        rc = acm_import_chain(&imp, chain_pem, err);
-    }
+    return acm_import_finish(&imp, rc, chain_pem, now, bundle, err);
+}
+
+
+acm_rc_t
+acm_bundle_issued(const acm_str_t *cert_pem, const acm_str_t *chain_pem,
+    acm_key_e key, const acm_str_t *key_secret, int64_t now,
+    acm_bundle_t *bundle, acm_err_t *err)
+{
+    acm_rc_t      rc;
+    acm_import_t  imp;
+
+    memset(&imp, 0, sizeof(acm_import_t));
+
+    ERR_clear_error();
+
+    imp.der_secret = key_secret;
+
+    rc = acm_key_decode(key, key_secret->data, key_secret->len, &imp.pkey,
+                        err);
 
     if (rc == ACM_OK) {
-        rc = acm_import_check(&imp, now, &out.info, err);
+        rc = acm_import_leaf(&imp, cert_pem, err);
+    }
+
+    return acm_import_finish(&imp, rc, chain_pem, now, bundle, err);
+}
+
+
+/* The chain, and all checks, unless something is wrong already (rc). */
+
+static acm_rc_t
+acm_import_finish(acm_import_t *imp, acm_rc_t rc, const acm_str_t *chain_pem,
+    int64_t now, acm_bundle_t *bundle, acm_err_t *err)
+{
+    size_t        i;
+    acm_bundle_t  out;
+
+    memset(&out, 0, sizeof(acm_bundle_t));
+
+    if (rc == ACM_OK) {
+        rc = acm_import_chain(imp, chain_pem, err);
     }
 
     if (rc == ACM_OK) {
-        rc = acm_import_encode(&imp, &out, err);
+        rc = acm_import_check(imp, now, &out.info, err);
     }
 
-    for (i = 0; i < imp.nchain; i++) {
-        X509_free(imp.chain[i]);
+    if (rc == ACM_OK) {
+        rc = acm_import_encode(imp, &out, err);
     }
 
-    X509_free(imp.leaf);
-    EVP_PKEY_free(imp.pkey);
+    for (i = 0; i < imp->nchain; i++) {
+        X509_free(imp->chain[i]);
+    }
+
+    X509_free(imp->leaf);
+    EVP_PKEY_free(imp->pkey);
     ERR_clear_error();
 
     if (rc != ACM_OK) {
@@ -748,11 +789,23 @@ acm_import_encode(const acm_import_t *imp, acm_bundle_t *bundle,
         }
     }
 
-    if (rc == ACM_OK) {
-        rc = acm_key_encode(imp->pkey, &bundle->key_secret, err);
+    if (rc != ACM_OK) {
+        return rc;
     }
 
-    return rc;
+    if (imp->der_secret == NULL) {
+        return acm_key_encode(imp->pkey, &bundle->key_secret, err);
+    }
+
+    bundle->key_secret.len = imp->der_secret->len;
+    bundle->key_secret.data = acm_memdup(imp->der_secret->data,
+                                         imp->der_secret->len);
+
+    if (bundle->key_secret.data == NULL) {
+        return acm_fail(err, ACM_NOMEM, "out of memory for a private key");
+    }
+
+    return ACM_OK;
 }
 
 

@@ -21,7 +21,7 @@
 /* after the first failure: a built-in CA is nobody else's, so soon */
 #define ACM_ENGINE_BACKOFF   2           /* seconds */
 #define ACM_ENGINE_POSTPONE  3600        /* for a record we cannot read */
-#define ACM_ENGINE_PASS      256         /* entries passed over at a time */
+#define ACM_ENGINE_PASS      16          /* entries passed over at a time */
 #define ACM_ENGINE_INFLIGHT  600         /* due again while under way, s */
 
 
@@ -56,6 +56,7 @@ static acm_rc_t acm_engine_retire(acm_engine_t *e, acm_work_t *work,
     int64_t now, acm_err_t *err);
 static int acm_engine_can(acm_engine_t *e, const acm_work_t *work,
     int64_t now);
+static int acm_engine_urgent(const acm_cert_t *cert, int64_t now);
 static const acm_issuer_t *acm_engine_turn(acm_engine_t *e,
     const acm_cert_t *cert, int64_t now);
 static const acm_issuer_t *acm_engine_nth(acm_engine_t *e,
@@ -84,6 +85,7 @@ static void acm_engine_tell(acm_engine_t *e, acm_step_e step,
 acm_rc_t
 acm_engine_tick(acm_engine_t *e, int64_t now, int64_t *next, acm_err_t *err)
 {
+    size_t      from;
     acm_rc_t    rc;
     acm_work_t  work;
 
@@ -99,7 +101,16 @@ acm_engine_tick(acm_engine_t *e, int64_t now, int64_t *next, acm_err_t *err)
         return acm_engine_ensure(e, now);
     }
 
+    from = e->cursor_len;
+
     rc = acm_engine_next(e, now, &work, next, err);
+
+    if (rc == ACM_NOTFOUND && from != 0 && e->cursor_len == 0) {
+
+        /* nothing behind what was passed over: from the beginning again */
+
+        rc = acm_engine_next(e, now, &work, next, err);
+    }
 
     if (rc == ACM_NOTFOUND && e->ensure_rc != ACM_OK) {
 
@@ -349,7 +360,21 @@ acm_engine_can(acm_engine_t *e, const acm_work_t *work, int64_t now)
     return issuer == NULL || issuer->directory == NULL
            || acm_orders_has(e->orders, work->cert.uuid)
            || acm_orders_blocked(e->orders, issuer, now) != 0
-           || acm_orders_room(e->orders, issuer);
+           || acm_orders_room(e->orders, issuer,
+                              acm_engine_urgent(&work->cert, now));
+}
+
+
+/* New, or with less than half of the time left that a renewal has. */
+
+static int
+acm_engine_urgent(const acm_cert_t *cert, int64_t now)
+{
+    if (cert->version == 0) {
+        return 1;
+    }
+
+    return now > cert->not_after - (cert->not_after - cert->renew_at) / 2;
 }
 
 

@@ -35,7 +35,7 @@ acm_issued_check(const acm_buf_t *pem, acm_key_e key,
     int64_t now, acm_bundle_t *bundle, unsigned *scts, acm_err_t *err)
 {
     acm_rc_t   rc;
-    acm_str_t  leaf, chain, key_pem_secret;
+    acm_str_t  leaf, chain;
 
     rc = acm_issued_split(pem, &leaf, &chain, err);
 
@@ -43,15 +43,7 @@ acm_issued_check(const acm_buf_t *pem, acm_key_e key,
         return rc;
     }
 
-    rc = acm_pem_key(key, key_secret, &key_pem_secret, err);
-
-    if (rc != ACM_OK) {
-        return rc;
-    }
-
-    rc = acm_bundle_parse(&leaf, &key_pem_secret, &chain, now, bundle, err);
-
-    acm_free_secret(key_pem_secret.data, key_pem_secret.len);
+    rc = acm_bundle_issued(&leaf, &chain, key, key_secret, now, bundle, err);
 
     if (rc != ACM_OK) {
         return rc;

@@ -230,13 +230,15 @@ acm_job_wait(acm_job_t *job, int64_t wake)
 
 
 int
-acm_orders_room(acm_orders_t *o, const acm_issuer_t *issuer)
+acm_orders_room(acm_orders_t *o, const acm_issuer_t *issuer, int urgent)
 {
+    size_t       most;
     acm_slot_t  *slot;
 
     slot = acm_orders_slot(o, issuer->name);
+    most = urgent ? issuer->orders : issuer->orders - issuer->orders / 4;
 
-    return o->recovered && slot != NULL && slot->inflight < issuer->orders;
+    return o->recovered && slot != NULL && slot->inflight < most;
 }
 
 
@@ -439,7 +441,7 @@ acm_orders_begin(acm_orders_t *o, const acm_issuer_t *issuer,
 
     slot = acm_orders_slot(o, issuer->name);
 
-    if (slot == NULL || !acm_orders_room(o, issuer)) {
+    if (slot == NULL || !acm_orders_room(o, issuer, 1)) {
         return acm_fail(err, ACM_BUSY, "no more than %zu orders at a time "
                         "for issuer \"%s\"", issuer->orders, issuer->name);
     }

@@ -106,9 +106,12 @@ void acm_orders_free(acm_orders_t *o);
  */
 acm_rc_t acm_orders_recover(acm_orders_t *o, acm_err_t *err);
 
-/* Whether an order of this issuer could be begun now: 0 if as many as allowed
-   are in flight. */
-int acm_orders_room(acm_orders_t *o, const acm_issuer_t *issuer);
+/*
+ * Whether an order of this issuer could be begun now: 0 if as many as allowed
+ * are in flight.  A quarter of the places is kept for what is urgent: new
+ * names, and certificates near their end.
+ */
+int acm_orders_room(acm_orders_t *o, const acm_issuer_t *issuer, int urgent);
 /* Seconds until when its CA is left alone, 0: not. */
 int64_t acm_orders_blocked(acm_orders_t *o, const acm_issuer_t *issuer,
     int64_t now);

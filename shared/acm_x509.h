@@ -136,6 +136,12 @@ acm_rc_t acm_bundle_parse(const acm_str_t *cert_pem, const acm_str_t *key_pem,
     acm_err_t *err);
 void acm_bundle_free(acm_bundle_t *bundle);
 
+/* The same for what was issued for a key of ours: of that type, in
+   traditional DER. */
+acm_rc_t acm_bundle_issued(const acm_str_t *cert_pem,
+    const acm_str_t *chain_pem, acm_key_e key, const acm_str_t *key_secret,
+    int64_t now, acm_bundle_t *bundle, acm_err_t *err);
+
 /* PEM of DER parts, LF line ends; the key as unencrypted PKCS #8. */
 acm_rc_t acm_pem_certificate(const acm_str_t *der, acm_str_t *pem,
     acm_err_t *err);
