@@ -33,6 +33,8 @@
 #define NGX_ACM_MAX_TROUBLE    256           /* octets, with NUL */
 #define NGX_ACM_MAX_RESOLVERS  8
 #define NGX_ACM_KEY_TYPES      2             /* one EC, one RSA */
+#define NGX_ACM_DEMANDS        256           /* names posted to the helper */
+#define NGX_ACM_MAX_HOOK       1024          /* octets of its URL */
 
 
 /* what an issuer's CA last complained of, in the order of the issuers */
@@ -43,7 +45,18 @@ typedef struct {
 } ngx_acm_trouble_t;
 
 
-/* seen by all processes; each field is written by one of them */
+/* a name that a client wants, from a worker to the helper */
+
+typedef struct {
+    uint64_t                   hook;
+    u_char                     addr[16];
+    size_t                     addr_len;         /* 4, 16; 0: no address */
+    char                       name[ACM_MAX_NAME + 1];
+} ngx_acm_posted_t;
+
+
+/* seen by all processes; each field is written by one of them, or counted
+   up, but for the ring of names, which is under the zone's mutex */
 
 typedef struct {
     ngx_atomic_t               helper_pid;
@@ -60,6 +73,13 @@ typedef struct {
     ngx_atomic_t               orders;           /* under way */
     u_char                     helper_error[ACM_MAX_ERROR];
     ngx_acm_trouble_t          troubles[NGX_ACM_MAX_ISSUERS];
+    ngx_atomic_t               demand_asked;
+    ngx_atomic_t               demand_accepted;
+    ngx_atomic_t               demand_refused;
+    ngx_atomic_t               demand_dropped;
+    ngx_atomic_t               nposted;
+    ngx_uint_t                 first_posted;
+    ngx_acm_posted_t           posted[NGX_ACM_DEMANDS];
 } ngx_acm_shared_t;
 
 
@@ -95,6 +115,8 @@ typedef struct {
     ngx_uint_t                 nkeys;
     acm_method_e               method;       /* validation=, or NONE */
     ngx_flag_t                 reject;       /* fallback=reject */
+    ngx_str_t                  on_demand;    /* URL or "file:" and path */
+    uint64_t                   hook;         /* 0: none */
     char                       account[ACM_MAX_LABEL + 1];
     char                       region[ACM_MAX_LABEL + 1];
     char                       uuid[ACM_UUID_LEN + 1];   /* of an ARN */
@@ -104,6 +126,24 @@ typedef struct {
     u_char                    *file;
     ngx_uint_t                 line;
 } ngx_acm_want_t;
+
+
+/* servers with the same on_demand=, issuer= and key= */
+
+typedef struct {
+    uint64_t                   id;           /* never 0 */
+    ngx_str_t                  url;          /* or empty: */
+    ngx_str_t                  path;
+    acm_request_t              requests[NGX_ACM_KEY_TYPES];  /* no names */
+    ngx_uint_t                 nrequests;
+    acm_demand_list_t          list;         /* of the helper, as read at: */
+    ngx_file_uniq_t            uniq;
+    struct timespec            mtime;
+    off_t                      size;
+    time_t                     looked;
+    ngx_err_t                  fault;        /* told already */
+    unsigned                   loaded:1;
+} ngx_acm_demand_t;
 
 
 /* validation_zone; what "zone" points to is behind it */
@@ -131,6 +171,7 @@ typedef struct {
     ngx_str_t                  resolver;     /* "IP:port,[IP]:port", NUL */
     ngx_array_t                wants;        /* of ngx_acm_want_t * */
     ngx_array_t                requests;     /* of acm_request_t */
+    ngx_array_t                demands;      /* of ngx_acm_demand_t */
     ngx_rbtree_t               identities;   /* of the requests */
     ngx_rbtree_node_t          sentinel;
     acm_issuer_t              *engine_issuers;
@@ -227,6 +268,42 @@ acm_orders_t *ngx_acm_acme_start(ngx_acm_conf_t *amcf, acm_keyring_t *ring,
     ngx_log_t *log);
 /* Forgets what is under way, which goes on from the store. */
 void ngx_acm_acme_stop(acm_orders_t *orders);
+
+
+/* certificates on demand: ngx_acm_demand_conf.c */
+
+/* The value of on_demand=; its messages say what is wrong, and the cure. */
+char *ngx_acm_demand_parameter(ngx_conf_t *cf, ngx_acm_want_t *want,
+    ngx_str_t *value);
+/* Whom a server asks; req is what it orders, without names and key. */
+ngx_int_t ngx_acm_demand_add(ngx_acm_conf_t *amcf, ngx_acm_want_t *want,
+    acm_request_t *req);
+ngx_acm_demand_t *ngx_acm_demand_find(ngx_acm_conf_t *amcf, uint64_t id);
+
+
+/* what workers post: ngx_acm_demand_post.c */
+
+/* A client wants a name (normal form) that nothing serves: the helper is
+   told.  Never waits. */
+void ngx_acm_demand_post(ngx_acm_conf_t *amcf, ngx_acm_want_t *want,
+    const char *name, ngx_connection_t *c);
+/* Takes what was posted, n at most; returns how many there were. */
+ngx_uint_t ngx_acm_demand_fetch(ngx_acm_conf_t *amcf,
+    ngx_acm_posted_t *posted, ngx_uint_t n);
+
+
+/* and what the helper does with it: ngx_acm_demand.c */
+
+/* wake and ended as of ngx_acm_acme_start(). */
+ngx_int_t ngx_acm_demand_start(ngx_acm_conf_t *amcf, acm_store_t *store,
+    void (*wake)(void *data), void (*ended)(void *data), void *data,
+    ngx_log_t *log);
+void ngx_acm_demand_stop(void);
+/* Looks at what was posted, and asks. */
+void ngx_acm_demand_run(ngx_log_t *log);
+/* As the engine asks before a renewal; acm_engine_demand_pt. */
+acm_demand_e ngx_acm_demand_renew(void *data, const acm_cert_t *cert,
+    int64_t now, int64_t *at);
 
 
 /* the certificates in memory: ngx_acm_cache.c */

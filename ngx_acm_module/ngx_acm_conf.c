@@ -328,7 +328,7 @@ ngx_acm_block_done(ngx_conf_t *cf, ngx_acm_conf_t *amcf)
         return NGX_CONF_ERROR;
     }
 
-    amcf->zone = ngx_shared_memory_add(cf, &zone, 16 * ngx_pagesize,
+    amcf->zone = ngx_shared_memory_add(cf, &zone, 48 * ngx_pagesize,
                                        &ngx_acm_module);
     if (amcf->zone == NULL) {
         return NGX_CONF_ERROR;

@@ -56,6 +56,7 @@ typedef struct {
     ngx_log_t           *log;
     void               (*after)(void *data);
     void                *data;
+    ngx_uint_t           users;
     unsigned             global:1;           /* curl_global_init() */
 } ngx_acm_curl_t;
 
@@ -108,7 +109,14 @@ ngx_acm_curl_init(acm_transport_t *transport, void (*after)(void *data),
 
     curl = &ngx_acm_curl;
 
-    ngx_acm_curl_done();
+    transport->send = ngx_acm_curl_send;
+    transport->cancel = ngx_acm_curl_cancel;
+    transport->data = curl;
+
+    if (curl->multi) {
+        curl->users++;
+        return NGX_OK;
+    }
 
     if (ngx_acm_curl_global(curl, log) != NGX_OK) {
         return NGX_ERROR;
@@ -149,10 +157,7 @@ ngx_acm_curl_init(acm_transport_t *transport, void (*after)(void *data),
     curl->after = after;
     curl->data = data;
     curl->log = log;
-
-    transport->send = ngx_acm_curl_send;
-    transport->cancel = ngx_acm_curl_cancel;
-    transport->data = curl;
+    curl->users = 1;
 
     return NGX_OK;
 }
@@ -200,7 +205,7 @@ ngx_acm_curl_done(void)
 
     curl = &ngx_acm_curl;
 
-    if (curl->multi == NULL) {
+    if (curl->multi == NULL || --curl->users != 0) {
         return;
     }
 

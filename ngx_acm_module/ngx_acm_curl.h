@@ -17,8 +17,9 @@
 
 
 /*
- * Fills in the transport; there is one in a process, in the helper, and it
- * may be made anew after ngx_acm_curl_done().  "done" of requests is called
+ * Fills in the transport; there is one in a process, in the helper, for all
+ * who ask: the "after" of the first of them is called for all.  It may be
+ * made anew after the last ngx_acm_curl_done().  "done" of requests is called
  * from event handlers, and may send and cancel others; "after" (may be NULL)
  * is called once behind each lot of them.  Blocks nowhere, except to read
  * the file of CA certificates when it connects.
@@ -29,7 +30,8 @@
 ngx_int_t ngx_acm_curl_init(acm_transport_t *transport,
     void (*after)(void *data), void *data, ngx_log_t *log);
 
-/* Forgets all requests, as cancel does, and closes all connections. */
+/* One for each init; the last one forgets all requests, as cancel does, and
+   closes all connections. */
 void ngx_acm_curl_done(void);
 
 

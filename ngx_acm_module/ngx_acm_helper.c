@@ -262,6 +262,7 @@ static void
 ngx_acm_helper_adopt(ngx_acm_helper_t *h, ngx_acm_conf_t *amcf,
     ngx_log_t *log)
 {
+    ngx_acm_demand_stop();
     ngx_acm_acme_stop(h->engine.orders);
     acm_engine_done(&h->engine);
 
@@ -274,6 +275,7 @@ ngx_acm_helper_adopt(ngx_acm_helper_t *h, ngx_acm_conf_t *amcf,
     h->engine.requests = amcf->requests.elts;
     h->engine.nrequests = amcf->requests.nelts;
     h->engine.report = ngx_acm_helper_report;
+    h->engine.demand = amcf->demands.nelts ? ngx_acm_demand_renew : NULL;
     h->engine.data = h;
 
     h->amcf = amcf;
@@ -343,6 +345,17 @@ ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log)
         h->engine.orders = ngx_acm_acme_start(h->amcf, h->engine.ring,
                                               ngx_acm_helper_wake,
                                               ngx_acm_helper_ended, h, log);
+    }
+
+    if (h->amcf->demands.nelts) {
+
+        if (ngx_acm_demand_start(h->amcf, h->engine.store,
+                                 ngx_acm_helper_wake, ngx_acm_helper_ended, h,
+                                 log)
+            == NGX_OK)
+        {
+            ngx_acm_demand_run(log);
+        }
     }
 
     if (ngx_time() >= h->housekeep) {
@@ -535,9 +548,9 @@ ngx_acm_helper_report(void *data, acm_step_e step, const acm_cert_t *cert,
     case ACM_STEP_IDLE:
 
         ngx_log_error(NGX_LOG_NOTICE, log, 0,
-                      "acm: certificate \"%s\" for \"%s\" is no longer "
-                      "configured and will not be renewed",
-                      arn, cert->domain);
+                      "acm: certificate \"%s\" for \"%s\" %s and will not be "
+                      "renewed", arn, cert->domain,
+                      *text ? text : "is no longer configured");
         break;
     }
 }

@@ -120,6 +120,13 @@ ngx_acm_create_conf(ngx_cycle_t *cycle)
         return NULL;
     }
 
+    if (ngx_array_init(&amcf->demands, cycle->pool, 1,
+                       sizeof(ngx_acm_demand_t))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
     return amcf;
 }
 

@@ -20,6 +20,10 @@ static ngx_int_t ngx_acm_resolve_want(ngx_cycle_t *cycle,
     ngx_acm_conf_t *amcf, ngx_acm_want_t *want);
 static ngx_int_t ngx_acm_resolve_auto(ngx_cycle_t *cycle,
     ngx_acm_conf_t *amcf, ngx_acm_want_t *want);
+static void ngx_acm_resolve_request(ngx_acm_conf_t *amcf,
+    ngx_acm_issuer_t *issuer, acm_request_t *req);
+static ngx_int_t ngx_acm_resolve_demand(ngx_cycle_t *cycle,
+    ngx_acm_conf_t *amcf, ngx_acm_want_t *want);
 static ngx_int_t ngx_acm_resolve_arn(ngx_cycle_t *cycle,
     ngx_acm_conf_t *amcf, ngx_acm_want_t *want);
 static ngx_int_t ngx_acm_add_request(ngx_acm_conf_t *amcf,
@@ -199,6 +203,10 @@ ngx_acm_resolve_want(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf,
         return ngx_acm_resolve_arn(cycle, amcf, want);
     }
 
+    if (want->on_demand.len) {
+        return ngx_acm_resolve_demand(cycle, amcf, want);
+    }
+
     /* sni: what a name gets does not depend on the server */
 
     return NGX_OK;
@@ -209,7 +217,6 @@ static ngx_int_t
 ngx_acm_resolve_auto(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf,
     ngx_acm_want_t *want)
 {
-    ngx_str_t          *name;
     ngx_uint_t          i;
     acm_request_t       req;
     ngx_acm_issuer_t   *issuer;
@@ -221,18 +228,8 @@ ngx_acm_resolve_auto(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf,
         return NGX_ERROR;
     }
 
-    req.account = (char *) amcf->account.data;
-    req.region = NGX_ACM_REGION;
+    ngx_acm_resolve_request(amcf, issuer, &req);
 
-    if (amcf->regions) {
-        name = amcf->regions->elts;
-
-        if (ngx_strcmp(name[0].data, "any") != 0) {
-            req.region = (char *) name[0].data;
-        }
-    }
-
-    req.type = issuer->ca ? ACM_TYPE_PRIVATE : ACM_TYPE_ISSUED;
     req.method = want->method;
     req.names = want->names.elts;
     req.nnames = want->names.nelts;
@@ -249,6 +246,49 @@ ngx_acm_resolve_auto(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf,
                EVP_sha256(), NULL);
 
     return NGX_OK;
+}
+
+
+static void
+ngx_acm_resolve_request(ngx_acm_conf_t *amcf, ngx_acm_issuer_t *issuer,
+    acm_request_t *req)
+{
+    ngx_str_t  *name;
+
+    req->account = (char *) amcf->account.data;
+    req->region = NGX_ACM_REGION;
+
+    if (amcf->regions) {
+        name = amcf->regions->elts;
+
+        if (ngx_strcmp(name[0].data, "any") != 0) {
+            req->region = (char *) name[0].data;
+        }
+    }
+
+    req->type = issuer->ca ? ACM_TYPE_PRIVATE : ACM_TYPE_ISSUED;
+}
+
+
+static ngx_int_t
+ngx_acm_resolve_demand(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf,
+    ngx_acm_want_t *want)
+{
+    acm_request_t      req;
+    ngx_acm_issuer_t  *issuer;
+
+    ngx_memzero(&req, sizeof(acm_request_t));
+
+    issuer = ngx_acm_resolve_issuers(cycle, amcf, want, &req);
+    if (issuer == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_acm_resolve_request(amcf, issuer, &req);
+
+    req.demanded = 1;
+
+    return ngx_acm_demand_add(amcf, want, &req);
 }
 
 

@@ -16,6 +16,7 @@
 #define NGX_ACM_PLACEHOLDER_LIFE  (10 * 365 * 86400)
 
 
+static ngx_uint_t ngx_acm_ssl_expired(ngx_acm_pair_t *pair);
 static ngx_int_t ngx_acm_ssl_use(ngx_ssl_conn_t *ssl, ngx_acm_material_t *m,
     ngx_log_t *log);
 static X509 *ngx_acm_ssl_self_signed(EVP_PKEY *pkey);
@@ -59,6 +60,10 @@ ngx_acm_ssl_cert_cb(ngx_ssl_conn_t *ssl, void *arg)
 
     if (ngx_acm_cache_get(amcf, want, name, &pair, c->log) == NGX_OK) {
 
+        if (want->hook && ngx_acm_ssl_expired(&pair)) {
+            ngx_acm_demand_post(amcf, want, name, c);
+        }
+
         /*
          * SSL_use_cert_and_key() fills the slot of its own key type only:
          * the placeholder would stay in the other.
@@ -77,12 +82,26 @@ ngx_acm_ssl_cert_cb(ngx_ssl_conn_t *ssl, void *arg)
     ngx_log_debug1(NGX_LOG_DEBUG_EVENT, c->log, 0,
                    "acm: no certificate for \"%s\"", name ? name : "");
 
+    if (want->hook && name) {
+        ngx_acm_demand_post(amcf, want, name, c);
+    }
+
     if (want->reject) {
         c->ssl->handshake_rejected = 1;
         SSL_certs_clear(ssl);
     }
 
     return 1;
+}
+
+
+/* nothing is better, so it goes on being served; but it may be asked for */
+
+static ngx_uint_t
+ngx_acm_ssl_expired(ngx_acm_pair_t *pair)
+{
+    return (pair->ec == NULL || pair->ec->not_after <= ngx_time())
+           && (pair->rsa == NULL || pair->rsa->not_after <= ngx_time());
 }
 
 

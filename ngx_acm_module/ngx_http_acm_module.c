@@ -39,6 +39,7 @@ static char *ngx_http_acm_mode(ngx_conf_t *cf, ngx_acm_want_t *want,
     ngx_str_t *value);
 static char *ngx_http_acm_parameter(ngx_conf_t *cf, ngx_acm_want_t *want,
     ngx_str_t *value, ngx_str_t *fallback);
+static ngx_uint_t ngx_http_acm_on_demand(ngx_conf_t *cf);
 static char *ngx_http_acm_keys(ngx_conf_t *cf, ngx_acm_want_t *want,
     ngx_str_t *value);
 static char *ngx_http_acm_placeholder(ngx_conf_t *cf, ngx_acm_want_t *want,
@@ -53,7 +54,8 @@ static ngx_command_t  ngx_http_acm_commands[] = {
      * Syntax:  acm_certificate auto [name ...] | sni | arn
      *          [issuer=name[,name]] [key=type[,type]]
      *          [validation=http|tls-alpn|dns]
-     *          [fallback=self_signed|reject|file];
+     *          [fallback=self_signed|reject|file]
+     *          [on_demand=url|file:path];
      * Default: -
      * Context: server
      *
@@ -67,12 +69,20 @@ static ngx_command_t  ngx_http_acm_commands[] = {
      *
      * An ARN: this one certificate, for the names that are in it.
      *
-     * "issuer", "validation" and "key" are for "auto": the issuers instead of
-     * the default ones, how names are proved to a CA instead of what the
-     * issuer's "challenge" says, and one or two of ecdsa:256 (the default),
-     * ecdsa:384, rsa:2048, rsa:3072 and rsa:4096; of an ECDSA and an RSA
-     * certificate each client gets the one that it can use.  Names may be IP
-     * addresses.
+     * "on_demand" is for "sni": a certificate is issued for a name that a
+     * client asks for and the store has none for, if a hook allows it.  The
+     * hook is an URL, https or http at a loopback address, that is asked with
+     * the arguments "domain" and "ip" of the client: 2xx is yes, 4xx is no,
+     * all else is not now; or a file with a name or a wildcard a line, which
+     * is read again when it has changed.  The handshake itself does not wait
+     * and gets the fallback.
+     *
+     * "issuer" and "key" are for "auto" and "on_demand", "validation" is for
+     * "auto": the issuers instead of the default ones, how names are proved
+     * to a CA instead of what the issuer's "challenge" says, and one or two
+     * of ecdsa:256 (the default), ecdsa:384, rsa:2048, rsa:3072 and rsa:4096;
+     * of an ECDSA and an RSA certificate each client gets the one that it can
+     * use.  Names may be IP addresses.
      *
      * "fallback" is what a client gets when there is no certificate for the
      * name it asks for: a self-signed one (the default), an alert, or the
@@ -514,10 +524,18 @@ ngx_http_acm_parameter(ngx_conf_t *cf, ngx_acm_want_t *want,
         return NGX_CONF_OK;
     }
 
-    if (want->mode != NGX_ACM_AUTO) {
+    if (ngx_strncmp(value->data, "on_demand=", 10) == 0) {
+        s.data = value->data + 10;
+        s.len = value->len - 10;
+        return ngx_acm_demand_parameter(cf, want, &s);
+    }
+
+    if (want->mode == NGX_ACM_ARN
+        || (want->mode == NGX_ACM_SNI && !ngx_http_acm_on_demand(cf)))
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid parameter \"%V\": only \"fallback=\" "
-                           "goes without \"auto\"", value);
+                           "goes without \"auto\" or \"on_demand=\"", value);
         return NGX_CONF_ERROR;
     }
 
@@ -533,15 +551,19 @@ ngx_http_acm_parameter(ngx_conf_t *cf, ngx_acm_want_t *want,
         return ngx_http_acm_keys(cf, want, &s);
     }
 
-    if (ngx_strncmp(value->data, "validation=", 11) == 0) {
+    if (ngx_strncmp(value->data, "validation=", 11) == 0
+        && want->mode == NGX_ACM_AUTO)
+    {
         return ngx_http_acm_validation(cf, want, value);
     }
 
-    if (ngx_strlchr(value->data, value->data + value->len, '=')) {
+    if (ngx_strlchr(value->data, value->data + value->len, '=')
+        || want->mode != NGX_ACM_AUTO)
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid parameter \"%V\": \"issuer=\", "
-                           "\"key=\", \"validation=\" and \"fallback=\" are "
-                           "known", value);
+                           "\"key=\", \"validation=\", \"on_demand=\" and "
+                           "\"fallback=\" are known", value);
         return NGX_CONF_ERROR;
     }
 
@@ -553,6 +575,26 @@ ngx_http_acm_parameter(ngx_conf_t *cf, ngx_acm_want_t *want,
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* whatever the order of the parameters */
+
+static ngx_uint_t
+ngx_http_acm_on_demand(ngx_conf_t *cf)
+{
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    value = cf->args->elts;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+        if (ngx_strncmp(value[i].data, "on_demand=", 10) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -25,6 +25,7 @@ static json_t *ngx_http_acm_status_json(ngx_http_request_t *r,
     ngx_acm_conf_t *amcf);
 static json_t *ngx_http_acm_status_helper(ngx_acm_shared_t *shared);
 static json_t *ngx_http_acm_status_handshakes(ngx_acm_shared_t *shared);
+static json_t *ngx_http_acm_status_demand(ngx_acm_shared_t *shared);
 static ngx_int_t ngx_http_acm_status_store(ngx_http_request_t *r,
     ngx_acm_conf_t *amcf, json_t *root);
 static ngx_int_t ngx_http_acm_status_certs(ngx_http_request_t *r,
@@ -112,6 +113,11 @@ ngx_http_acm_status_json(ngx_http_request_t *r, ngx_acm_conf_t *amcf)
                                ngx_http_acm_status_handshakes(
                                    ngx_acm_shared(amcf)))
            != 0
+        || (amcf->demands.nelts
+            && json_object_set_new(root, "OnDemand",
+                                   ngx_http_acm_status_demand(
+                                       ngx_acm_shared(amcf)))
+               != 0)
         || ngx_http_acm_status_store(r, amcf, root) != NGX_OK)
     {
         json_decref(root);
@@ -169,6 +175,17 @@ ngx_http_acm_status_handshakes(ngx_acm_shared_t *shared)
                      "CacheHits", (json_int_t) shared->hits,
                      "CacheMisses", (json_int_t) shared->misses,
                      "Fallbacks", (json_int_t) shared->fallbacks);
+}
+
+
+static json_t *
+ngx_http_acm_status_demand(ngx_acm_shared_t *shared)
+{
+    return json_pack("{s:I, s:I, s:I, s:I}",
+                     "Asked", (json_int_t) shared->demand_asked,
+                     "Accepted", (json_int_t) shared->demand_accepted,
+                     "Refused", (json_int_t) shared->demand_refused,
+                     "Dropped", (json_int_t) shared->demand_dropped);
 }
 
 

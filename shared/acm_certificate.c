@@ -24,7 +24,8 @@ static acm_rc_t acm_ensure_read(acm_store_t *store,
     const uint8_t *identity, acm_cert_t *cert, uint64_t *revision,
     uint64_t *id_revision, acm_err_t *err);
 static acm_rc_t acm_ensure_again(acm_store_t *store, const acm_cert_t *cert,
-    uint64_t revision, int64_t now, acm_err_t *err);
+    uint64_t revision, const acm_request_t *req, int64_t now,
+    acm_err_t *err);
 static acm_rc_t acm_ensure_method(acm_store_t *store,
     const acm_cert_t *cert, uint64_t revision, uint32_t method,
     acm_err_t *err);
@@ -120,7 +121,7 @@ acm_certificate_ensure(acm_store_t *store, const acm_request_t *req,
     if (cert.due != ACM_DUE_ISSUE && cert.due != ACM_DUE_RENEW
         && cert.due != ACM_DUE_ARI)
     {
-        rc = acm_ensure_again(store, &cert, revision, now, err);
+        rc = acm_ensure_again(store, &cert, revision, req, now, err);
 
     } else if (cert.method != req->method) {
         rc = acm_ensure_method(store, &cert, revision, req->method, err);
@@ -179,12 +180,15 @@ acm_ensure_read(acm_store_t *store, const uint8_t *identity,
 
 static acm_rc_t
 acm_ensure_again(acm_store_t *store, const acm_cert_t *cert,
-    uint64_t revision, int64_t now, acm_err_t *err)
+    uint64_t revision, const acm_request_t *req, int64_t now,
+    acm_err_t *err)
 {
     acm_rc_t    rc;
     acm_cert_t  next;
 
     next = *cert;
+    next.demanded = req->demanded;
+    next.method = req->method;
 
     if (cert->version == 0) {
         next.due = ACM_DUE_ISSUE;
@@ -252,6 +256,7 @@ acm_ensure_new(acm_store_t *store, const acm_request_t *req,
     cert.issuer = (char *) req->issuer;
     memcpy(cert.identity, identity, ACM_HASH_LEN);
     cert.method = req->method;
+    cert.demanded = req->demanded;
     cert.created_at = now;
     cert.due = ACM_DUE_ISSUE;
     cert.due_at = now;

@@ -23,6 +23,7 @@ typedef struct {
     acm_key_e      key;
     acm_type_e     type;
     uint32_t       method;       /* acm_method_e; 0: as the issuer says */
+    uint32_t       demanded;     /* 1: on demand, by no configuration */
     char *const   *names;        /* the first becomes DomainName */
     size_t         nnames;
 } acm_request_t;

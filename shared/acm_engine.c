@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "acm_engine.h"
+#include "acm_engine_impl.h"
 #include "acm_issue.h"
 
 
@@ -37,6 +37,8 @@ typedef struct {
     acm_cert_t   cert;
     uint64_t     revision;
     acm_rc_t     rc;                     /* of reading the certificate */
+    acm_demand_e demand;                 /* YES: it may be renewed */
+    int64_t      demand_at;              /* when NOT_NOW */
 } acm_work_t;
 
 
@@ -53,14 +55,8 @@ static acm_rc_t acm_engine_stray(acm_engine_t *e, const acm_work_t *work,
 static acm_rc_t acm_engine_expire(acm_engine_t *e, acm_work_t *work,
     int64_t now, acm_err_t *err);
 static acm_rc_t acm_engine_retire(acm_engine_t *e, acm_work_t *work,
-    int64_t now, acm_err_t *err);
-static int acm_engine_can(acm_engine_t *e, const acm_work_t *work,
-    int64_t now);
-static int acm_engine_urgent(const acm_cert_t *cert, int64_t now);
-static const acm_issuer_t *acm_engine_turn(acm_engine_t *e,
-    const acm_cert_t *cert, int64_t now);
-static const acm_issuer_t *acm_engine_nth(acm_engine_t *e,
-    const char *issuers, uint32_t n, size_t *count);
+    int64_t now, const char *why, acm_err_t *err);
+static int acm_engine_can(acm_engine_t *e, acm_work_t *work, int64_t now);
 static acm_rc_t acm_engine_order(acm_engine_t *e, acm_work_t *work,
     const acm_issuer_t *issuer, int64_t now, acm_err_t *err);
 static acm_rc_t acm_engine_ari(acm_engine_t *e, acm_work_t *work,
@@ -73,11 +69,10 @@ static acm_rc_t acm_engine_attempt(acm_engine_t *e, acm_work_t *work,
     int64_t now, acm_err_t *err);
 static acm_rc_t acm_engine_failed(acm_engine_t *e, acm_work_t *work,
     int64_t now, const acm_err_t *why, acm_err_t *err);
-static int acm_engine_configured(acm_engine_t *e, const uint8_t *identity);
+static int acm_engine_configured(acm_engine_t *e, const acm_cert_t *cert);
+static int acm_engine_requested(acm_engine_t *e, const uint8_t *identity);
 static acm_rc_t acm_engine_identities(acm_engine_t *e, acm_err_t *err);
 static int acm_identity_order(const void *a, const void *b);
-static const acm_issuer_t *acm_engine_issuer(acm_engine_t *e,
-    const char *name, size_t len);
 static void acm_engine_tell(acm_engine_t *e, acm_step_e step,
     const acm_cert_t *cert, const char *text);
 
@@ -330,8 +325,17 @@ acm_engine_step(acm_engine_t *e, acm_work_t *work, int64_t now,
         break;
     }
 
-    if (!acm_engine_configured(e, work->cert.identity)) {
-        return acm_engine_retire(e, work, now, err);
+    if (!acm_engine_configured(e, &work->cert)) {
+        return acm_engine_retire(e, work, now, "", err);
+    }
+
+    if (work->demand == ACM_DEMAND_NO) {
+        return acm_engine_retire(e, work, now,
+                                 "is refused by \"on_demand\"", err);
+    }
+
+    if (work->demand == ACM_DEMAND_NOT_NOW) {
+        return acm_engine_postpone(e, work, work->demand_at, err);
     }
 
     if (work->kind == ACM_DUE_ARI) {
@@ -342,14 +346,17 @@ acm_engine_step(acm_engine_t *e, acm_work_t *work, int64_t now,
 }
 
 
-/* 0: its CA has enough to do already */
+/* 0: its CA has enough to do already, or it is being asked for */
 
 static int
-acm_engine_can(acm_engine_t *e, const acm_work_t *work, int64_t now)
+acm_engine_can(acm_engine_t *e, acm_work_t *work, int64_t now)
 {
     const acm_issuer_t  *issuer;
 
-    if (work->rc != ACM_OK || e->orders == NULL
+    work->demand = ACM_DEMAND_YES;
+
+    if (work->rc != ACM_OK || work->cert.due != work->kind
+        || work->cert.due_at != work->at
         || (work->kind != ACM_DUE_ISSUE && work->kind != ACM_DUE_RENEW))
     {
         return 1;
@@ -357,78 +364,32 @@ acm_engine_can(acm_engine_t *e, const acm_work_t *work, int64_t now)
 
     issuer = acm_engine_turn(e, &work->cert, now);
 
-    return issuer == NULL || issuer->directory == NULL
-           || acm_orders_has(e->orders, work->cert.uuid)
-           || acm_orders_blocked(e->orders, issuer, now) != 0
-           || acm_orders_room(e->orders, issuer,
-                              acm_engine_urgent(&work->cert, now));
-}
+    if (e->orders != NULL && issuer != NULL && issuer->directory != NULL) {
 
-
-/* New, or with less than half of the time left that a renewal has. */
-
-static int
-acm_engine_urgent(const acm_cert_t *cert, int64_t now)
-{
-    if (cert->version == 0) {
-        return 1;
-    }
-
-    return now > cert->not_after - (cert->not_after - cert->renew_at) / 2;
-}
-
-
-/*
- * Whose turn it is, of the certificate's issuers: one whose CA is not known
- * to be in trouble, if there is one.
- */
-
-static const acm_issuer_t *
-acm_engine_turn(acm_engine_t *e, const acm_cert_t *cert, int64_t now)
-{
-    size_t               i, n;
-    const acm_issuer_t  *issuer, *first;
-
-    first = acm_engine_nth(e, cert->issuer, cert->turn, &n);
-
-    for (i = 0; i < n; i++) {
-        issuer = acm_engine_nth(e, cert->issuer,
-                                (uint32_t) ((cert->turn + i) % n), &n);
-
-        if (issuer != NULL
-            && (issuer->directory == NULL || e->orders == NULL
-                || acm_orders_blocked(e->orders, issuer, now) == 0))
+        if (acm_orders_has(e->orders, work->cert.uuid)
+            || acm_orders_blocked(e->orders, issuer, now) != 0)
         {
-            return issuer;
+            return 1;
+        }
+
+        if (!acm_orders_room(e->orders, issuer,
+                             acm_engine_urgent(&work->cert, now))) {
+            return 0;
         }
     }
 
-    return first;
-}
+    /* the first attempt is made because the answer was yes just now */
 
-
-/* The nth of issuers' names with spaces between. */
-
-static const acm_issuer_t *
-acm_engine_nth(acm_engine_t *e, const char *issuers, uint32_t n,
-    size_t *count)
-{
-    size_t               len;
-    const acm_issuer_t  *issuer;
-
-    issuer = NULL;
-
-    for (*count = 0; *issuers != '\0'; (*count)++) {
-        len = strcspn(issuers, " ");
-
-        if (*count == n) {
-            issuer = acm_engine_issuer(e, issuers, len);
-        }
-
-        issuers += len + (issuers[len] == ' ');
+    if (work->cert.demanded && e->demand != NULL
+        && (work->kind == ACM_DUE_RENEW || work->cert.attempts != 0)
+        && acm_engine_configured(e, &work->cert)
+        && !acm_engine_requested(e, work->cert.identity))
+    {
+        work->demand = e->demand(e->data, &work->cert, now,
+                                 &work->demand_at);
     }
 
-    return issuer;
+    return work->demand != ACM_DEMAND_WAIT;
 }
 
 
@@ -606,7 +567,7 @@ acm_engine_expire(acm_engine_t *e, acm_work_t *work, int64_t now,
 
 static acm_rc_t
 acm_engine_retire(acm_engine_t *e, acm_work_t *work, int64_t now,
-    acm_err_t *err)
+    const char *why, acm_err_t *err)
 {
     acm_rc_t    rc;
     acm_cert_t  next;
@@ -626,7 +587,7 @@ acm_engine_retire(acm_engine_t *e, acm_work_t *work, int64_t now,
                                 NULL, err);
 
     if (rc == ACM_OK) {
-        acm_engine_tell(e, ACM_STEP_IDLE, &next, "");
+        acm_engine_tell(e, ACM_STEP_IDLE, &next, why);
     }
 
     return rc;
@@ -784,8 +745,36 @@ acm_engine_failed(acm_engine_t *e, acm_work_t *work, int64_t now,
 }
 
 
+/* What was made on demand is renewed as long as anything is made so, and its
+   issuer is there. */
+
 static int
-acm_engine_configured(acm_engine_t *e, const uint8_t *identity)
+acm_engine_configured(acm_engine_t *e, const acm_cert_t *cert)
+{
+    size_t  i, n;
+
+    if (acm_engine_requested(e, cert->identity)) {
+        return 1;
+    }
+
+    if (!cert->demanded || e->demand == NULL) {
+        return 0;
+    }
+
+    (void) acm_engine_nth(e, cert->issuer, 0, &n);
+
+    for (i = 0; i < n; i++) {
+        if (acm_engine_nth(e, cert->issuer, (uint32_t) i, &n) != NULL) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+acm_engine_requested(acm_engine_t *e, const uint8_t *identity)
 {
     return bsearch(identity, e->identities, e->nrequests, ACM_HASH_LEN,
                    acm_identity_order)
@@ -820,23 +809,6 @@ static int
 acm_identity_order(const void *a, const void *b)
 {
     return memcmp(a, b, ACM_HASH_LEN);
-}
-
-
-static const acm_issuer_t *
-acm_engine_issuer(acm_engine_t *e, const char *name, size_t len)
-{
-    size_t  i;
-
-    for (i = 0; i < e->nissuers; i++) {
-        if (strlen(e->issuers[i].name) == len
-            && memcmp(e->issuers[i].name, name, len) == 0)
-        {
-            return &e->issuers[i];
-        }
-    }
-
-    return NULL;
 }
 
 

@@ -14,6 +14,7 @@
 
 
 #include "acm_certificate.h"
+#include "acm_demand.h"
 #include "acm_orders.h"
 #include "acm_sched.h"
 
@@ -31,6 +32,14 @@ typedef enum {
 typedef void (*acm_engine_report_pt)(void *data, acm_step_e step,
     const acm_cert_t *cert, const char *text);
 
+/*
+ * Whether a certificate that was made on demand may be renewed:
+ * ACM_DEMAND_YES; ACM_DEMAND_NO: it is retired; ACM_DEMAND_NOT_NOW: at *at;
+ * ACM_DEMAND_WAIT: the answer will come, call acm_engine_tick() then.
+ */
+typedef acm_demand_e (*acm_engine_demand_pt)(void *data,
+    const acm_cert_t *cert, int64_t now, int64_t *at);
+
 
 typedef struct {
     acm_keyring_t          *ring;
@@ -41,6 +50,7 @@ typedef struct {
     size_t                  nrequests;
     acm_orders_t           *orders;      /* NULL: no issuer over ACME */
     acm_engine_report_pt    report;
+    acm_engine_demand_pt    demand;      /* NULL: nothing is on demand */
     void                   *data;
 
     /* internal, all zero at first */

@@ -117,6 +117,11 @@ acm_json_cert(const acm_cert_t *cert, int64_t now)
     rc |= acm_json_put_text(o, "Status", acm_status_text(cert->status));
     rc |= acm_json_put_text(o, "KeyAlgorithm", acm_key_algorithm(cert->key));
     rc |= acm_json_put_text(o, "IssuerName", cert->issuer);
+
+    if (cert->demanded) {
+        rc |= acm_json_put(o, "OnDemand", json_true());
+    }
+
     rc |= acm_json_put(o, "Version", json_integer(cert->version));
     rc |= acm_json_put_text(o, "Subject", cert->subject);
     rc |= acm_json_put_text(o, "Issuer", cert->issuer_dn);

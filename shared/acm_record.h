@@ -110,6 +110,7 @@ typedef struct {
                                     name, what is wrong, the cure */
     uint32_t       checks;       /* of our own that failed in a row */
     uint32_t       method;       /* acm_method_e wanted, 0: any */
+    uint32_t       demanded;     /* 1: for a client, not by configuration */
 } acm_cert_t;
 
 

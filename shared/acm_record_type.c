@@ -56,7 +56,8 @@ static const acm_field_t  acm_cert_fields[] = {
     acm_field(33, ACM_FIELD_TIME, acm_cert_t, ari_end, 0, 0),
     acm_field(34, ACM_FIELD_STR, acm_cert_t, findings, 0, ACM_MAX_FINDINGS),
     acm_field(35, ACM_FIELD_U32, acm_cert_t, checks, 0, 0),
-    acm_field(36, ACM_FIELD_U32, acm_cert_t, method, 0, 0)
+    acm_field(36, ACM_FIELD_U32, acm_cert_t, method, 0, 0),
+    acm_field(37, ACM_FIELD_U32, acm_cert_t, demanded, 0, 0)
 };
 
 static const acm_field_t  acm_material_fields[] = {
