@@ -28,12 +28,13 @@ static int acm_alloc_fails(void);
 
 
 /*
- * The only mutable state of the library, written by tests alone: a fixed
- * clock and a countdown to a failing allocation.  The processes that use the
+ * The only mutable state of the library, written by tests alone: fixed
+ * clocks and a countdown to a failing allocation.  The processes that use the
  * library are single-threaded, so neither is atomic.
  */
 
 static int64_t        acm_fixed_now = -1;
+static int64_t        acm_fixed_ticks = -1;
 static unsigned long  acm_alloc_countdown;
 
 
@@ -184,6 +185,10 @@ acm_ticks(void)
 {
     struct timespec  ts;
 
+    if (acm_fixed_ticks >= 0) {
+        return acm_fixed_ticks;
+    }
+
     if (acm_fixed_now >= 0) {
         return acm_fixed_now * 1000;
     }
@@ -200,6 +205,13 @@ void
 acm_now_set(int64_t now)
 {
     acm_fixed_now = now;
+}
+
+
+void
+acm_ticks_set(int64_t ticks)
+{
+    acm_fixed_ticks = ticks;
 }
 
 
@@ -341,10 +353,15 @@ acm_free_secret(void *p, size_t len)
 }
 
 
-void
+unsigned long
 acm_alloc_fail_at(unsigned long n)
 {
+    unsigned long  left;
+
+    left = acm_alloc_countdown;
     acm_alloc_countdown = n;
+
+    return left;
 }
 
 

@@ -84,9 +84,13 @@ const char *acm_rc_text(acm_rc_t rc);
 int64_t acm_now(void);
 void acm_now_set(int64_t now);
 
-/* Milliseconds of a clock that only goes forward, for waits that need not
-   outlive the process; acm_now_set() rules it too. */
+/*
+ * Milliseconds of a clock that only goes forward, for waits that need not
+ * outlive the process.  acm_now_set() rules it too, unless acm_ticks_set()
+ * fixes it; a negative value gives it back.
+ */
 int64_t acm_ticks(void);
+void acm_ticks_set(int64_t ticks);
 
 /* RFC 3339 in UTC, "2026-11-25T05:00:00Z"; buf holds at least 32 octets. */
 char *acm_time_text(int64_t t, char *buf);
@@ -96,8 +100,8 @@ int64_t acm_add_sat(int64_t a, int64_t b);
 
 /*
  * Memory.  acm_alloc_fail_at(n) makes the nth allocation from now fail, for
- * fault loops; 0 switches that off.  acm_free_secret() wipes before freeing;
- * all accept NULL.
+ * fault loops, and returns what was left of the count before; 0 switches that
+ * off.  acm_free_secret() wipes before freeing; all accept NULL.
  */
 void *acm_alloc(size_t size);
 void *acm_calloc(size_t n, size_t size);
@@ -106,7 +110,7 @@ void *acm_memdup(const void *p, size_t len);
 char *acm_strdup(const char *s);
 void acm_free(void *p);
 void acm_free_secret(void *p, size_t len);
-void acm_alloc_fail_at(unsigned long n);
+unsigned long acm_alloc_fail_at(unsigned long n);
 
 /* Lower-case hex of data; buf holds 2 * len + 1 octets. */
 char *acm_hex(const uint8_t *data, size_t len, char *buf);

@@ -8,6 +8,7 @@
  */
 
 
+#include <stdio.h>
 #include <string.h>
 
 #include "acm_account.h"
@@ -247,26 +248,13 @@ acm_account_seal(acm_keyring_t *ring, const acm_account_t *a, acm_key_e key,
 }
 
 
+/* No allocation, which could fail: a key sealed under another subject is
+   lost. */
+
 static void
 acm_account_subject(char *buf, size_t size, const acm_account_t *a)
 {
-    acm_buf_t  text;
-
-    acm_buf_init(&text, size);
-
-    acm_buf_text(&text, "acme:");
-    acm_buf_text(&text, a->issuer);
-    acm_buf_text(&text, " ");
-    acm_buf_text(&text, a->directory);
-    acm_buf_u8(&text, '\0');
-
-    buf[0] = '\0';
-
-    if (acm_buf_rc(&text) == ACM_OK) {
-        memcpy(buf, text.data, text.len);
-    }
-
-    acm_buf_free(&text);
+    (void) snprintf(buf, size, "acme:%s %s", a->issuer, a->directory);
 }
 
 

@@ -16,6 +16,7 @@
 #include "acm_sched.h"
 
 
+#define ACM_CLOCK_SLACK   60         /* seconds that a clock may be set back */
 #define ACM_MAX_IDENTITY  (ACM_MAX_NAMES * (ACM_MAX_NAME + 1) + 1024)
 
 
@@ -23,6 +24,7 @@ static int acm_name_order(const void *a, const void *b);
 static acm_rc_t acm_ensure_read(acm_store_t *store,
     const uint8_t *identity, acm_cert_t *cert, uint64_t *revision,
     uint64_t *id_revision, acm_err_t *err);
+static int acm_ensure_ahead(const acm_cert_t *cert, int64_t now);
 static acm_rc_t acm_ensure_again(acm_store_t *store, const acm_cert_t *cert,
     uint64_t revision, const acm_request_t *req, int64_t now,
     acm_err_t *err);
@@ -118,13 +120,63 @@ acm_certificate_ensure(acm_store_t *store, const acm_request_t *req,
 
     memcpy(uuid, cert.uuid, sizeof(cert.uuid));
 
-    if (cert.due != ACM_DUE_ISSUE && cert.due != ACM_DUE_RENEW
-        && cert.due != ACM_DUE_ARI)
+    if ((cert.due != ACM_DUE_ISSUE && cert.due != ACM_DUE_RENEW
+         && cert.due != ACM_DUE_ARI)
+        || acm_ensure_ahead(&cert, now))
     {
         rc = acm_ensure_again(store, &cert, revision, req, now, err);
 
     } else if (cert.method != req->method) {
         rc = acm_ensure_method(store, &cert, revision, req->method, err);
+    }
+
+    acm_cert_free(&cert);
+
+    return rc;
+}
+
+
+/* Whether it was put off by a clock that was ahead of this one. */
+
+static int
+acm_ensure_ahead(const acm_cert_t *cert, int64_t now)
+{
+    int64_t  latest;
+
+    if ((cert->due != ACM_DUE_ISSUE && cert->due != ACM_DUE_RENEW)
+        || cert->due_at <= now || cert->due_at <= cert->renew_at)
+    {
+        return 0;
+    }
+
+    latest = acm_add_sat(now, ACM_CLOCK_SLACK);
+
+    return cert->last_error_at > latest || cert->created_at > latest;
+}
+
+
+acm_rc_t
+acm_certificate_again(acm_store_t *store, const acm_request_t *req,
+    int64_t now, acm_err_t *err)
+{
+    uint8_t     identity[ACM_HASH_LEN];
+    acm_rc_t    rc;
+    uint64_t    revision, id_revision;
+    acm_cert_t  cert;
+
+    acm_request_identity(req, identity);
+
+    rc = acm_ensure_read(store, identity, &cert, &revision, &id_revision,
+                         err);
+
+    if (rc != ACM_OK) {
+        return (rc == ACM_NOTFOUND) ? ACM_OK : rc;
+    }
+
+    if ((cert.due == ACM_DUE_ISSUE || cert.due == ACM_DUE_RENEW)
+        && cert.due_at > now && cert.due_at > cert.renew_at)
+    {
+        rc = acm_ensure_again(store, &cert, revision, req, now, err);
     }
 
     acm_cert_free(&cert);
@@ -196,11 +248,21 @@ acm_ensure_again(acm_store_t *store, const acm_cert_t *cert,
 
     } else {
         next.due = ACM_DUE_RENEW;
-        next.due_at = acm_sched_renew_at(cert->not_before, cert->not_after);
+        next.due_at = (cert->renew_at != 0) ? cert->renew_at
+                      : acm_sched_renew_at(cert->not_before,
+                                           cert->not_after);
 
         if (next.due_at < now) {
             next.due_at = now;
         }
+    }
+
+    if (cert->last_error_at > now) {
+        next.last_error_at = now;
+    }
+
+    if (cert->created_at > now) {
+        next.created_at = now;
     }
 
     rc = acm_certificate_update(store, cert, revision, &next, NULL, err);

@@ -42,6 +42,13 @@ void acm_request_identity(const acm_request_t *req,
 acm_rc_t acm_certificate_ensure(acm_store_t *store, const acm_request_t *req,
     int64_t now, char *uuid, acm_err_t *err);
 
+/*
+ * The clock went back: what was put off for later than it would be without
+ * failures is due now, or when it is to be renewed.
+ */
+acm_rc_t acm_certificate_again(acm_store_t *store, const acm_request_t *req,
+    int64_t now, acm_err_t *err);
+
 /* what goes with new material */
 
 typedef struct {

@@ -44,6 +44,7 @@ typedef struct {
 
 static acm_rc_t acm_engine_ensure(acm_engine_t *e, int64_t now);
 static int acm_engine_ensured(acm_engine_t *e, int64_t now);
+static void acm_engine_clock(acm_engine_t *e, int64_t now);
 static acm_rc_t acm_engine_next(acm_engine_t *e, int64_t now,
     acm_work_t *work, int64_t *next, acm_err_t *err);
 static acm_rc_t acm_engine_read(acm_snap_t *snap, const acm_entry_t *entry,
@@ -92,6 +93,8 @@ acm_engine_tick(acm_engine_t *e, int64_t now, int64_t *next, acm_err_t *err)
         }
     }
 
+    acm_engine_clock(e, now);
+
     if (!acm_engine_ensured(e, now)) {
         return acm_engine_ensure(e, now);
     }
@@ -123,6 +126,11 @@ acm_engine_tick(acm_engine_t *e, int64_t now, int64_t *next, acm_err_t *err)
 
     rc = acm_engine_step(e, &work, now, err);
 
+    if (rc != ACM_OK && err != NULL && err->text[0] == '\0') {
+        (void) acm_fail(err, rc, "certificate %s: %s", work.ref.uuid,
+                        acm_rc_text(rc));
+    }
+
     acm_cert_free(&work.cert);
 
     /* somebody else was there meanwhile: look again */
@@ -136,6 +144,25 @@ acm_engine_done(acm_engine_t *e)
 {
     acm_free(e->identities);
     e->identities = NULL;
+}
+
+
+/*
+ * A clock that was ahead and is right again: what was put off is in a future
+ * that is far away now, so that all are looked at.
+ */
+
+static void
+acm_engine_clock(acm_engine_t *e, int64_t now)
+{
+    if (now < e->latest - ACM_ENGINE_AGAIN) {
+        e->back = 1;
+        e->ensured = 0;
+    }
+
+    if (now > e->latest || e->back) {
+        e->latest = now;
+    }
 }
 
 
@@ -158,7 +185,7 @@ acm_engine_ensured(acm_engine_t *e, int64_t now)
     e->ensured_at = now;
     generation = acm_store_generation(e->store);
 
-    if (generation == e->generation) {
+    if (generation == e->generation && !e->back) {
         return 1;
     }
 
@@ -182,6 +209,12 @@ acm_engine_ensure(acm_engine_t *e, int64_t now)
 
         rc = acm_certificate_ensure(e->store, &e->requests[e->ensured], now,
                                     uuid, &e->ensure_err);
+
+        if (rc == ACM_OK && e->back) {
+            rc = acm_certificate_again(e->store, &e->requests[e->ensured],
+                                       now, &e->ensure_err);
+        }
+
         e->ensured++;
 
         if (rc != ACM_OK && rc != ACM_CONFLICT) {
@@ -191,6 +224,7 @@ acm_engine_ensure(acm_engine_t *e, int64_t now)
 
     if (e->ensured >= e->nrequests) {
         e->ensured_at = now;
+        e->back = (e->back && e->ensure_rc != ACM_OK);
     }
 
     return ACM_OK;
@@ -362,12 +396,12 @@ acm_engine_can(acm_engine_t *e, acm_work_t *work, int64_t now)
         return 1;
     }
 
-    issuer = acm_engine_turn(e, &work->cert, now);
+    issuer = acm_engine_turn(e, &work->cert);
 
     if (e->orders != NULL && issuer != NULL && issuer->directory != NULL) {
 
         if (acm_orders_has(e->orders, work->cert.uuid)
-            || acm_orders_blocked(e->orders, issuer, now) != 0)
+            || acm_orders_blocked(e->orders, issuer) != 0)
         {
             return 1;
         }
@@ -423,12 +457,13 @@ acm_engine_order(acm_engine_t *e, acm_work_t *work,
                                    err);
     }
 
-    wait = acm_orders_blocked(e->orders, issuer, now);
+    wait = acm_orders_blocked(e->orders, issuer);
 
     if (wait != 0) {
         return acm_engine_postpone(e, work, acm_add_sat(now, wait), err);
     }
 
+    why.text[0] = '\0';
     rc = acm_orders_begin(e->orders, issuer, &work->cert, work->revision,
                           now, &why);
 
@@ -607,7 +642,7 @@ acm_engine_issue(acm_engine_t *e, acm_work_t *work, int64_t now,
 
     why.text[0] = '\0';
     first = (work->cert.version == 0);
-    issuer = acm_engine_turn(e, &work->cert, now);
+    issuer = acm_engine_turn(e, &work->cert);
 
     if (issuer != NULL && issuer->directory != NULL) {
         return acm_engine_order(e, work, issuer, now, err);

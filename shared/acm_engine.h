@@ -58,11 +58,13 @@ typedef struct {
     uint8_t                *identities;  /* of the requests, sorted */
     size_t                  ensured;     /* requests done in this pass */
     int64_t                 ensured_at;
+    int64_t                 latest;      /* the clock was there, seconds */
     uint64_t                generation;  /* of the store in the last pass */
     acm_rc_t                ensure_rc;   /* a failure of this pass */
     acm_err_t               ensure_err;
     uint8_t                 cursor[ACM_MAX_STORE_KEY];   /* in the due */
     size_t                  cursor_len;                  /* index */
+    unsigned                back:1;      /* the clock went back */
 } acm_engine_t;
 
 

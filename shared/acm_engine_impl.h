@@ -17,8 +17,7 @@
 int acm_engine_urgent(const acm_cert_t *cert, int64_t now);
 
 /* The issuer that is to be asked now; NULL if none of them is configured. */
-const acm_issuer_t *acm_engine_turn(acm_engine_t *e, const acm_cert_t *cert,
-    int64_t now);
+const acm_issuer_t *acm_engine_turn(acm_engine_t *e, const acm_cert_t *cert);
 
 /* The nth of issuers' names with spaces between; count: how many.  NULL if
    it is not configured. */

@@ -31,7 +31,7 @@ acm_engine_urgent(const acm_cert_t *cert, int64_t now)
  */
 
 const acm_issuer_t *
-acm_engine_turn(acm_engine_t *e, const acm_cert_t *cert, int64_t now)
+acm_engine_turn(acm_engine_t *e, const acm_cert_t *cert)
 {
     size_t               i, n;
     const acm_issuer_t  *issuer, *first;
@@ -44,7 +44,7 @@ acm_engine_turn(acm_engine_t *e, const acm_cert_t *cert, int64_t now)
 
         if (issuer != NULL
             && (issuer->directory == NULL || e->orders == NULL
-                || acm_orders_blocked(e->orders, issuer, now) == 0))
+                || acm_orders_blocked(e->orders, issuer) == 0))
         {
             return issuer;
         }

@@ -26,22 +26,29 @@ static acm_action_e acm_order_stands(acm_order_t *o, int64_t ticks);
 static acm_rc_t acm_order_note(acm_order_t *o, const acm_acme_order_t *m);
 static acm_action_e acm_order_next_challenge(acm_order_t *o, int64_t ticks);
 static acm_action_e acm_order_finalize(acm_order_t *o);
+static acm_action_e acm_order_refinalize(acm_order_t *o, int64_t ticks);
 static acm_action_e acm_order_downloaded(acm_order_t *o);
 static acm_action_e acm_order_next_alternate(acm_order_t *o);
 static int acm_order_late(acm_order_t *o);
+static acm_action_e acm_order_expired(acm_order_t *o);
+static acm_action_e acm_order_not_ready(acm_order_t *o, int64_t ticks);
 
 
 acm_action_e
 acm_order_step(acm_order_t *o, acm_order_event_e event, int64_t ticks)
 {
     if (event == ACM_EVENT_REPLY) {
-        return acm_order_reply(o, ticks);
+        /* past validation, it may still bring the order to its end */
+
+        if ((o->state != ACM_ORDER_AUTHZ && o->state != ACM_ORDER_CHALLENGE)
+            || !acm_order_late(o))
+        {
+            return acm_order_reply(o, ticks);
+        }
     }
 
     if (acm_order_late(o)) {
-        return acm_order_fail(o, ACM_FAULT_CA, "the CA did not come to an "
-                              "end with order \"%.200s\" in time",
-                              o->rec.url);
+        return acm_order_expired(o);
     }
 
     if (event == ACM_EVENT_TIMER && o->waiting) {
@@ -119,9 +126,28 @@ acm_order_late(acm_order_t *o)
         return 0;
     }
 
+    /* also when the clock was set back, and the end would never come */
+
     return now >= acm_add_sat(o->rec.created_at, ACM_ORDER_LIFE)
+           || o->rec.created_at >= acm_add_sat(now, ACM_ORDER_LIFE)
            || (o->expires != 0 && now >= o->expires
                && o->state != ACM_ORDER_DOWNLOAD);
+}
+
+
+static acm_action_e
+acm_order_expired(acm_order_t *o)
+{
+    if (o->state == ACM_ORDER_ALTERNATE) {
+
+        /* one chain is there already */
+
+        o->state = ACM_ORDER_DONE;
+        return ACM_ACT_DONE;
+    }
+
+    return acm_order_fail(o, ACM_FAULT_CA, "the CA did not come to an end "
+                          "with order \"%.200s\" in time", o->rec.url);
 }
 
 
@@ -265,11 +291,7 @@ acm_order_trouble(acm_order_t *o, int64_t ticks)
     case ACM_ORDER_FINALIZE:
 
         if (p->type == ACM_PROBLEM_ORDER_NOT_READY) {
-
-            /* perhaps finalized by a process that died: look */
-
-            o->state = ACM_ORDER_POLL;
-            return acm_order_ask(o, o->rec.url);
+            return acm_order_not_ready(o, ticks);
         }
 
         break;
@@ -439,12 +461,11 @@ acm_order_stands(acm_order_t *o, int64_t ticks)
 
     case ACM_ACME_PENDING:
 
-        if (o->state != ACM_ORDER_POLL || o->polls >= ACM_ORDER_POLLS) {
+        if (o->state != ACM_ORDER_POLL || o->polls % ACM_ORDER_POLLS == 0) {
 
             /* also when a poll says so again and again: one of them may
                have become invalid */
 
-            o->polls = 0;
             o->current = 0;
             o->state = ACM_ORDER_AUTHZ;
             return acm_order_next_authz(o, ticks);
@@ -455,11 +476,13 @@ acm_order_stands(acm_order_t *o, int64_t ticks)
     case ACM_ACME_READY:
 
         if (o->state == ACM_ORDER_FINALIZE) {
-            o->state = ACM_ORDER_POLL;
-            return acm_order_poll(o, ticks);
+            return acm_order_refinalize(o, ticks);
         }
 
-        o->polls = 0;
+        if (o->finalizes == 0) {
+            o->polls = 0;
+        }
+
         o->state = ACM_ORDER_FINALIZE;
         return acm_order_finalize(o);
 
@@ -564,16 +587,25 @@ acm_order_next_challenge(acm_order_t *o, int64_t ticks)
 }
 
 
-/* Waits before the order is asked for: each time twice as long. */
+/*
+ * Waits before the order is asked for: each time twice as long, and a CA that
+ * is not our own is asked only a few times in the first seconds.
+ */
 
 acm_action_e
 acm_order_poll(acm_order_t *o, int64_t ticks)
 {
-    int64_t  wait;
+    int       near;
+    int64_t   wait;
+    unsigned  n;
 
-    wait = acm_http_is_near(o->rec.url) ? ACM_ORDER_POLL_NEAR
-                                        : ACM_ORDER_POLL_FAR;
-    wait <<= (o->polls < 12) ? o->polls : 12;
+    near = acm_http_is_near(o->rec.url);
+    wait = near ? ACM_ORDER_POLL_NEAR : ACM_ORDER_POLL_FAR;
+
+    for (n = 0; n < o->polls && wait < ACM_ORDER_POLL_MAX; n++) {
+        wait *= (near || wait >= 1000) ? 2 : 4;
+    }
+
     o->polls += (o->polls < UINT32_MAX);
 
     if (wait > ACM_ORDER_POLL_MAX) {
@@ -596,6 +628,11 @@ acm_order_finalize(acm_order_t *o)
 {
     acm_action_e  action;
 
+    if (++o->finalizes > ACM_ORDER_FINALIZES) {
+        return acm_order_fail(o, ACM_FAULT_CA, "the CA says that the order is "
+                              "ready, but does not take its request");
+    }
+
     acm_buf_free(&o->payload);
     acm_buf_init(&o->payload, ACM_MAX_JWS);
 
@@ -608,6 +645,36 @@ acm_order_finalize(acm_order_t *o)
     o->call.payload = (char *) o->payload.data;
 
     return action;
+}
+
+
+static acm_action_e
+acm_order_not_ready(acm_order_t *o, int64_t ticks)
+{
+    if (o->finalizes > 1) {
+        return acm_order_refinalize(o, ticks);
+    }
+
+    /* perhaps finalized by a process that died: look */
+
+    o->state = ACM_ORDER_POLL;
+
+    return acm_order_ask(o, o->rec.url);
+}
+
+
+/* A CA that does not take what it waits for: no need to hurry. */
+
+static acm_action_e
+acm_order_refinalize(acm_order_t *o, int64_t ticks)
+{
+    if (o->polls < ACM_ORDER_POLLS / 2) {
+        o->polls = ACM_ORDER_POLLS / 2;
+    }
+
+    o->state = ACM_ORDER_POLL;
+
+    return acm_order_poll(o, ticks);
 }
 
 

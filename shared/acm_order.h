@@ -24,6 +24,7 @@
 #define ACM_ORDER_POLL_FAR    500        /* milliseconds, any other */
 #define ACM_ORDER_POLL_MAX    15000
 #define ACM_ORDER_POLLS       8          /* then authorizations are read */
+#define ACM_ORDER_FINALIZES   6          /* of one order, still "ready" */
 #define ACM_MAX_ALTERNATES    8          /* alternate chains looked at */
 #define ACM_MAX_REPLACES      256        /* octets of an ARI id */
 #define ACM_MAX_CSR           32768      /* octets, DER */
@@ -119,6 +120,7 @@ typedef struct {
     int64_t               wake;          /* ticks */
     unsigned              tries;
     unsigned              polls;
+    unsigned              finalizes;
     unsigned              lost:1;        /* the account, once */
     unsigned              checked:1;     /* our own first look is done */
     unsigned              unspent:1;     /* failed before the CA looked */

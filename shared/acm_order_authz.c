@@ -161,7 +161,6 @@ acm_order_choose(acm_order_t *o, const acm_acme_authz_t *m)
                               m->wildcard ? "*." : "", m->name);
     }
 
-    a->method = c->method;
     a->wildcard = (m->wildcard != 0);
 
     rc = acm_order_text(&a->name, m->name);
@@ -177,6 +176,10 @@ acm_order_choose(acm_order_t *o, const acm_acme_authz_t *m)
     if (rc != ACM_OK) {
         return acm_order_fail(o, ACM_FAULT_CA, "no memory for an order");
     }
+
+    /* last: with a method it has all that an answer is made of */
+
+    a->method = c->method;
 
     return ACM_ACT_CALL;
 }

@@ -25,8 +25,8 @@ static acm_rc_t acm_slot_init(acm_orders_t *o, acm_slot_t *slot,
     const acm_issuer_t *issuer);
 static acm_rc_t acm_orders_resume(acm_orders_t *o, acm_order_rec_t *rec,
     acm_err_t *err);
-static acm_rc_t acm_orders_drop(acm_orders_t *o, const char *uuid,
-    acm_err_t *err);
+static acm_rc_t acm_orders_drop(acm_orders_t *o,
+    const acm_order_rec_t *rec, int64_t now, acm_err_t *err);
 static acm_rc_t acm_begin_key(acm_orders_t *o, const acm_cert_t *cert,
     acm_order_rec_t *rec, acm_err_t *err);
 static acm_rc_t acm_begin_commit(acm_orders_t *o, acm_slot_t *slot,
@@ -243,7 +243,7 @@ acm_orders_room(acm_orders_t *o, const acm_issuer_t *issuer, int urgent)
 
 
 int64_t
-acm_orders_blocked(acm_orders_t *o, const acm_issuer_t *issuer, int64_t now)
+acm_orders_blocked(acm_orders_t *o, const acm_issuer_t *issuer)
 {
     int64_t      ticks, until;
     acm_slot_t  *slot;
@@ -256,13 +256,9 @@ acm_orders_blocked(acm_orders_t *o, const acm_issuer_t *issuer, int64_t now)
 
     ticks = acm_ticks();
     until = acm_session_blocked(slot->session);
-    until = (until > ticks) ? (until - ticks + 999) / 1000 : 0;
+    until = (slot->paused > until) ? slot->paused : until;
 
-    if (slot->paused - now > until) {
-        until = slot->paused - now;
-    }
-
-    return until;
+    return (until > ticks) ? (until - ticks + 999) / 1000 : 0;
 }
 
 
@@ -363,7 +359,7 @@ acm_orders_resume(acm_orders_t *o, acm_order_rec_t *rec, acm_err_t *err)
         || now >= acm_add_sat(rec->created_at, ACM_ORDER_LIFE)
         || now < rec->created_at)
     {
-        return acm_orders_drop(o, rec->uuid, err);
+        return acm_orders_drop(o, rec, now, err);
     }
 
     wait = rec->resume_at - now;
@@ -412,16 +408,52 @@ acm_orders_resume(acm_orders_t *o, acm_order_rec_t *rec, acm_err_t *err)
 }
 
 
+/* The order is no more; if it is of a time to come, the clock was ahead, and
+   so is the certificate's next attempt. */
+
 static acm_rc_t
-acm_orders_drop(acm_orders_t *o, const char *uuid, acm_err_t *err)
+acm_orders_drop(acm_orders_t *o, const acm_order_rec_t *rec, int64_t now,
+    acm_err_t *err)
 {
-    acm_rc_t     rc;
-    acm_batch_t  batch;
+    acm_rc_t      rc;
+    uint64_t      revision;
+    acm_cert_t    cert, next;
+    acm_snap_t   *snap;
+    acm_store_t  *store;
+    acm_batch_t   batch;
+
+    store = acm_keyring_store(o->conf.ring);
+    rc = ACM_NOTFOUND;
+
+    if (now < rec->created_at) {
+        rc = acm_store_begin(store, &snap, err);
+
+        if (rc != ACM_OK) {
+            return rc;
+        }
+
+        rc = acm_cert_get(snap, rec->account, rec->region, rec->uuid, &cert,
+                          &revision);
+        acm_store_end(snap);
+    }
 
     acm_batch_init(&batch);
-    acm_order_batch_delete(&batch, uuid);
+    acm_order_batch_delete(&batch, rec->uuid);
 
-    rc = acm_store_commit(acm_keyring_store(o->conf.ring), &batch, err);
+    if (rc == ACM_OK) {
+        next = cert;
+
+        if (next.due == ACM_DUE_ISSUE || next.due == ACM_DUE_RENEW) {
+            next.due_at = (next.renew_at > now) ? next.renew_at : now;
+        }
+
+        rc = acm_certificate_update(store, &cert, revision, &next, &batch,
+                                    err);
+        acm_cert_free(&cert);
+
+    } else {
+        rc = acm_store_commit(store, &batch, err);
+    }
 
     acm_batch_free(&batch);
 
@@ -821,6 +853,12 @@ acm_job_step(acm_job_t *job, int64_t ticks, acm_err_t *err)
     }
 
     if (rc != ACM_OK) {
+
+        if (err != NULL && err->text[0] == '\0') {
+            (void) acm_fail(err, rc, "the order for certificate %s cannot go "
+                            "on: %s", job->order.rec.uuid, acm_rc_text(rc));
+        }
+
         job->redo = 1;
         acm_job_wait(job, ticks + ACM_ORDERS_REDO);
     }

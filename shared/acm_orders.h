@@ -112,9 +112,8 @@ acm_rc_t acm_orders_recover(acm_orders_t *o, acm_err_t *err);
  * names, and certificates near their end.
  */
 int acm_orders_room(acm_orders_t *o, const acm_issuer_t *issuer, int urgent);
-/* Seconds until when its CA is left alone, 0: not. */
-int64_t acm_orders_blocked(acm_orders_t *o, const acm_issuer_t *issuer,
-    int64_t now);
+/* Seconds that its CA is left alone from now, 0: none. */
+int64_t acm_orders_blocked(acm_orders_t *o, const acm_issuer_t *issuer);
 /* 1 if the certificate has an order, or an ARI request, under way. */
 int acm_orders_has(acm_orders_t *o, const char *uuid);
 /* How many orders are under way. */

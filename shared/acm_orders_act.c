@@ -291,7 +291,7 @@ acm_alpn_subject(const char *name, char *buf, size_t size)
 static acm_rc_t
 acm_job_directory(acm_job_t *job)
 {
-    if (acm_session_blocked(job->order.session) != 0) {
+    if (acm_session_blocked(job->order.session) > acm_ticks()) {
         (void) acm_order_fail(&job->order, ACM_FAULT_CA, "%s",
                               acm_session_error(job->order.session));
         acm_job_go(job, ACM_EVENT_GO);

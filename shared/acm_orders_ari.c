@@ -240,7 +240,7 @@ acm_ari_window(acm_job_t *job, const acm_cert_t *cert, acm_cert_t *next,
 {
     char            start[32], end[32], line[ACM_MAX_ERROR];
     char            url[ACM_MAX_ACME_TEXT + 1];
-    int64_t         now, last;
+    int64_t         now, last, least;
     uint32_t        random;
     acm_acme_ari_t  ari;
 
@@ -271,13 +271,16 @@ acm_ari_window(acm_job_t *job, const acm_cert_t *cert, acm_cert_t *next,
     next->ari_end = ari.end;
     next->renew_at = acm_sched_window(ari.start, ari.end, last, random);
 
-    if (next->renew_at <= cert->issued_at) {
+    least = (cert->not_after - cert->not_before) / 20;
+    least = acm_add_sat(cert->issued_at, (least < ACM_RENEW_LEAST)
+                                         ? least : ACM_RENEW_LEAST);
+
+    if (next->renew_at < least) {
 
         /* it says that what was just issued is to be replaced: believed,
-           but only once in half a day */
+           but not again and again */
 
-        next->renew_at = (cert->issued_at + ACM_ARI_RETRY < last)
-                         ? cert->issued_at + ACM_ARI_RETRY : last;
+        next->renew_at = least;
     }
 
     (void) acm_time_text(ari.start, start);

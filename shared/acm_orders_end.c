@@ -28,7 +28,9 @@ static acm_rc_t acm_done_rehearsed(acm_job_t *job, const acm_cert_t *cert,
     uint64_t revision, acm_err_t *err);
 static acm_rc_t acm_failed_next(acm_job_t *job, const acm_cert_t *cert,
     acm_cert_t *next);
-static void acm_failed_limit(acm_job_t *job, int64_t now);
+static void acm_failed_clock(acm_job_t *job, int64_t now,
+    acm_cert_t *next);
+static void acm_failed_limit(acm_job_t *job);
 static int64_t acm_failed_wait(acm_job_t *job, uint32_t failures);
 static size_t acm_issuer_count(const char *issuers);
 static acm_rc_t acm_job_close(acm_job_t *job, acm_batch_t *batch,
@@ -205,8 +207,9 @@ acm_done_install(acm_job_t *job, acm_cert_t *cert, uint64_t revision,
     memset(&install, 0, sizeof(acm_install_t));
 
     install.now = acm_now();
-    install.renew_at = acm_sched_renew_at(bundle->info.not_before,
-                                          bundle->info.not_after);
+    install.renew_at = acm_sched_renew_next(bundle->info.not_before,
+                                            bundle->info.not_after,
+                                            install.now);
     install.issued_by = job->slot->issuer->name;
     install.scts = scts;
     install.also = &batch;
@@ -345,6 +348,8 @@ acm_failed_next(acm_job_t *job, const acm_cert_t *cert, acm_cert_t *next)
         next->status = ACM_STATUS_EXPIRED;
     }
 
+    acm_failed_clock(job, now, next);
+
     if (job->order.unspent) {
 
         /* the CA did not look: nothing is used up, so look again sooner */
@@ -366,6 +371,13 @@ acm_failed_next(acm_job_t *job, const acm_cert_t *cert, acm_cert_t *next)
                                                     ? cert->attempts - 1
                                                     : 0));
 
+    if (job->order.rec.staging && p->fault != ACM_FAULT_NAME) {
+
+        /* a stage in trouble says nothing of the name: next in earnest */
+
+        next->rehearsed = 1;
+    }
+
     n = acm_issuer_count(cert->issuer);
 
     if (p->fault != ACM_FAULT_NAME && n > 1) {
@@ -382,9 +394,12 @@ acm_failed_next(acm_job_t *job, const acm_cert_t *cert, acm_cert_t *next)
     }
 
     if (p->fault == ACM_FAULT_LIMIT) {
-        acm_failed_limit(job, now);
+        acm_failed_limit(job);
 
-        if (!moved) {
+        if (!moved && job->order.retry_after > 0) {
+
+            /* it was told when: no attempt is counted */
+
             next->attempts = (cert->attempts > 0) ? cert->attempts - 1 : 0;
             next->due_at = acm_add_sat(now, acm_failed_wait(job, 0));
         }
@@ -394,17 +409,36 @@ acm_failed_next(acm_job_t *job, const acm_cert_t *cert, acm_cert_t *next)
 }
 
 
+/* The wait was written down by a clock that was ahead, perhaps. */
+
+static void
+acm_failed_clock(acm_job_t *job, int64_t now, acm_cert_t *next)
+{
+    int64_t   most;
+    uint32_t  n;
+
+    n = (next->attempts > 0) ? next->attempts - 1 : 0;
+
+    most = acm_add_sat(now, acm_sched_retry(job->slot->issuer->retry,
+                                            job->slot->issuer->nretry, n,
+                                            65535));
+
+    if (next->due_at > most) {
+        next->due_at = most;
+    }
+}
+
+
 /* Several names in a row: the account is limited, not the name. */
 
 static void
-acm_failed_limit(acm_job_t *job, int64_t now)
+acm_failed_limit(acm_job_t *job)
 {
     job->slot->limited++;
 
     if (job->slot->limited >= ACM_LIMIT_STREAK) {
         job->slot->limited = 0;
-        job->slot->paused = acm_add_sat(now,
-                                        acm_failed_wait(job, 0));
+        job->slot->paused = acm_ticks() + acm_failed_wait(job, 0) * 1000;
     }
 }
 

@@ -24,7 +24,7 @@ typedef struct {
     acm_session_t        *staging;       /* or NULL */
     size_t                inflight;
     unsigned              limited;       /* names in a row */
-    int64_t               paused;        /* seconds: no new orders before */
+    int64_t               paused;        /* ticks: no new orders before */
 } acm_slot_t;
 
 

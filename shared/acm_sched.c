@@ -36,6 +36,28 @@ acm_sched_renew_at(int64_t not_before, int64_t not_after)
 
 
 int64_t
+acm_sched_renew_next(int64_t not_before, int64_t not_after, int64_t now)
+{
+    int64_t  at, left, least;
+
+    at = acm_sched_renew_at(not_before, not_after);
+    left = (not_after > now) ? not_after - now : 0;
+
+    if (at > now && at - now >= left / 4) {
+        return at;
+    }
+
+    least = (not_after > not_before) ? (not_after - not_before) / 20 : 1;
+
+    if (least > ACM_RENEW_LEAST) {
+        least = ACM_RENEW_LEAST;
+    }
+
+    return acm_add_sat(now, (left / 2 > least) ? left / 2 : least);
+}
+
+
+int64_t
 acm_sched_backoff(uint32_t failures, int64_t min, int64_t max,
     uint16_t jitter)
 {

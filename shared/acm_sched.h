@@ -16,6 +16,7 @@
 #define ACM_BACKOFF_MIN   60          /* seconds */
 #define ACM_BACKOFF_MAX   86400
 #define ACM_SHORT_LIFE    (10 * 86400)
+#define ACM_RENEW_LEAST   (6 * 3600)  /* seconds between two renewals */
 
 
 /*
@@ -24,6 +25,15 @@
  * the life is 395 days or more.  Always within [not_before, not_after].
  */
 int64_t acm_sched_renew_at(int64_t not_before, int64_t not_after);
+
+/*
+ * The same for a certificate that has just been issued, at `now` by our
+ * clock.  If that is near or past the time to renew it - the clock is wrong,
+ * or the CA gave a life mostly spent - it waits for half of what is left, and
+ * at least a twentieth of the life or six hours: nobody is asked in a loop.
+ */
+int64_t acm_sched_renew_next(int64_t not_before, int64_t not_after,
+    int64_t now);
 
 /*
  * How long to wait after the given number of failures in a row: min doubled

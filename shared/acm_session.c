@@ -31,6 +31,7 @@ static acm_rc_t acm_session_sign(acm_session_t *s, acm_call_t *call,
     acm_err_t *err);
 static void acm_call_answered(acm_http_t *http);
 static int acm_call_again(acm_call_t *call);
+static void acm_session_block(acm_session_t *s, int64_t retry_after);
 static void acm_call_judge(acm_call_t *call);
 static int acm_call_unlink(acm_call_t **list, acm_call_t *call);
 
@@ -460,6 +461,8 @@ acm_session_fetch_nonces(acm_session_t *s, size_t wanted)
         http = acm_http_new(ACM_HTTP_HEAD, s->directory.new_nonce);
 
         if (http == NULL) {
+            (void) acm_fail(&err, ACM_NOMEM, "no memory for a request");
+            acm_session_fault(s, ACM_FAULT_CA, &err);
             return;
         }
 
@@ -541,6 +544,7 @@ acm_session_dispatch(acm_session_t *s)
     acm_call_t   *call, **link;
 
     wanted = 0;
+    err.text[0] = '\0';
 
     for (link = &s->queue; *link != NULL; /* void */) {
         call = *link;
@@ -573,7 +577,7 @@ acm_session_dispatch(acm_session_t *s)
         call->problem.type = ACM_PROBLEM_OTHER;
         call->problem.fault = ACM_FAULT_CA;
         (void) snprintf(call->problem.text, sizeof(call->problem.text), "%s",
-                        err.text);
+                        (err.text[0] == '\0') ? "out of memory" : err.text);
 
         /* the callback may change the queue: start again */
 
@@ -680,8 +684,15 @@ acm_call_answered(acm_http_t *http)
         return;
     }
 
-    if (http->rc == ACM_OK) {
+    if (call->rc == ACM_OK) {
         s->fails = 0;
+
+    } else if (!call->own && !call->get
+               && (http->rc != ACM_OK || http->status >= 500))
+    {
+        /* out of order altogether, perhaps: others need not find out */
+
+        acm_session_block(s, call->retry_after);
     }
 
     call->done(call);
@@ -726,9 +737,44 @@ acm_session_fault(acm_session_t *s, acm_fault_e fault, const acm_err_t *why)
 
     problem.type = ACM_PROBLEM_OTHER;
     problem.fault = fault;
-    (void) snprintf(problem.text, sizeof(problem.text), "%s", why->text);
+    (void) snprintf(problem.text, sizeof(problem.text), "%s",
+                    (why->text[0] == '\0') ? "out of memory" : why->text);
 
     acm_session_failed(s, &problem, -1);
+}
+
+
+/*
+ * Nothing is asked for a while, ever longer.  What was sent before the first
+ * failure and fails too is no further one.
+ */
+
+static void
+acm_session_block(acm_session_t *s, int64_t retry_after)
+{
+    int64_t   ticks, until;
+    uint16_t  jitter;
+
+    ticks = acm_ticks();
+    until = s->blocked;
+
+    if (until <= ticks) {
+
+        if (RAND_bytes((unsigned char *) &jitter, sizeof(jitter)) != 1) {
+            jitter = 0;
+        }
+
+        s->fails += (s->fails < UINT32_MAX);
+
+        until = ticks + acm_sched_backoff(s->fails, ACM_SESSION_BACKOFF,
+                                          ACM_SESSION_BLOCKED, jitter);
+    }
+
+    if (retry_after >= 0 && ticks + retry_after * 1000 > until) {
+        until = ticks + retry_after * 1000;
+    }
+
+    s->blocked = until;
 }
 
 
@@ -736,23 +782,9 @@ void
 acm_session_failed(acm_session_t *s, const acm_problem_t *problem,
     int64_t retry_after)
 {
-    int64_t      wait;
-    uint16_t     jitter;
     acm_call_t  *call, *queue;
 
-    if (RAND_bytes((unsigned char *) &jitter, sizeof(jitter)) != 1) {
-        jitter = 0;
-    }
-
-    wait = acm_sched_backoff(s->fails, ACM_SESSION_BACKOFF,
-                             ACM_SESSION_BLOCKED, jitter);
-
-    if (retry_after >= 0 && retry_after * 1000 > wait) {
-        wait = retry_after * 1000;
-    }
-
-    s->blocked = acm_ticks() + wait;
-    s->fails += (s->fails < UINT32_MAX);
+    acm_session_block(s, retry_after);
 
     if (strcmp(s->error.text, problem->text) != 0) {
         (void) acm_fail(&s->error, ACM_ERROR, "%s", problem->text);

@@ -93,7 +93,8 @@ void acm_call_reset(acm_call_t *call);
    (INT64_MAX: when something happens). */
 int64_t acm_session_run(acm_session_t *s, int64_t ticks);
 
-/* Until when nothing is to be asked for, in ticks; 0: now is fine. */
+/* Until when nothing is to be asked for, in ticks; not later than now: it is
+   fine. */
 int64_t acm_session_blocked(acm_session_t *s);
 /* The last trouble of the session as a whole; "" if there is none. */
 const char *acm_session_error(acm_session_t *s);

@@ -97,6 +97,7 @@ acm_session_load(acm_session_t *s)
     acm_store_t    *store;
     acm_account_t   a;
 
+    err.text[0] = '\0';
     store = acm_keyring_store(s->conf.ring);
     generation = acm_store_generation(store);
 
@@ -174,6 +175,7 @@ acm_session_open(acm_session_t *s)
 
     s->pkey = NULL;
     s->next_key = NULL;
+    err.text[0] = '\0';
 
     rc = acm_account_key(s->conf.ring, &s->account, 0, &s->pkey, &err);
 
@@ -203,6 +205,7 @@ acm_session_save(acm_session_t *s)
     acm_err_t     err;
     acm_store_t  *store;
 
+    err.text[0] = '\0';
     store = acm_keyring_store(s->conf.ring);
 
     rc = acm_account_put(store, &s->account, s->revision, &err);
