@@ -9,7 +9,7 @@
 #include "ngx_acm.h"
 
 
-#define NGX_ACM_RETRY      100               /* milliseconds */
+#define NGX_ACM_RETRY      10                /* milliseconds */
 #define NGX_ACM_LOG_EVERY  60                /* seconds, for the same fault */
 
 
@@ -64,7 +64,7 @@ ngx_acm_open(ngx_acm_conf_t *amcf, ngx_uint_t create, acm_store_t **store,
             /* not there yet is found out at no cost, and a CA that has been
                told to look does not come twice */
 
-            p->tried = (rc != ACM_NOTFOUND);
+            p->tried = (rc != ACM_NOTFOUND && rc != ACM_BUSY);
             ngx_acm_log_fault(rc, &err, log);
             return NGX_DECLINED;
         }
