@@ -293,7 +293,7 @@ acm_lmdb_maps_open(acm_lmdb_t *s, unsigned create, acm_err_t *err)
         return acm_lmdb_fail(s, err, rc, "cannot be read");
     }
 
-    /* the maps an older version did not have yet are made too */
+    s->missing = 0;
 
     if (missing == 0 || s->schema > ACM_STORE_SCHEMA) {
         return ACM_OK;
@@ -301,6 +301,17 @@ acm_lmdb_maps_open(acm_lmdb_t *s, unsigned create, acm_err_t *err)
 
     if (create) {
         return acm_lmdb_maps_create(s, err);
+    }
+
+    if (s->present[ACM_DB_META]) {
+
+        /* of an older version: whoever may will make the maps that it did
+           not have; until then nothing is in them */
+
+        s->missing = missing;
+        s->missing_at = acm_lmdb_generation(&s->store);
+
+        return ACM_OK;
     }
 
     return acm_fail(err, ACM_NOTFOUND, "store \"%s\" does not exist or is "
@@ -632,6 +643,23 @@ acm_lmdb_begin(acm_store_t *store, acm_err_t *err)
 
     if (code != ACM_OK) {
         return code;
+    }
+
+    if (s->missing != 0
+        && s->missing_at != acm_lmdb_generation(store))
+    {
+        /* a thread has one transaction only, reset or not */
+
+        if (s->txn != NULL) {
+            mdb_txn_abort(s->txn);
+            s->txn = NULL;
+        }
+
+        code = acm_lmdb_maps_open(s, 0, err);
+
+        if (code != ACM_OK) {
+            return code;
+        }
     }
 
     rc = acm_lmdb_txn(s, &s->txn, MDB_RDONLY);

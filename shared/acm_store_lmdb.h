@@ -25,6 +25,8 @@ typedef struct {
     uint64_t      limit;             /* octets: the map as configured */
     uint64_t      generation;        /* the last one seen, if dead */
     unsigned      schema;
+    unsigned      missing;           /* maps that a newer version has */
+    uint64_t      missing_at;        /* generation of the last look */
     unsigned      dead:1;            /* the map was lost */
     MDB_dbi       dbi[ACM_DB_MAX];
     MDB_cursor   *cursors[ACM_DB_MAX];

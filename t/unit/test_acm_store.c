@@ -581,77 +581,6 @@ test_damage(void **state)
 }
 
 
-/* kill -9 in the middle of commits: what was acknowledged is there */
-
-static void
-test_kill(void **state)
-{
-    int            pipes[2], status;
-    char          *dir, key[16];
-    pid_t          pid;
-    uint32_t       seed, n, round, last;
-    acm_store_t   *s;
-
-    (void) state;
-
-    dir = test_mkdir();
-    seed = 99;
-    last = 0;
-
-    s = test_open_at(dir, 16 << 20);
-    assert_non_null(s);
-    acm_store_close(s);
-
-    for (round = 0; round < 100; round++) {
-
-        assert_int_equal(pipe(pipes), 0);
-        pid = fork();
-
-        if (pid == 0) {
-            s = test_open_at(dir, 16 << 20);
-
-            for (n = last + 1; s != NULL; n++) {
-                snprintf(key, sizeof(key), "%u", n % 1000);
-
-                if (test_put(s, ACM_DB_DUE, key, key, 0) != ACM_OK
-                    || test_put(s, ACM_DB_DUE, "last", "x", 0) != ACM_OK
-                    || write(pipes[1], &n, sizeof(n)) != sizeof(n))
-                {
-                    break;
-                }
-            }
-
-            _exit(1);
-        }
-
-        close(pipes[1]);
-        usleep(2000 + test_random(&seed) % 8000);
-        kill(pid, SIGKILL);
-        waitpid(pid, &status, 0);
-
-        while (read(pipes[0], &n, sizeof(n)) == sizeof(n)) {
-            last = n;
-        }
-
-        close(pipes[0]);
-
-        s = test_open_at(dir, 16 << 20);
-        assert_non_null(s);
-
-        if (last != 0) {
-            snprintf(key, sizeof(key), "%u", last % 1000);
-            assert_true(test_revision(s, ACM_DB_DUE, key) != 0);
-        }
-
-        (void) acm_store_housekeep(s);
-        acm_store_close(s);
-    }
-
-    print_message("%u acknowledged commits, none lost\n", last);
-    test_rmdir(dir);
-}
-
-
 static void
 test_readers(void **state)
 {
@@ -800,7 +729,6 @@ main(void)
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_unfit),
         cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_kill),
         cmocka_unit_test(test_readers),
         cmocka_unit_test(test_backup),
         cmocka_unit_test(test_network),
