@@ -82,7 +82,8 @@ ngx_acm_acme_start(ngx_acm_conf_t *amcf, acm_keyring_t *ring,
         ngx_log_error(NGX_LOG_CRIT, log, 0, "acm: %s", err.text);
     }
 
-    ngx_acm_check_init(amcf, ring, &acme->transport, &acme->checker, log);
+    ngx_acm_check_init(amcf, ring, &acme->transport, &acme->checker,
+                       ngx_acm_acme_after, acme, log);
 
     ngx_memzero(&conf, sizeof(acm_orders_conf_t));
 

@@ -21,6 +21,7 @@
 typedef enum {
     NGX_ACM_CHECK_CAA = 0,               /* of an answer: the update */
     NGX_ACM_CHECK_RECORD,                /* address, CNAME, the answer */
+    NGX_ACM_CHECK_FETCH,                 /* the answer, by http */
     NGX_ACM_CHECK_NEXT
 } ngx_acm_check_e;
 
@@ -37,6 +38,7 @@ typedef struct {
     char                 target[ACM_LABEL_LEN + 1 + ACM_MAX_NAME + 1];
     char                 alias[2 * ACM_MAX_DNS_NAME];
     char                 value[ACM_THUMBPRINT_LEN + 1];
+    char                 address[ACM_DNS_ADDR_LEN];
     unsigned             dns_used:1;
     ngx_event_t          event;
 } ngx_acm_check_t;
@@ -46,6 +48,8 @@ typedef struct {
     ngx_acm_conf_t      *amcf;
     acm_keyring_t       *ring;
     acm_transport_t     *transport;
+    void               (*after)(void *data);
+    void                *data;
     ngx_log_t           *log;
 } ngx_acm_checker_t;
 
@@ -70,6 +74,10 @@ static void ngx_acm_check_clean(void *data, const acm_order_t *order);
 static void ngx_acm_check_cleaned(void *data, acm_rc_t rc, const char *why);
 static ngx_int_t ngx_acm_check_dns(ngx_acm_check_t *check, const char *name,
     acm_method_e method, const char *value);
+static ngx_int_t ngx_acm_check_locate(ngx_acm_check_t *check,
+    const acm_order_authz_t *a);
+static void ngx_acm_check_located(void *data, ngx_int_t rc,
+    const char *text);
 static ngx_int_t ngx_acm_check_http(ngx_acm_check_t *check,
     const acm_order_authz_t *a);
 static void ngx_acm_check_fetched(acm_http_t *http);
@@ -90,11 +98,14 @@ static ngx_acm_checker_t  ngx_acm_checker;
 
 void
 ngx_acm_check_init(ngx_acm_conf_t *amcf, acm_keyring_t *ring,
-    acm_transport_t *transport, acm_checker_t *checker, ngx_log_t *log)
+    acm_transport_t *transport, acm_checker_t *checker,
+    void (*after)(void *data), void *data, ngx_log_t *log)
 {
     ngx_acm_checker.amcf = amcf;
     ngx_acm_checker.ring = ring;
     ngx_acm_checker.transport = transport;
+    ngx_acm_checker.after = after;
+    ngx_acm_checker.data = data;
     ngx_acm_checker.log = log;
 
     ngx_memzero(checker, sizeof(acm_checker_t));
@@ -208,6 +219,7 @@ ngx_acm_check_before(ngx_acm_check_t *check)
         check->step = NGX_ACM_CHECK_NEXT;
         return ngx_acm_check_record(check, name);
 
+    case NGX_ACM_CHECK_FETCH:
     case NGX_ACM_CHECK_NEXT:
         check->step = NGX_ACM_CHECK_CAA;
         check->name++;
@@ -449,8 +461,16 @@ ngx_acm_check_answer(ngx_acm_check_t *check)
                                      check->value);
         }
 
-        return (a->method == ACM_METHOD_HTTP_01)
-               ? ngx_acm_check_http(check, a) : NGX_OK;
+        if (a->method != ACM_METHOD_HTTP_01) {
+            return NGX_OK;
+        }
+
+        check->step = NGX_ACM_CHECK_FETCH;
+        return ngx_acm_check_locate(check, a);
+
+    case NGX_ACM_CHECK_FETCH:
+        check->step = NGX_ACM_CHECK_NEXT;
+        return ngx_acm_check_http(check, a);
 
     case NGX_ACM_CHECK_NEXT:
         check->step = NGX_ACM_CHECK_CAA;
@@ -577,6 +597,60 @@ ngx_acm_check_cleaned(void *data, acm_rc_t rc, const char *why)
 }
 
 
+/* Asked of the resolver, as /etc/hosts often has other addresses. */
+
+static ngx_int_t
+ngx_acm_check_locate(ngx_acm_check_t *check, const acm_order_authz_t *a)
+{
+    check->address[0] = '\0';
+
+    if (acm_name_is_ip(a->name, ngx_strlen(a->name))) {
+        return NGX_OK;
+    }
+
+    /* not known: then port 80 cannot be looked at */
+
+    check->step = NGX_ACM_CHECK_NEXT;
+
+    if (acm_dns_addresses(&check->dns, a->name) != ACM_OK) {
+        return NGX_OK;
+    }
+
+    check->dns_used = 1;
+
+    if (ngx_acm_preflight_check(ngx_acm_checker.amcf, &check->dns,
+                                ngx_acm_check_located, check,
+                                ngx_acm_checker.log)
+        == NGX_AGAIN)
+    {
+        return NGX_AGAIN;
+    }
+
+    acm_dns_check_free(&check->dns);
+    check->dns_used = 0;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_acm_check_located(void *data, ngx_int_t rc, const char *text)
+{
+    ngx_acm_check_t  *check = data;
+
+    if (rc == NGX_OK && check->dns.address[0] != '\0') {
+        ngx_memcpy(check->address, check->dns.address,
+                   sizeof(check->address));
+        check->step = NGX_ACM_CHECK_FETCH;
+    }
+
+    acm_dns_check_free(&check->dns);
+    check->dns_used = 0;
+
+    ngx_acm_check_run(check);
+}
+
+
 /*
  * Through the front door.  We may be hidden from ourselves, by address
  * translation for one, so this never holds an order up.
@@ -602,6 +676,7 @@ ngx_acm_check_http(ngx_acm_check_t *check, const acm_order_authz_t *a)
     }
 
     http->plain = 1;
+    http->address = check->address[0] ? check->address : NULL;
     http->timeout = NGX_ACM_CHECK_TIMEOUT;
     http->done = ngx_acm_check_fetched;
     http->data = check;
@@ -730,6 +805,8 @@ ngx_acm_check_end(ngx_acm_check_t *check)
     ngx_acm_check_free(check);
 
     preflight->done(preflight);
+
+    ngx_acm_checker.after(ngx_acm_checker.data);
 }
 
 

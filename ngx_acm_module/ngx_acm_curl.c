@@ -33,6 +33,7 @@ typedef struct {
     acm_http_t          *http;
     CURL                *easy;
     struct curl_slist   *fields;             /* of the request */
+    struct curl_slist   *connect;            /* to another address */
     size_t               octets;             /* of the answer's header */
     ngx_uint_t           nfields;
     acm_rc_t             rc;                 /* why we gave it up */
@@ -383,6 +384,7 @@ static ngx_uint_t
 ngx_acm_curl_method(ngx_acm_curl_request_t *req)
 {
     CURL        *e;
+    u_char       to[NGX_SOCKADDR_STRLEN + sizeof("::[]:")];
     ngx_uint_t   rc;
     acm_http_t  *http;
 
@@ -391,6 +393,18 @@ ngx_acm_curl_method(ngx_acm_curl_request_t *req)
 
     rc = curl_easy_setopt(e, CURLOPT_URL, http->url);
     rc |= curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
+
+    if (http->address) {
+
+        /* any host and port: to the same port of this address */
+
+        *ngx_snprintf(to, sizeof(to) - 1, "::%s:", http->address) = '\0';
+
+        req->connect = curl_slist_append(NULL, (char *) to);
+        rc |= (req->connect == NULL);
+        rc |= curl_easy_setopt(e, CURLOPT_CONNECT_TO, req->connect);
+    }
+
     rc |= curl_easy_setopt(e, CURLOPT_USERAGENT, NGX_ACM_CURL_AGENT);
     rc |= curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
                            (long) CURL_HTTP_VERSION_2TLS);
@@ -470,6 +484,7 @@ ngx_acm_curl_free(ngx_acm_curl_t *curl, ngx_acm_curl_request_t *req)
     }
 
     curl_slist_free_all(req->fields);
+    curl_slist_free_all(req->connect);
     acm_free(req);
 }
 

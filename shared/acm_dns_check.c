@@ -31,6 +31,8 @@ static void acm_check_txt_next(acm_dns_check_t *check);
 static void acm_check_result(acm_dns_check_t *check);
 static void acm_check_address(acm_dns_check_t *check,
     const acm_dns_msg_t *msg);
+static void acm_check_located(acm_dns_check_t *check,
+    const acm_dns_msg_t *msg, const char *name);
 
 
 acm_rc_t
@@ -641,6 +643,7 @@ acm_check_address(acm_dns_check_t *check, const acm_dns_msg_t *msg)
 
     if (f.n != 0) {
         check->state = ACM_CHECK_SEEN;
+        acm_check_located(check, msg, f.name);
         return;
     }
 
@@ -662,4 +665,24 @@ acm_check_address(acm_dns_check_t *check, const acm_dns_msg_t *msg)
                              "\"%.253s\" has no address: create an A record, "
                              "\"%.253s. A <address of this server>\"", name,
                              name);
+}
+
+
+static void
+acm_check_located(acm_dns_check_t *check, const acm_dns_msg_t *msg,
+    const char *name)
+{
+    int                      af;
+    char                     text[INET6_ADDRSTRLEN];
+    size_t                   i;
+    const acm_dns_record_t  *r;
+
+    i = 0;
+    r = acm_dns_record(msg, name, check->type, &i);
+    af = (check->type == ACM_DNS_A) ? AF_INET : AF_INET6;
+
+    if (r != NULL && inet_ntop(af, r->data, text, sizeof(text)) != NULL) {
+        (void) snprintf(check->address, sizeof(check->address),
+                        (af == AF_INET) ? "%s" : "[%s]", text);
+    }
 }

@@ -77,6 +77,8 @@ typedef struct {
     uint16_t            port;        /* of name servers, 0: 53 */
     acm_dns_server_t    servers[ACM_MAX_DNS_SERVERS];
     size_t              nservers;
+    char                address[ACM_DNS_ADDR_LEN];  /* SEEN: one of the host's,
+                                        IPv6 in brackets */
     size_t              server;      /* asked about, or asked */
     size_t              addr;
     unsigned            tries;

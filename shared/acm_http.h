@@ -38,6 +38,8 @@ struct acm_http_s {
     const char          *accept;
     acm_buf_t            body;
     const char          *ca_file;        /* borrowed; NULL: the system's */
+    const char          *address;        /* borrowed: where the host is, IPv6
+                                            in brackets; NULL: looked up */
     long                 timeout;        /* milliseconds, of the whole */
     unsigned             plain:1;        /* http to any host is meant */
 

@@ -31,6 +31,9 @@ typedef struct {
 
 static void acm_limit_gcra(const acm_rate_t *rate, int64_t now,
     acm_gcra_t *g);
+static acm_rc_t acm_limit_each(acm_snap_t *snap, const acm_issuer_t *issuer,
+    char *const *names, size_t nnames, int64_t now, acm_batch_t *batch,
+    int64_t *when);
 static acm_rc_t acm_limit_bucket(acm_snap_t *snap,
     const acm_issuer_t *issuer, const acm_rate_t *rate, const char *domain,
     int64_t now, acm_batch_t *batch, int64_t *when);
@@ -107,35 +110,38 @@ acm_limit_take(const acm_rate_t *rate, int64_t tat, int64_t now)
 }
 
 
+int64_t
+acm_limit_give(const acm_rate_t *rate, int64_t tat, int64_t now)
+{
+    acm_gcra_t  g;
+
+    if (rate->number == 0) {
+        return 0;
+    }
+
+    acm_limit_gcra(rate, now, &g);
+
+    if (tat > g.most) {
+        tat = g.most;
+    }
+
+    return (tat < g.interval) ? 0 : tat - g.interval;
+}
+
+
 acm_rc_t
 acm_limit_order(acm_snap_t *snap, const acm_issuer_t *issuer,
     char *const *names, size_t nnames, int64_t now, acm_batch_t *batch,
     int64_t *when, acm_err_t *err)
 {
-    size_t        i, j;
-    acm_rc_t      rc;
-    const char   *domains[ACM_MAX_NAMES];
-    acm_batch_t   taken;
+    acm_rc_t     rc;
+    acm_batch_t  taken;
 
     *when = now;
 
     acm_batch_init(&taken);
 
-    rc = acm_limit_bucket(snap, issuer, &issuer->account_rate, "", now,
-                          &taken, when);
-
-    for (i = 0; rc == ACM_OK && i < nnames && i < ACM_MAX_NAMES; i++) {
-        domains[i] = acm_registered_domain(names[i]);
-
-        for (j = 0; j < i && strcmp(domains[j], domains[i]) != 0; j++) {
-            /* void */
-        }
-
-        if (j == i) {
-            rc = acm_limit_bucket(snap, issuer, &issuer->domain_rate,
-                                  domains[i], now, &taken, when);
-        }
-    }
+    rc = acm_limit_each(snap, issuer, names, nnames, now, &taken, when);
 
     if (rc == ACM_OK && *when > now) {
         rc = ACM_BUSY;
@@ -150,6 +156,55 @@ acm_limit_order(acm_snap_t *snap, const acm_issuer_t *issuer,
     }
 
     acm_batch_free(&taken);
+
+    return rc;
+}
+
+
+acm_rc_t
+acm_limit_return(acm_snap_t *snap, const acm_issuer_t *issuer,
+    char *const *names, size_t nnames, int64_t now, acm_batch_t *batch,
+    acm_err_t *err)
+{
+    acm_rc_t  rc;
+
+    rc = acm_limit_each(snap, issuer, names, nnames, now, batch, NULL);
+
+    if (rc != ACM_OK) {
+        (void) acm_fail(err, rc, "the rate limits of issuer \"%s\" cannot "
+                        "be read: %s", issuer->name, acm_rc_text(rc));
+    }
+
+    return rc;
+}
+
+
+/* All buckets of an order: one is taken, or without "when" given back. */
+
+static acm_rc_t
+acm_limit_each(acm_snap_t *snap, const acm_issuer_t *issuer,
+    char *const *names, size_t nnames, int64_t now, acm_batch_t *batch,
+    int64_t *when)
+{
+    size_t       i, j;
+    acm_rc_t     rc;
+    const char  *domains[ACM_MAX_NAMES];
+
+    rc = acm_limit_bucket(snap, issuer, &issuer->account_rate, "", now,
+                          batch, when);
+
+    for (i = 0; rc == ACM_OK && i < nnames && i < ACM_MAX_NAMES; i++) {
+        domains[i] = acm_registered_domain(names[i]);
+
+        for (j = 0; j < i && strcmp(domains[j], domains[i]) != 0; j++) {
+            /* void */
+        }
+
+        if (j == i) {
+            rc = acm_limit_bucket(snap, issuer, &issuer->domain_rate,
+                                  domains[i], now, batch, when);
+        }
+    }
 
     return rc;
 }
@@ -199,13 +254,18 @@ acm_limit_bucket(acm_snap_t *snap, const acm_issuer_t *issuer,
         return rc;
     }
 
-    at = acm_limit_when(rate, bucket.tat, now);
+    if (when == NULL) {
+        bucket.tat = acm_limit_give(rate, bucket.tat, now);
 
-    if (at > *when) {
-        *when = at;
+    } else {
+        at = acm_limit_when(rate, bucket.tat, now);
+
+        if (at > *when) {
+            *when = at;
+        }
+
+        bucket.tat = acm_limit_take(rate, bucket.tat, now);
     }
-
-    bucket.tat = acm_limit_take(rate, bucket.tat, now);
 
     acm_buf_init(&buf, ACM_MAX_STORE_VALUE);
 

@@ -23,6 +23,8 @@
 int64_t acm_limit_when(const acm_rate_t *rate, int64_t tat, int64_t now);
 /* The number after one is taken. */
 int64_t acm_limit_take(const acm_rate_t *rate, int64_t tat, int64_t now);
+/* The number after one that was taken is given back. */
+int64_t acm_limit_give(const acm_rate_t *rate, int64_t tat, int64_t now);
 
 /*
  * Takes one order for these names from all buckets of the issuer, as puts in
@@ -31,6 +33,11 @@ int64_t acm_limit_take(const acm_rate_t *rate, int64_t tat, int64_t now);
 acm_rc_t acm_limit_order(acm_snap_t *snap, const acm_issuer_t *issuer,
     char *const *names, size_t nnames, int64_t now, acm_batch_t *batch,
     int64_t *when, acm_err_t *err);
+
+/* Gives one order back that was taken, and that the CA never heard of. */
+acm_rc_t acm_limit_return(acm_snap_t *snap, const acm_issuer_t *issuer,
+    char *const *names, size_t nnames, int64_t now, acm_batch_t *batch,
+    acm_err_t *err);
 
 /* "example.co.uk" for "www.example.co.uk" by the public suffix list; a name
    that is a suffix, or an address, stays.  Points into name. */

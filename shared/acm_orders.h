@@ -18,7 +18,8 @@
 
 
 #define ACM_ORDERS_FINISH    (ACM_ORDER_LIFE + 600)  /* answers live, s */
-#define ACM_PREFLIGHT_BACKOFF    30          /* seconds, after a failed check */
+#define ACM_PREFLIGHT_BACKOFF    30          /* seconds, after a failed check;
+                                            "retry" may say less */
 #define ACM_PREFLIGHT_BACKOFF_MAX 3600
 #define ACM_PREFLIGHT_TRIES      8           /* looks for one's own answer */
 #define ACM_PREFLIGHT_WAIT       2000        /* milliseconds, then doubled */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "acm_issued.h"
+#include "acm_limit.h"
 #include "acm_orders_impl.h"
 #include "acm_sched.h"
 
@@ -30,6 +31,10 @@ static acm_rc_t acm_failed_next(acm_job_t *job, const acm_cert_t *cert,
     acm_cert_t *next);
 static void acm_failed_clock(acm_job_t *job, int64_t now,
     acm_cert_t *next);
+static acm_rc_t acm_failed_return(acm_job_t *job, const acm_cert_t *cert,
+    acm_batch_t *batch, acm_err_t *err);
+static int64_t acm_preflight_wait(const acm_issuer_t *issuer,
+    uint32_t checks);
 static void acm_failed_limit(acm_job_t *job);
 static int64_t acm_failed_wait(acm_job_t *job, uint32_t failures);
 static size_t acm_issuer_count(const char *issuers);
@@ -300,6 +305,10 @@ acm_job_failed(acm_job_t *job, acm_err_t *err)
     rc = acm_failed_next(job, &cert, &next);
 
     if (rc == ACM_OK) {
+        rc = acm_failed_return(job, &cert, &batch, err);
+    }
+
+    if (rc == ACM_OK) {
         rc = acm_job_close(job, &batch, err);
     }
 
@@ -358,10 +367,8 @@ acm_failed_next(acm_job_t *job, const acm_cert_t *cert, acm_cert_t *next)
         next->attempts = (cert->attempts > 0) ? cert->attempts - 1 : 0;
         next->checks = (cert->checks == UINT32_MAX) ? UINT32_MAX
                                                     : cert->checks + 1;
-        next->due_at = acm_add_sat(now, acm_sched_backoff(next->checks,
-                                                    ACM_PREFLIGHT_BACKOFF,
-                                                    ACM_PREFLIGHT_BACKOFF_MAX,
-                                                    32768));
+        next->due_at = acm_add_sat(now, acm_preflight_wait(job->slot->issuer,
+                                                           next->checks));
         return ACM_OK;
     }
 
@@ -426,6 +433,62 @@ acm_failed_clock(acm_job_t *job, int64_t now, acm_cert_t *next)
     if (next->due_at > most) {
         next->due_at = most;
     }
+}
+
+
+/* The CA never heard of it: nor is it one of the orders that are allowed. */
+
+static acm_rc_t
+acm_failed_return(acm_job_t *job, const acm_cert_t *cert, acm_batch_t *batch,
+    acm_err_t *err)
+{
+    acm_rc_t                rc;
+    acm_snap_t             *snap;
+    const acm_order_rec_t  *rec;
+
+    rec = &job->order.rec;
+
+    if (!job->order.unspent || job->check.stage != ACM_PREFLIGHT_BEFORE
+        || rec->staging || *rec->replaces != '\0')
+    {
+        return ACM_OK;
+    }
+
+    rc = acm_store_begin(acm_keyring_store(job->orders->conf.ring), &snap,
+                         err);
+
+    if (rc == ACM_OK) {
+        rc = acm_limit_return(snap, job->slot->issuer, cert->names,
+                              cert->nnames, acm_now(), batch, err);
+        acm_store_end(snap);
+    }
+
+    return rc;
+}
+
+
+/* A look costs the CA nothing: it need not wait longer than an attempt. */
+
+static int64_t
+acm_preflight_wait(const acm_issuer_t *issuer, uint32_t checks)
+{
+    int64_t   min, max;
+    uint16_t  jitter;
+
+    min = ACM_PREFLIGHT_BACKOFF;
+    max = ACM_PREFLIGHT_BACKOFF_MAX;
+
+    if (issuer->nretry != 0) {
+        min = (issuer->retry[0] < min) ? issuer->retry[0] : min;
+        max = (issuer->retry[issuer->nretry - 1] < max)
+              ? issuer->retry[issuer->nretry - 1] : max;
+    }
+
+    if (RAND_bytes((unsigned char *) &jitter, sizeof(jitter)) != 1) {
+        jitter = 32768;
+    }
+
+    return acm_sched_backoff(checks, min, max, jitter);
 }
 
 

@@ -387,6 +387,13 @@ test_addresses(void **state)
                      check.text);
         }
 
+        assert_int_equal(check.address[0] != '\0',
+                         table[i].state == ACM_CHECK_SEEN);
+
+        if (i == 1) {
+            assert_int_equal(check.address[0], '[');
+        }
+
         acm_dns_check_free(&check);
     }
 

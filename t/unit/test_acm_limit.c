@@ -94,6 +94,38 @@ test_none(void **state)
 
     assert_int_equal(acm_limit_when(&none, INT64_MAX, NOW), NOW);
     assert_int_equal(acm_limit_take(&none, 5, NOW), 0);
+    assert_int_equal(acm_limit_give(&none, 5, NOW), 0);
+}
+
+
+/* What is given back can be taken again, and no more than that. */
+
+static void
+test_give(void **state)
+{
+    int64_t     tat;
+    unsigned    n;
+    acm_rate_t  rate = { 3, 3600 };
+
+    (void) state;
+
+    tat = 0;
+
+    for (n = 0; n < 100; n++) {
+        assert_true(acm_limit_when(&rate, tat, NOW) <= NOW);
+        tat = acm_limit_give(&rate, acm_limit_take(&rate, tat, NOW), NOW);
+    }
+
+    assert_int_equal(test_burst(&rate, &tat, NOW), 3);
+
+    tat = acm_limit_give(&rate, tat, NOW);
+    assert_int_equal(test_burst(&rate, &tat, NOW), 1);
+
+    /* never below nothing, nor by a clock that jumped */
+
+    assert_int_equal(acm_limit_give(&rate, 0, NOW), 0);
+    tat = acm_limit_give(&rate, INT64_MAX, NOW);
+    assert_int_equal(test_burst(&rate, &tat, NOW), 1);
 }
 
 
@@ -237,6 +269,41 @@ test_order(test_t *t, char **names, size_t n, int64_t now, int64_t *when)
 
 
 static void
+test_return(void **state)
+{
+    static char  *com[] = { "www.example.com", "a.example.net" };
+
+    test_t        t;
+    int64_t       when;
+    unsigned      n;
+    acm_err_t     err;
+    acm_snap_t   *snap;
+    acm_batch_t   batch;
+
+    (void) state;
+
+    test_start(&t);
+
+    for (n = 0; n < 10; n++) {
+        test_ok(test_order(&t, com, 2, NOW, &when));
+
+        acm_batch_init(&batch);
+        test_ok(acm_store_begin(t.store, &snap, &err));
+        test_ok(acm_limit_return(snap, &t.issuer, com, 2, NOW, &batch, &err));
+        acm_store_end(snap);
+        test_ok(acm_store_commit(t.store, &batch, &err));
+        acm_batch_free(&batch);
+    }
+
+    test_ok(test_order(&t, com, 2, NOW, &when));
+    test_ok(test_order(&t, com, 1, NOW, &when));
+    assert_int_equal(test_order(&t, com, 1, NOW, &when), ACM_BUSY);
+
+    acm_store_close(t.store);
+}
+
+
+static void
 test_orders(void **state)
 {
     static char  *com[] = { "www.example.com", "*.example.com",
@@ -366,6 +433,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_rates),
         cmocka_unit_test(test_none),
+        cmocka_unit_test(test_give),
+        cmocka_unit_test(test_return),
         cmocka_unit_test(test_jumps),
         cmocka_unit_test(test_domains),
         cmocka_unit_test(test_orders),

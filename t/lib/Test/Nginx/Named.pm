@@ -20,7 +20,8 @@ our $NAMED = (grep { -x } qw{ /usr/sbin/named /usr/local/sbin/named })[0];
 
 # zones: name => zone text; extra: lines of named.conf; update: name => the
 # lines inside update-policy; forward: name => port of 127.0.0.1 to ask, with
-# no root of its own
+# no root of its own; address: also listens there, on port 53, as a name
+# server that is found by NS records must
 
 sub new {
     my ($class, %args) = @_;
@@ -59,12 +60,15 @@ sub configure {
     my ($self, %args) = @_;
 
     my $dir = $self->{dir};
+    my $at = $args{address} ? " listen-on port 53 { $args{address}; };" : '';
     my $conf = <<"EOF_CONF";
 options {
     directory "$dir";
     pid-file none;
     session-keyfile none;
-    listen-on port $self->{port} { 127.0.0.1; };
+    listen-on port $self->{port} { 127.0.0.1; };$at
+    max-cache-ttl 0;
+    max-ncache-ttl 0;
     listen-on-v6 { none; };
     recursion yes;
     allow-recursion { 127.0.0.1; };
@@ -87,6 +91,8 @@ EOF_CONF
             . "forwarders { 127.0.0.1 port $forward{$zone}; }; };\n";
     }
 
+    $zones{'.'} .= "ns.invalid. IN A 127.0.0.1\n" if defined $zones{'.'};
+
     for my $zone (sort keys %zones) {
         my $file = $zone eq '.' ? 'root' : $zone;
         my $update = $args{update}{$zone};
@@ -97,13 +103,71 @@ EOF_CONF
         # no file: the server answers with SERVFAIL
         next unless defined $zones{$zone};
 
-        $self->write("$file.zone", "\$TTL 60\n@ IN SOA ns.invalid. h.invalid."
-            . " 1 60 60 600 60\n"
-            . ($zones{$zone} =~ /^\S*\s+(?:IN )?NS\b/m ? ''
-               : "@ IN NS ns.invalid.\n") . $zones{$zone});
+        $self->write("$file.zone", $self->zone_text($zones{$zone}, 1));
     }
 
     $self->write('named.conf', $conf);
+}
+
+
+sub zone_text {
+    my ($self, $text, $serial) = @_;
+
+    return "\$TTL 60\n@ IN SOA ns.invalid. h.invalid. $serial 60 60 600 60\n"
+        . ($text =~ /^@\s+(?:IN )?NS\b/m ? '' : "@ IN NS ns.invalid.\n")
+        . $text;
+}
+
+
+# A new text of a zone that is not updated, and is served when this returns.
+
+sub zone {
+    my ($self, $zone, $text) = @_;
+
+    my $serial = $self->{serial}{$zone} = ($self->{serial}{$zone} || 1) + 1;
+    my $end = time() + 30;
+
+    $self->write("$zone.zone", $self->zone_text($text, $serial));
+    kill('HUP', $self->{pid});
+
+    while (time() < $end) {
+        return $self if $self->dig($zone, 'SOA') =~ /\s$serial\s/;
+        sleep(0.02);
+    }
+
+    die "zone \"$zone\" is not served:\n" . $self->log();
+}
+
+
+# The records that the server answers with, a line each.
+
+sub dig {
+    my ($self, @args) = @_;
+
+    open(my $fh, '-|', 'dig', '@127.0.0.1', '-p', $self->{port}, '+tries=1',
+        '+time=5', '+noall', '+answer', @args) or die "dig: $!";
+
+    my $out = do { local $/; <$fh> } // '';
+    close($fh);
+
+    return $out;
+}
+
+
+# An address of the loopback network on which port 53 is free; undef if we may
+# not use such a port.
+
+sub free_address {
+    for (1 .. 100) {
+        my $addr = join('.', 127, map { 1 + int(rand(254)) } 1 .. 3);
+        my $u = IO::Socket::INET->new(Proto => 'udp', LocalPort => 53,
+            LocalAddr => $addr) or next;
+        my $t = IO::Socket::INET->new(Proto => 'tcp', Listen => 1,
+            LocalAddr => $addr, LocalPort => 53) or next;
+        return $addr;
+    }
+
+    return;
 }
 
 
