@@ -12,7 +12,8 @@
 #include "ngx_acm_update.h"
 
 
-#define NGX_ACM_CHECK_TIMEOUT  5000      /* milliseconds */
+#define NGX_ACM_CHECK_TIMEOUT  5000      /* milliseconds, port 80 */
+#define NGX_ACM_CHECK_LIMIT    60000     /* without answers, of all names */
 #define NGX_ACM_CHECK_PATH  "/.well-known/acme-challenge/"
 /* no TXT value: only the way to it is looked at */
 #define NGX_ACM_CHECK_NONE  "-------------------------------------------"
@@ -29,6 +30,7 @@ typedef enum {
 typedef struct {
     acm_preflight_t     *preflight;
     ngx_uint_t           name;           /* of the order, or authorization */
+    ngx_msec_t           start;
     ngx_acm_check_e      step;
     acm_rc_t             worst;
     acm_caa_t            caa;
@@ -129,6 +131,7 @@ ngx_acm_check_start(void *data, acm_preflight_t *preflight, acm_err_t *err)
     }
 
     check->preflight = preflight;
+    check->start = ngx_current_msec;
     check->event.handler = ngx_acm_check_posted;
     check->event.data = check;
     check->event.log = ngx_acm_checker.log;
@@ -204,6 +207,14 @@ ngx_acm_check_before(ngx_acm_check_t *check)
     const char  *name;
 
     if (check->name == check->preflight->order->rec.nnames) {
+        return NGX_DONE;
+    }
+
+    /* a resolver that is dead is so for the rest of the names too */
+
+    if (check->worst != ACM_OK
+        && ngx_current_msec - check->start > NGX_ACM_CHECK_LIMIT)
+    {
         return NGX_DONE;
     }
 
@@ -377,12 +388,6 @@ ngx_acm_check_dns(ngx_acm_check_t *check, const char *name,
 
     if (ngx_acm_update_zone(amcf, check->host)) {
         target = ngx_acm_update_alias(amcf, check->host, check->alias);
-
-        /* nothing has to be there before we put it there */
-
-        if (value[0] == '-' && target == NULL) {
-            return NGX_OK;
-        }
 
     } else if (amcf->validation) {
 
@@ -765,6 +770,14 @@ ngx_acm_check_note(ngx_acm_check_t *check, ngx_int_t rc, const char *text)
         rc = NGX_OK;
     }
 
+    /* the way was there before the order: it may be again */
+
+    if (rc == NGX_DECLINED && check->dns_used
+        && check->preflight->stage == ACM_PREFLIGHT_ANSWERS)
+    {
+        rc = NGX_AGAIN;
+    }
+
     if (rc != NGX_OK && rc != NGX_ERROR) {
         worst = (rc == NGX_AGAIN) ? ACM_BUSY : ACM_INVALID;
         findings = &check->preflight->findings;
@@ -801,6 +814,15 @@ ngx_acm_check_end(ngx_acm_check_t *check)
     preflight = check->preflight;
     preflight->rc = check->worst;
     preflight->handle = NULL;
+
+    if (check->worst == ACM_BUSY
+        && preflight->stage == ACM_PREFLIGHT_ANSWERS)
+    {
+        ngx_log_error(NGX_LOG_NOTICE, ngx_acm_checker.log, 0,
+                      "acm: certificate for \"%s\" waits, the CA is told "
+                      "later: %*s", preflight->order->rec.names[0],
+                      preflight->findings.len, preflight->findings.data);
+    }
 
     ngx_acm_check_free(check);
 

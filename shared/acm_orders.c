@@ -495,7 +495,7 @@ acm_orders_begin(acm_orders_t *o, const acm_issuer_t *issuer,
     rec.key = cert->key;
     rec.names = cert->names;
     rec.nnames = cert->nnames;
-    rec.method = cert->attempts;
+    rec.method = cert->attempts + cert->checks;
     rec.only = cert->method;
     rec.created_at = now;
     rec.resume_at = now;

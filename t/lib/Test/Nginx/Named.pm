@@ -20,8 +20,7 @@ our $NAMED = (grep { -x } qw{ /usr/sbin/named /usr/local/sbin/named })[0];
 
 # zones: name => zone text; extra: lines of named.conf; update: name => the
 # lines inside update-policy; forward: name => port of 127.0.0.1 to ask, with
-# no root of its own; address: also listens there, on port 53, as a name
-# server that is found by NS records must
+# no root of its own
 
 sub new {
     my ($class, %args) = @_;
@@ -60,13 +59,12 @@ sub configure {
     my ($self, %args) = @_;
 
     my $dir = $self->{dir};
-    my $at = $args{address} ? " listen-on port 53 { $args{address}; };" : '';
     my $conf = <<"EOF_CONF";
 options {
     directory "$dir";
     pid-file none;
     session-keyfile none;
-    listen-on port $self->{port} { 127.0.0.1; };$at
+    listen-on port $self->{port} { 127.0.0.1; };
     max-cache-ttl 0;
     max-ncache-ttl 0;
     listen-on-v6 { none; };
@@ -154,8 +152,9 @@ sub dig {
 }
 
 
-# An address of the loopback network on which port 53 is free; undef if we may
-# not use such a port.
+# An address of the loopback network on which port 53 is free, for a server
+# that NS records lead to: BIND itself listens on none but 127.0.0.1.  undef
+# if we may not use such a port.
 
 sub free_address {
     for (1 .. 100) {
