@@ -14,6 +14,7 @@
 #include "../shared/acm_challenge.h"
 #include "../shared/acm_json.h"
 #include "ngx_acm.h"
+#include "ngx_acm_update.h"
 #include "ngx_http_acm.h"
 
 
@@ -21,6 +22,9 @@ static json_t *ngx_http_acm_status_issuer(ngx_acm_conf_t *amcf,
     ngx_acm_issuer_t *issuer, acm_snap_t *snap);
 static void ngx_http_acm_status_account(json_t *o, acm_issuer_t *issuer,
     acm_snap_t *snap);
+static ngx_int_t ngx_http_acm_status_target(ngx_acm_conf_t *amcf,
+    acm_snap_t *snap, const acm_cert_t *cert, const char *domain,
+    const char *name, char *value);
 
 
 json_t *
@@ -111,40 +115,62 @@ json_t *
 ngx_http_acm_status_records(ngx_acm_conf_t *amcf, acm_snap_t *snap,
     const acm_cert_t *cert)
 {
-    char         label[ACM_LABEL_LEN + 1], name[ACM_MAX_NAME + 32];
-    char         value[ACM_MAX_NAME + ACM_LABEL_LEN + 3];
+    char         name[ACM_MAX_NAME + 32], value[2 * ACM_MAX_DNS_NAME + 2];
     json_t      *list;
     ngx_uint_t   i;
 
     list = json_array();
 
-    if (list == NULL || amcf->validation == NULL
-        || cert->type != ACM_TYPE_ISSUED)
-    {
+    if (list == NULL || cert->type != ACM_TYPE_ISSUED) {
         return list;
     }
 
     for (i = 0; i < cert->nnames; i++) {
 
-        if (acm_validation_get(snap, cert->account, cert->names[i], label)
+        if (acm_method_host(ACM_METHOD_DNS_01, cert->names[i], NULL, name,
+                            sizeof(name) - 1)
             != ACM_OK
-            || acm_method_host(ACM_METHOD_DNS_01, cert->names[i], NULL, name,
-                               sizeof(name) - 1)
-               != ACM_OK)
+            || ngx_http_acm_status_target(amcf, snap, cert, cert->names[i],
+                                          name, value)
+               != NGX_OK)
         {
             continue;
         }
 
-        *ngx_snprintf((u_char *) value, sizeof(value) - 1, "%s.%s.", label,
-                      amcf->validation->name)
-            = '\0';
-
         (void) json_array_append_new(list,
-                                     json_pack("{s:s, s:s+, s:s, s:s}",
+                                     json_pack("{s:s, s:s+, s:s, s:s+}",
                                                "DomainName", cert->names[i],
                                                "Name", name, ".", "Type",
-                                               "CNAME", "Value", value));
+                                               "CNAME", "Value", value, "."));
     }
 
     return list;
+}
+
+
+/* Where the name's CNAME must lead to; NGX_DECLINED if it needs none. */
+
+static ngx_int_t
+ngx_http_acm_status_target(ngx_acm_conf_t *amcf, acm_snap_t *snap,
+    const acm_cert_t *cert, const char *domain, const char *name,
+    char *value)
+{
+    char  label[ACM_LABEL_LEN + 1];
+
+    if (ngx_acm_update_zone(amcf, name)) {
+        return ngx_acm_update_alias(amcf, name, value) ? NGX_OK
+                                                       : NGX_DECLINED;
+    }
+
+    if (amcf->validation == NULL
+        || acm_validation_get(snap, cert->account, domain, label) != ACM_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    *ngx_snprintf((u_char *) value, 2 * ACM_MAX_DNS_NAME, "%s.%s", label,
+                  amcf->validation->name)
+        = '\0';
+
+    return NGX_OK;
 }
