@@ -133,8 +133,8 @@ static ngx_command_t  ngx_acm_conf_commands[] = {
      * Context: acm
      *
      * The issuers of certificates that name none, eight at most.  The next
-     * one is asked after a failure that is the CA's; a renewal begins with
-     * the first again.
+     * one is asked after a failure that is the CA's, or if DNS or CAA stand
+     * in the way of this one; a renewal begins with the first again.
      */
     { ngx_string("default_issuer"),
       NGX_ACM_MAIN_CONF|NGX_CONF_1MORE,

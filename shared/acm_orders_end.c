@@ -31,6 +31,8 @@ static acm_rc_t acm_failed_next(acm_job_t *job, const acm_cert_t *cert,
     acm_cert_t *next);
 static void acm_failed_clock(acm_job_t *job, int64_t now,
     acm_cert_t *next);
+static void acm_failed_unspent(acm_job_t *job, const acm_cert_t *cert,
+    acm_cert_t *next);
 static acm_rc_t acm_failed_return(acm_job_t *job, const acm_cert_t *cert,
     acm_batch_t *batch, acm_err_t *err);
 static int64_t acm_preflight_wait(const acm_issuer_t *issuer,
@@ -360,15 +362,7 @@ acm_failed_next(acm_job_t *job, const acm_cert_t *cert, acm_cert_t *next)
     acm_failed_clock(job, now, next);
 
     if (job->order.unspent) {
-
-        /* the CA did not look: nothing is used up, so look again sooner */
-
-        next->findings = (char *) job->check.findings.data;
-        next->attempts = (cert->attempts > 0) ? cert->attempts - 1 : 0;
-        next->checks = (cert->checks == UINT32_MAX) ? UINT32_MAX
-                                                    : cert->checks + 1;
-        next->due_at = acm_add_sat(now, acm_preflight_wait(job->slot->issuer,
-                                                           next->checks));
+        acm_failed_unspent(job, cert, next);
         return ACM_OK;
     }
 
@@ -433,6 +427,38 @@ acm_failed_clock(acm_job_t *job, int64_t now, acm_cert_t *next)
     if (next->due_at > most) {
         next->due_at = most;
     }
+}
+
+
+/*
+ * The CA did not look: nothing is used up, so look again sooner.  Another
+ * issuer may be one that CAA allows; round all of them, and it is a wait.
+ */
+
+static void
+acm_failed_unspent(acm_job_t *job, const acm_cert_t *cert, acm_cert_t *next)
+{
+    size_t  n;
+
+    n = acm_issuer_count(cert->issuer);
+
+    next->findings = (char *) job->check.findings.data;
+    next->attempts = (cert->attempts > 0) ? cert->attempts - 1 : 0;
+
+    if (job->check.stage == ACM_PREFLIGHT_BEFORE && n > 1) {
+        next->turn = (cert->turn + 1 < n) ? cert->turn + 1 : 0;
+
+        if (next->turn != 0) {
+            next->due_at = next->last_error_at;
+            return;
+        }
+    }
+
+    next->checks = (cert->checks == UINT32_MAX) ? UINT32_MAX
+                                                : cert->checks + 1;
+    next->due_at = acm_add_sat(next->last_error_at,
+                               acm_preflight_wait(job->slot->issuer,
+                                                  next->checks));
 }
 
 

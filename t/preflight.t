@@ -30,6 +30,7 @@ my $addr = join('.', 127, map { 1 + int(rand(254)) } 1 .. 3);
 my %zone = (
     'www.caa' => ["A $addr"],
     'caa' => ['CAA 0 issue "other.example"'],
+    'two.caa' => ["A $addr"],
     'www.acct' => ["A $addr"],
     'late.acct' => ["A $addr"],
     'v6' => ['AAAA ::1'],
@@ -63,11 +64,16 @@ my $ca = Test::Nginx::FakeCA->new(config => { validation => 'real',
     dnsServers => ["127.0.0.1:$named->{port}"], checkCaa => JSON::PP::true,
     httpPort => $t->port(8081), tlsPort => $t->port(8443) });
 
+my $other = Test::Nginx::FakeCA->new(config => { validation => 'real',
+    dnsServers => ["127.0.0.1:$named->{port}"], checkCaa => JSON::PP::true,
+    httpPort => $t->port(8081), caaIdentities => ['other.example'] });
+
 my @names = qw/ addr.pre.test www.caa.pre.test www.acct.pre.test v6.pre.test
     cname.pre.test nobody.pre.test critical.pre.test good.pre.test
     www.broken.test www.dead.test /;
 
 $t->raw(CA => $ca->url());
+$t->raw(OTHER => $other->url());
 $t->raw(RESOLVER => "127.0.0.1:$named->{port}");
 
 sub config {
@@ -82,6 +88,7 @@ acm {
     master_key %%DIR%%/acm.key;
     resolver %%RESOLVER%%;
     issuer fake { acme %%CA%%; accept_terms on; challenge http-01; retry 1s; }
+    issuer other { acme %%OTHER%%; accept_terms on; challenge http-01; }
     issuer blind {
         acme %%CA%%; accept_terms on; challenge http-01; retry 1s;
         preflight off;
@@ -118,7 +125,8 @@ $ca->rule({ match => { endpoint => 'newOrder', name => 'method.pre.test' },
     action => { challengeTypes => ['http-01'] } });
 
 config('alpn.pre.test validation=tls-alpn', 'method.pre.test validation=http',
-    'off.pre.test issuer=blind', 'limit1.pre.test issuer=slow');
+    'off.pre.test issuer=blind', 'limit1.pre.test issuer=slow',
+    'two.caa.pre.test issuer=fake,other');
 $t->run();
 
 sub findings {
@@ -168,6 +176,13 @@ for my $name (qw/ good.pre.test v6.pre.test alpn.pre.test method.pre.test
 }
 
 is($t->certificate('good.pre.test')->{Attempts}, 0, 'at the first attempt');
+
+# one CA may not, the next one may
+
+issued('two.caa.pre.test');
+is(asked('two.caa.pre.test'), undef, 'two.caa.pre.test: not by the first CA');
+is($t->certificate('two.caa.pre.test')->{IssuedBy}, 'other',
+    'two.caa.pre.test: by the second');
 
 # what fails, and what to do
 
