@@ -234,9 +234,10 @@ static ngx_command_t  ngx_acm_issuer_commands[] = {
      * Context: issuer
      *
      * How names are proved, in order: http-01, tls-alpn-01, dns-01,
-     * dns-account-01, dns-persist-01.  Each attempt after a failure begins
-     * with the next one.  By default dns-01 is left out without
-     * "validation_zone" or "dns_update".
+     * dns-account-01, dns-persist-01.  Each attempt after a failure, or
+     * after a look at DNS that found something, begins with the next one.
+     * By default dns-01 is left out without "validation_zone" or
+     * "dns_update".
      */
     { ngx_string("challenge"),
       NGX_ACM_ISSUER_CONF|NGX_CONF_1MORE,
@@ -309,7 +310,9 @@ static ngx_command_t  ngx_acm_issuer_commands[] = {
      * Context: issuer
      *
      * Whether DNS, CAA records and answers are looked at before the CA is
-     * asked to look.
+     * asked to look.  What is found is in "acm_status".  The next look is
+     * half a minute later, then twice as long each time, up to an hour; no
+     * later than "retry" says.
      */
     { ngx_string("preflight"),
       NGX_ACM_ISSUER_CONF|NGX_CONF_FLAG,
