@@ -585,9 +585,13 @@ ngx_acm_check_clean(void *data, const acm_order_t *order)
             continue;
         }
 
-        (void) ngx_acm_update_send(ngx_acm_checker.amcf, host, value, 0,
-                                   ngx_acm_check_cleaned, NULL,
-                                   ngx_acm_checker.log);
+        if (ngx_acm_update_send(ngx_acm_checker.amcf, host, value, 0,
+                                ngx_acm_check_cleaned, NULL,
+                                ngx_acm_checker.log)
+            == NGX_ERROR)
+        {
+            ngx_acm_check_cleaned(NULL, ACM_ERROR, host);
+        }
     }
 }
 

@@ -26,6 +26,7 @@ my $own = Test::Nginx::Named::free_address();
 
 plan(skip_all => 'needs port 53 of 127.0.0.0/8') unless $addr && $own;
 
+my $second = Test::Nginx::Named::free_address();
 my $nobody = Test::Nginx::Named::free_address();
 my $t = Test::Nginx::ACM->new();
 my $key = "key \"acm\" { algorithm hmac-sha256; secret \""
@@ -57,6 +58,11 @@ sub chain {
         1 .. $n - 1);
 }
 
+# two servers, of which one does not follow the other
+
+my $lag = "@ IN NS ns\n@ IN NS ns2\nns IN A $addr\nns2 IN A $second\n";
+my $secondary = Test::Nginx::Named->new(zones => { 'lag.test' => $lag });
+
 my $named = Test::Nginx::Named->new(
     zones => {
         '.' => "acm-v.test. IN NS ns.acm-v.test.\nns.acm-v.test. IN A $own\n",
@@ -65,11 +71,13 @@ my $named = Test::Nginx::Named->new(
         'via.test' => $ns . "_acme-challenge.www IN CNAME "
             . "_acme-challenge.www.via.test.upd.test.\n",
         'strict.test' => $ns,
+        'lag.test' => $lag,
         'lame.test' => "@ IN NS ns\nns IN A $nobody\n",
     },
     extra => $key,
     update => {
         'upd.test' => 'grant acm zonesub TXT;',
+        'lag.test' => 'grant acm zonesub TXT;',
         'strict.test' => 'grant acm name _acme-challenge.no.strict.test TXT;',
     },
 );
@@ -94,12 +102,15 @@ my %names = (
     'www.strict.test' => '',
     'blind.upd.test' => 'issuer=blind',
     'www.lame.test' => '',
+    'www.lag.test' => '',
 );
 
 $t->raw(CA => $ca->url());
 $t->raw(RESOLVER => "127.0.0.1:$named->{port}");
 $t->raw(ADDR => $addr);
 $t->raw(OWN => $own);
+$t->raw(SECOND => $second);
+$t->raw(SECONDARY => "127.0.0.1:$secondary->{port}");
 
 $t->write_config(<<'EOF_CONF' . join('', map { <<"EOF_SERVER" } sort keys %names) . "}\n");
 %%GLOBALS%%
@@ -116,6 +127,7 @@ acm {
     dns_update strict.test %%RESOLVER%% key=%%DIR%%/acm.tsig;
     issuer fake { acme %%CA%%; accept_terms on; challenge dns-01; retry 1s; }
     issuer web { acme %%CA%%; accept_terms on; challenge http-01; retry 1s; }
+    dns_update lag.test %%RESOLVER%% key=%%DIR%%/acm.tsig;
     dns_update lame.test %%RESOLVER%% key=%%DIR%%/acm.tsig;
     issuer blind {
         acme %%CA%%; accept_terms on; challenge dns-01; retry 1s;
@@ -131,6 +143,9 @@ stream {
     }
     server { listen %%ADDR%%:53 udp; proxy_pass %%RESOLVER%%; proxy_responses 1; }
     server { listen %%ADDR%%:53; proxy_pass %%RESOLVER%%; }
+    server {
+        listen %%SECOND%%:53 udp; proxy_pass %%SECONDARY%%; proxy_responses 1;
+    }
 }
 http {
     %%HTTP%%
@@ -262,6 +277,21 @@ found('www.strict.test', 'www.strict.test: update of zone "strict.test" at '
 found('www.lame.test', 'none of the 1 name servers of zone "lame.test" '
     . 'answered for "_acme-challenge.www.lame.test", "ns.lame.test" '
     . "($nobody)");
+
+# every server must have it before the CA is told
+
+ok($t->wait_for(sub {
+    return $t->read_file('error.log') =~ /"www\.lag\.test"\ waits,\ the\ CA
+        \ is\ told\ later:\ www\.lag\.test:\ name\ server\ "ns2\.lag\.test"
+        \ \(\Q$second\E\)\ does\ not\ have\ "_acme-challenge\.www\.lag\.test\.
+        \ TXT\ "[^"]+"",\ 1\ of\ 2\ do/x;
+}), 'www.lag.test: waits');
+is($ca->stats()->{names}{'www.lag.test'}{challenge}, undef,
+    'www.lag.test: the CA is not told');
+$secondary->zone('lag.test', $lag . $named->dig('_acme-challenge.www.lag.test',
+    'TXT'));
+issued('www.lag.test');
+is(orders('www.lag.test'), 1, 'www.lag.test: ordered once');
 
 # what cannot work is not insisted on if there is another way
 

@@ -25,6 +25,10 @@ my $t = Test::Nginx::ACM->new();
 
 my $addr = join('.', 127, map { 1 + int(rand(254)) } 1 .. 3);
 
+# and here nginx does, if it may
+
+my $here = Test::Nginx::Named::free_address(80);
+
 # the zone, as a hash of records
 
 my %zone = (
@@ -37,6 +41,7 @@ my %zone = (
     'cname' => ['CNAME target'],
     'nobody' => ["A $addr", 'CAA 0 issue ";"'],
     'critical' => ["A $addr", 'CAA 128 future "x"'],
+    'here' => ['A ' . ($here || '127.0.0.1')],
     (map { $_ => ["A $addr"] } qw/ good alpn limit off1 method /),
 );
 
@@ -70,10 +75,11 @@ my $other = Test::Nginx::FakeCA->new(config => { validation => 'real',
 
 my @names = qw/ addr.pre.test www.caa.pre.test www.acct.pre.test v6.pre.test
     cname.pre.test nobody.pre.test critical.pre.test good.pre.test
-    www.broken.test www.dead.test /;
+    here.pre.test www.broken.test www.dead.test /;
 
 $t->raw(CA => $ca->url());
 $t->raw(OTHER => $other->url());
+$t->raw(HERE => $here ? "listen $here:80;" : '');
 $t->raw(RESOLVER => "127.0.0.1:$named->{port}");
 
 sub config {
@@ -105,7 +111,7 @@ http {
         listen 127.0.0.1:8080;
         location /status { acm_status; }
     }
-    server { listen 127.0.0.1:8081; }
+    server { listen 127.0.0.1:8081; %%HERE%% }
 EOF_CONF
     server {
         listen 127.0.0.1:8443 ssl;
@@ -169,7 +175,7 @@ sub issued {
 
 # nothing stands in the way: at once, though others fail
 
-for my $name (qw/ good.pre.test v6.pre.test alpn.pre.test method.pre.test
+for my $name (qw/ good.pre.test here.pre.test v6.pre.test alpn.pre.test method.pre.test
     off.pre.test /)
 {
     issued($name);
@@ -237,6 +243,16 @@ like($log, qr/\[info\].*: "good\.pre\.test": port 80 is not reached from here/,
     'port 80: said');
 like($log, qr/"good\.pre\.test": .*\Q$addr\E port 80/,
     'port 80: of the address that the resolver gave');
+
+SKIP: {
+    skip('needs port 80 of 127.0.0.0/8', 2) unless $here;
+
+    my $n = () = $log =~ /challenge "[^"]+" answered.* host: "here\.pre\.test"/g;
+
+    is($n, 2, 'port 80: asked by us, and by the CA');
+    unlike($log, qr/"here\.pre\.test": port 80/, 'port 80: nothing to say');
+}
+
 unlike($log, qr/acm: "off\.pre\.test": port 80/, 'without preflight: not');
 is(findings('www.dead.test') =~ /SERVFAIL/, 1, 'www.dead.test: still so');
 

@@ -152,17 +152,19 @@ sub dig {
 }
 
 
-# An address of the loopback network on which port 53 is free, for a server
-# that NS records lead to: BIND itself listens on none but 127.0.0.1.  undef
-# if we may not use such a port.
+# An address of the loopback network on which port 53, or another, is free, for
+# a server that NS records lead to: BIND itself listens on none but 127.0.0.1.
+# undef if we may not use such a port.
 
 sub free_address {
+    my $port = shift // 53;
+
     for (1 .. 100) {
         my $addr = join('.', 127, map { 1 + int(rand(254)) } 1 .. 3);
-        my $u = IO::Socket::INET->new(Proto => 'udp', LocalPort => 53,
+        my $u = IO::Socket::INET->new(Proto => 'udp', LocalPort => $port,
             LocalAddr => $addr) or next;
         my $t = IO::Socket::INET->new(Proto => 'tcp', Listen => 1,
-            LocalAddr => $addr, LocalPort => 53) or next;
+            LocalAddr => $addr, LocalPort => $port) or next;
         return $addr;
     }
 
