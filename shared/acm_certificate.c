@@ -384,7 +384,17 @@ acm_certificate_install(acm_keyring_t *ring, acm_cert_t *cert,
 
     if (rc == ACM_OK) {
         acm_batch_append(&batch, install->also);
-        rc = acm_commit(store, &batch, err);
+
+        if (install->into == NULL) {
+            rc = acm_commit(store, &batch, err);
+
+        } else if (batch.rc != ACM_OK) {
+            rc = acm_fail(err, batch.rc, "a change of the store cannot be "
+                          "written down: %s", acm_rc_text(batch.rc));
+
+        } else {
+            acm_batch_append(install->into, &batch);
+        }
     }
 
     if (rc == ACM_OK) {

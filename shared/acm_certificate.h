@@ -58,6 +58,8 @@ typedef struct {
     const char    *issued_by;    /* of several issuers, or "" */
     uint32_t       scts;         /* embedded */
     acm_batch_t   *also;         /* committed together; or NULL */
+    acm_batch_t   *into;         /* not committed: all goes into this one; or
+                                    NULL */
 } acm_install_t;
 
 
@@ -65,6 +67,7 @@ typedef struct {
  * Commits new material for a certificate: material, chain, names, status,
  * dates, next due time in one batch; the version before stays until the next
  * one.  cert is the record as read at `revision` and is updated on success.
+ * With install->into the caller commits, and forgets cert if that fails.
  */
 acm_rc_t acm_certificate_install(acm_keyring_t *ring, acm_cert_t *cert,
     uint64_t revision, const acm_bundle_t *bundle,

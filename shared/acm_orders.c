@@ -6,11 +6,8 @@
  */
 
 
-#include <openssl/rand.h>
 #include <string.h>
 
-#include "acm_issued.h"
-#include "acm_limit.h"
 #include "acm_orders_impl.h"
 #include "acm_sched.h"
 
@@ -27,16 +24,6 @@ static acm_rc_t acm_orders_resume(acm_orders_t *o, acm_order_rec_t *rec,
     acm_err_t *err);
 static acm_rc_t acm_orders_drop(acm_orders_t *o,
     const acm_order_rec_t *rec, int64_t now, acm_err_t *err);
-static acm_rc_t acm_begin_key(acm_orders_t *o, const acm_cert_t *cert,
-    acm_order_rec_t *rec, acm_err_t *err);
-static acm_rc_t acm_begin_commit(acm_orders_t *o, acm_slot_t *slot,
-    const acm_cert_t *cert, uint64_t revision, const acm_order_rec_t *rec,
-    int64_t now, acm_err_t *err);
-static acm_rc_t acm_begin_replaces(acm_orders_t *o, const acm_cert_t *cert,
-    char *id);
-static acm_rc_t acm_order_copy(const acm_order_rec_t *from,
-    acm_order_rec_t *to);
-static void acm_job_free(acm_job_t *job);
 static acm_rc_t acm_job_step(acm_job_t *job, int64_t ticks, acm_err_t *err);
 static void acm_job_answered(acm_call_t *call);
 static int64_t acm_orders_sessions(acm_orders_t *o, int64_t ticks);
@@ -55,6 +42,7 @@ acm_orders_new(const acm_orders_conf_t *conf)
     }
 
     o->conf = *conf;
+    acm_batch_init(&o->group);
     o->slots = acm_calloc(conf->nissuers + 1, sizeof(acm_slot_t));
 
     if (o->slots == NULL) {
@@ -134,6 +122,7 @@ acm_orders_free(acm_orders_t *o)
         acm_session_free(o->slots[i].staging);
     }
 
+    acm_batch_free(&o->group);
     acm_free(o->slots);
     acm_free(o);
 }
@@ -184,7 +173,7 @@ acm_job_new(acm_orders_t *o, acm_slot_t *slot, acm_order_rec_t *rec)
 }
 
 
-static void
+void
 acm_job_free(acm_job_t *job)
 {
     acm_orders_t  *o;
@@ -204,6 +193,7 @@ acm_job_free(acm_job_t *job)
         o->njobs--;
     }
 
+    acm_cert_free(&job->issued);
     acm_buf_free(&job->check.findings);
     acm_free(job->ari_url);
     acm_order_free(&job->order);
@@ -461,279 +451,6 @@ acm_orders_drop(acm_orders_t *o, const acm_order_rec_t *rec, int64_t now,
 }
 
 
-acm_rc_t
-acm_orders_begin(acm_orders_t *o, const acm_issuer_t *issuer,
-    const acm_cert_t *cert, uint64_t revision, int64_t now, acm_err_t *err)
-{
-    char              id[ACM_ARI_ID_LEN];
-    acm_rc_t          rc;
-    acm_job_t        *job;
-    acm_slot_t       *slot;
-    acm_order_rec_t   rec, copy;
-
-    slot = acm_orders_slot(o, issuer->name);
-
-    if (slot == NULL || !acm_orders_room(o, issuer, 1)) {
-        return acm_fail(err, ACM_BUSY, "no more than %zu orders at a time "
-                        "for issuer \"%s\"", issuer->orders, issuer->name);
-    }
-
-    memset(&rec, 0, sizeof(acm_order_rec_t));
-    memset(&copy, 0, sizeof(acm_order_rec_t));
-
-    /* borrowed: the record is encoded and decoded again */
-
-    rec.account = cert->account;
-    rec.region = cert->region;
-    memcpy(rec.uuid, cert->uuid, sizeof(rec.uuid));
-    rec.issuer = (char *) issuer->name;
-    rec.staging = (slot->staging != NULL && cert->attempts > 0
-                   && cert->rehearsed == 0) ? 1 : 0;
-    rec.directory = (char *) (rec.staging ? issuer->staging
-                                          : issuer->directory);
-    rec.version = cert->version + 1;
-    rec.key = cert->key;
-    rec.names = cert->names;
-    rec.nnames = cert->nnames;
-    rec.method = cert->attempts + cert->checks;
-    rec.only = cert->method;
-    rec.created_at = now;
-    rec.resume_at = now;
-
-    if (!rec.staging && acm_begin_replaces(o, cert, id) == ACM_OK
-        && strcmp(cert->issued_by, issuer->name) == 0)
-    {
-        rec.replaces = id;
-    }
-
-    rc = acm_begin_key(o, cert, &rec, err);
-
-    if (rc == ACM_OK) {
-        rc = acm_order_copy(&rec, &copy);
-
-        if (rc != ACM_OK) {
-            (void) acm_fail(err, rc, "an order cannot be written down: %s",
-                            acm_rc_text(rc));
-        }
-    }
-
-    /* what cannot fail must come behind the commit */
-
-    job = (rc == ACM_OK) ? acm_job_new(o, slot, &copy) : NULL;
-
-    if (rc == ACM_OK && job == NULL) {
-        rc = acm_fail(err, ACM_NOMEM, "no memory for an order");
-    }
-
-    if (rc == ACM_OK) {
-        rc = acm_begin_commit(o, slot, cert, revision, &rec, now, err);
-    }
-
-    acm_free(rec.sealed.data);
-    acm_free(rec.csr.data);
-    acm_order_rec_free(&copy);
-
-    if (rc != ACM_OK) {
-        if (job != NULL) {
-            o->jobs = job->next;
-            acm_job_free(job);
-        }
-
-        return rc;
-    }
-
-    job->held = 1;
-    slot->inflight++;
-    o->njobs++;
-    acm_session_hold(job->order.session, 1);
-    acm_job_go(job, ACM_EVENT_GO);
-
-    return ACM_OK;
-}
-
-
-/* A new key pair, sealed for the version to come, and its request. */
-
-static acm_rc_t
-acm_begin_key(acm_orders_t *o, const acm_cert_t *cert, acm_order_rec_t *rec,
-    acm_err_t *err)
-{
-    char         arn[ACM_MAX_ARN];
-    acm_rc_t     rc;
-    EVP_PKEY    *pkey;
-    acm_str_t    der_secret;
-    acm_snap_t  *snap;
-
-    rc = acm_keyring_ensure(o->conf.ring, cert->account, cert->region, err);
-
-    if (rc != ACM_OK) {
-        return rc;
-    }
-
-    rc = acm_key_generate(cert->key, &pkey, err);
-
-    if (rc != ACM_OK) {
-        return rc;
-    }
-
-    rc = acm_csr_der(pkey, cert->names, cert->nnames, &rec->csr, err);
-
-    if (rc != ACM_OK) {
-        EVP_PKEY_free(pkey);
-        return rc;
-    }
-
-    rc = acm_key_encode(pkey, &der_secret, err);
-
-    EVP_PKEY_free(pkey);
-
-    if (rc != ACM_OK) {
-        return rc;
-    }
-
-    rc = acm_store_begin(acm_keyring_store(o->conf.ring), &snap, err);
-
-    if (rc == ACM_OK) {
-        (void) acm_arn_text(arn, cert->account, cert->region, cert->uuid);
-
-        rc = acm_keyring_seal(o->conf.ring, snap, cert->account,
-                              cert->region, arn, rec->version, &der_secret,
-                              &rec->sealed, err);
-        acm_store_end(snap);
-    }
-
-    acm_free_secret(der_secret.data, der_secret.len);
-
-    return rc;
-}
-
-
-/* RFC 9773 s5: which certificate the new one is for. */
-
-static acm_rc_t
-acm_begin_replaces(acm_orders_t *o, const acm_cert_t *cert, char *id)
-{
-    acm_rc_t         rc;
-    acm_snap_t      *snap;
-    acm_material_t   m;
-
-    if (cert->version == 0) {
-        return ACM_NOTFOUND;
-    }
-
-    rc = acm_store_begin(acm_keyring_store(o->conf.ring), &snap, NULL);
-
-    if (rc != ACM_OK) {
-        return rc;
-    }
-
-    rc = acm_material_get(snap, cert->uuid, cert->version, &m);
-
-    acm_store_end(snap);
-
-    if (rc == ACM_OK) {
-        rc = acm_ari_id(&m.leaf, id, NULL);
-        acm_material_free(&m);
-    }
-
-    return rc;
-}
-
-
-static acm_rc_t
-acm_begin_commit(acm_orders_t *o, acm_slot_t *slot, const acm_cert_t *cert,
-    uint64_t revision, const acm_order_rec_t *rec, int64_t now,
-    acm_err_t *err)
-{
-    int64_t       when;
-    uint16_t      jitter;
-    acm_rc_t      rc;
-    acm_cert_t    next;
-    acm_snap_t   *snap;
-    acm_store_t  *store;
-    acm_batch_t   batch;
-
-    store = acm_keyring_store(o->conf.ring);
-
-    if (RAND_bytes((unsigned char *) &jitter, sizeof(jitter)) != 1) {
-        return acm_fail_ssl(err, ACM_ERROR, "no random numbers");
-    }
-
-    acm_batch_init(&batch);
-
-    next = *cert;
-    next.due_at = acm_add_sat(now, acm_sched_retry(slot->issuer->retry,
-                                                   slot->issuer->nretry,
-                                                   cert->attempts, jitter));
-    next.attempts = (cert->attempts == UINT32_MAX) ? UINT32_MAX
-                                                   : cert->attempts + 1;
-    if (next.due == ACM_DUE_ARI) {
-        next.due = ACM_DUE_RENEW;
-    }
-
-    rc = ACM_OK;
-
-    /* rehearsals and replacements are not counted by CAs */
-
-    if (!rec->staging && (rec->replaces == NULL || *rec->replaces == '\0')) {
-        rc = acm_store_begin(store, &snap, err);
-
-        if (rc != ACM_OK) {
-            acm_batch_free(&batch);
-            return rc;
-        }
-
-        rc = acm_limit_order(snap, slot->issuer, cert->names, cert->nnames,
-                             now, &batch, &when, err);
-        acm_store_end(snap);
-    }
-
-    if (rc == ACM_BUSY) {
-
-        /* our own limit: later, and no attempt is counted */
-
-        next.attempts = cert->attempts;
-        next.due_at = when;
-
-        rc = acm_certificate_update(store, cert, revision, &next, NULL, err);
-
-        if (rc == ACM_OK) {
-            rc = acm_fail(err, ACM_BUSY, "the rate of issuer \"%s\" is used "
-                          "up", slot->issuer->name);
-        }
-
-    } else if (rc == ACM_OK) {
-        acm_order_batch_put(&batch, rec);
-        rc = acm_certificate_update(store, cert, revision, &next, &batch,
-                                    err);
-    }
-
-    acm_batch_free(&batch);
-
-    return rc;
-}
-
-
-static acm_rc_t
-acm_order_copy(const acm_order_rec_t *from, acm_order_rec_t *to)
-{
-    acm_rc_t   rc;
-    acm_buf_t  buf;
-
-    acm_buf_init(&buf, ACM_MAX_STORE_VALUE);
-
-    rc = acm_order_encode(from, &buf);
-
-    if (rc == ACM_OK) {
-        rc = acm_order_decode(buf.data, buf.len, to);
-    }
-
-    acm_buf_free(&buf);
-
-    return rc;
-}
-
-
 static void
 acm_job_answered(acm_call_t *call)
 {
@@ -783,6 +500,14 @@ acm_orders_run(acm_orders_t *o, int64_t ticks, int64_t *next, acm_err_t *err)
                 }
             }
 
+            if (job->alone && job->grouped) {
+                rc = acm_orders_commit(o, ticks, err);
+
+                if (rc != ACM_OK) {
+                    return rc;
+                }
+            }
+
             if (job->gone) {
                 *link = job->next;
                 acm_job_free(job);
@@ -796,11 +521,83 @@ acm_orders_run(acm_orders_t *o, int64_t ticks, int64_t *next, acm_err_t *err)
             link = &job->next;
         }
 
+        moved |= (o->group.nops != 0);
+
+        rc = acm_orders_commit(o, ticks, err);
+
+        if (rc != ACM_OK) {
+            return rc;
+        }
+
     } while (moved);
 
     *next = wake;
 
     return ACM_OK;
+}
+
+
+void
+acm_job_group(acm_job_t *job, const acm_batch_t *batch)
+{
+    acm_batch_append(&job->orders->group, batch);
+
+    job->grouped = 1;
+}
+
+
+acm_rc_t
+acm_orders_commit(acm_orders_t *o, int64_t ticks, acm_err_t *err)
+{
+    acm_rc_t    rc;
+    acm_job_t  *job;
+
+    if (o->group.nops == 0 && o->group.rc == ACM_OK) {
+        return ACM_OK;
+    }
+
+    rc = o->group.rc;
+
+    if (rc == ACM_OK) {
+        rc = acm_store_commit(acm_keyring_store(o->conf.ring), &o->group,
+                              err);
+
+    } else {
+        (void) acm_fail(err, rc, "changes of orders cannot be written down: "
+                        "%s", acm_rc_text(rc));
+    }
+
+    acm_batch_free(&o->group);
+    acm_batch_init(&o->group);
+
+    for (job = o->jobs; job != NULL; job = job->next) {
+
+        if (!job->grouped) {
+            continue;
+        }
+
+        job->grouped = 0;
+
+        if (rc != ACM_OK) {
+
+            /* one of them may stand in the way of the others: each alone */
+
+            job->alone = 1;
+            job->ended = 0;
+            job->redo = 1;
+            job->event = ACM_EVENT_GO;
+            acm_job_wait(job, (rc == ACM_CONFLICT)
+                              ? ticks : ticks + ACM_ORDERS_REDO);
+
+        } else if (job->ended) {
+            acm_job_issued(job);
+
+        } else {
+            acm_job_go(job, ACM_EVENT_GO);
+        }
+    }
+
+    return (rc == ACM_CONFLICT) ? ACM_OK : rc;
 }
 
 

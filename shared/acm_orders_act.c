@@ -113,14 +113,17 @@ acm_job_save(acm_job_t *job, acm_err_t *err)
     acm_batch_init(&batch);
     acm_order_batch_put(&batch, &job->order.rec);
 
-    rc = acm_store_commit(acm_keyring_store(job->orders->conf.ring), &batch,
-                          err);
-
-    acm_batch_free(&batch);
+    rc = batch.rc;
 
     if (rc == ACM_OK) {
-        acm_job_go(job, ACM_EVENT_GO);
+        acm_job_group(job, &batch);
+
+    } else {
+        (void) acm_fail(err, rc, "an order cannot be written down: %s",
+                        acm_rc_text(rc));
     }
+
+    acm_batch_free(&batch);
 
     return rc;
 }
@@ -139,15 +142,10 @@ acm_job_publish(acm_job_t *job, acm_err_t *err)
     rc = acm_job_answers(job, &batch, 1, err);
 
     if (rc == ACM_OK) {
-        rc = acm_store_commit(acm_keyring_store(job->orders->conf.ring),
-                              &batch, err);
+        acm_job_group(job, &batch);
     }
 
     acm_batch_free(&batch);
-
-    if (rc == ACM_OK) {
-        acm_job_go(job, ACM_EVENT_GO);
-    }
 
     return rc;
 }

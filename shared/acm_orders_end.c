@@ -201,14 +201,12 @@ static acm_rc_t
 acm_done_install(acm_job_t *job, acm_cert_t *cert, uint64_t revision,
     const acm_bundle_t *bundle, unsigned scts, acm_err_t *err)
 {
-    int                     first;
     int64_t                 wait;
     acm_rc_t                rc;
-    acm_batch_t             batch;
+    acm_batch_t             batch, all;
     acm_install_t           install;
     const acm_directory_t  *d;
 
-    first = (cert->version == 0);
     d = acm_session_directory(job->order.session);
 
     memset(&install, 0, sizeof(acm_install_t));
@@ -220,6 +218,7 @@ acm_done_install(acm_job_t *job, acm_cert_t *cert, uint64_t revision,
     install.issued_by = job->slot->issuer->name;
     install.scts = scts;
     install.also = &batch;
+    install.into = &all;
 
     if (d != NULL && d->renewal_info != NULL) {
         wait = (bundle->info.not_after - bundle->info.not_before) / 8;
@@ -228,6 +227,7 @@ acm_done_install(acm_job_t *job, acm_cert_t *cert, uint64_t revision,
     }
 
     acm_batch_init(&batch);
+    acm_batch_init(&all);
 
     rc = acm_job_close(job, &batch, err);
 
@@ -236,17 +236,32 @@ acm_done_install(acm_job_t *job, acm_cert_t *cert, uint64_t revision,
                                      bundle, &install, err);
     }
 
-    acm_batch_free(&batch);
-
     if (rc == ACM_OK) {
-        job->slot->limited = 0;
-        job->slot->paused = 0;
-        acm_job_tell(job, first ? ACM_ORDERS_ISSUED : ACM_ORDERS_RENEWED,
-                     cert, "");
-        acm_job_end(job);
+        acm_cert_free(&job->issued);
+        job->issued = *cert;
+        memset(cert, 0, sizeof(acm_cert_t));
+
+        job->ended = 1;
+        acm_job_group(job, &all);
     }
 
+    acm_batch_free(&batch);
+    acm_batch_free(&all);
+
     return rc;
+}
+
+
+void
+acm_job_issued(acm_job_t *job)
+{
+    job->slot->limited = 0;
+    job->slot->paused = 0;
+
+    acm_job_tell(job, (job->issued.version == 1) ? ACM_ORDERS_ISSUED
+                                                 : ACM_ORDERS_RENEWED,
+                 &job->issued, "");
+    acm_job_end(job);
 }
 
 

@@ -46,6 +46,10 @@ struct acm_job_s {
     unsigned              checking:1;
     unsigned              ari:1;         /* no order, only the window */
     unsigned              gone:1;
+    unsigned              grouped:1;     /* its changes wait for a commit */
+    unsigned              alone:1;       /* a commit with others failed */
+    unsigned              ended:1;       /* issued, once that is committed */
+    acm_cert_t            issued;        /* as it then is */
     unsigned              looks;         /* for our own answer */
     acm_preflight_t           check;
     acm_call_t            call;          /* of ari */
@@ -60,6 +64,7 @@ struct acm_orders_s {
     acm_job_t            *jobs;
     size_t                njobs;         /* orders, without questions */
     int64_t               swept;         /* seconds */
+    acm_batch_t           group;         /* changes of several orders */
     unsigned              recovered:1;
 };
 
@@ -70,8 +75,18 @@ acm_slot_t *acm_orders_slot(acm_orders_t *o, const char *issuer);
 /* NULL without memory; on success rec is taken over. */
 acm_job_t *acm_job_new(acm_orders_t *o, acm_slot_t *slot,
     acm_order_rec_t *rec);
+/* Cancels what is under way for it; it must be off the list. */
+void acm_job_free(acm_job_t *job);
 void acm_job_wait(acm_job_t *job, int64_t wake);
 void acm_job_go(acm_job_t *job, acm_order_event_e event);
+
+/*
+ * Changes of an order go to the disk with those of others, in one commit at
+ * the end of a round; this adds them.  The job goes on when it is made.
+ */
+void acm_job_group(acm_job_t *job, const acm_batch_t *batch);
+/* Commits what is there; ACM_OK if there is nothing. */
+acm_rc_t acm_orders_commit(acm_orders_t *o, int64_t ticks, acm_err_t *err);
 
 /* acm_orders_act.c: the actions, each ACM_OK or a fault of the store */
 
@@ -86,6 +101,8 @@ acm_rc_t acm_job_answers(acm_job_t *job, acm_batch_t *batch, int put,
 /* acm_orders_end.c */
 
 acm_rc_t acm_job_done(acm_job_t *job, acm_err_t *err);
+/* The certificate is committed: tells so, and ends the job. */
+void acm_job_issued(acm_job_t *job);
 acm_rc_t acm_job_failed(acm_job_t *job, acm_err_t *err);
 
 /* acm_orders_ari.c */
