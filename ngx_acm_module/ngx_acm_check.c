@@ -46,16 +46,6 @@ typedef struct {
 } ngx_acm_check_t;
 
 
-typedef struct {
-    ngx_acm_conf_t      *amcf;
-    acm_keyring_t       *ring;
-    acm_transport_t     *transport;
-    void               (*after)(void *data);
-    void                *data;
-    ngx_log_t           *log;
-} ngx_acm_checker_t;
-
-
 static acm_rc_t ngx_acm_check_start(void *data, acm_preflight_t *preflight,
     acm_err_t *err);
 static void ngx_acm_check_cancel(void *data, acm_preflight_t *preflight);
@@ -67,13 +57,9 @@ static ngx_int_t ngx_acm_check_caa(ngx_acm_check_t *check,
 static ngx_int_t ngx_acm_check_record(ngx_acm_check_t *check,
     const char *name);
 static ngx_int_t ngx_acm_check_answer(ngx_acm_check_t *check);
-static ngx_int_t ngx_acm_check_value(const acm_order_t *order,
-    const acm_order_authz_t *a, char *value);
 static ngx_int_t ngx_acm_check_update(ngx_acm_check_t *check,
     const acm_order_authz_t *a);
 static void ngx_acm_check_updated(void *data, acm_rc_t rc, const char *why);
-static void ngx_acm_check_clean(void *data, const acm_order_t *order);
-static void ngx_acm_check_cleaned(void *data, acm_rc_t rc, const char *why);
 static ngx_int_t ngx_acm_check_dns(ngx_acm_check_t *check, const char *name,
     acm_method_e method, const char *value);
 static ngx_int_t ngx_acm_check_locate(ngx_acm_check_t *check,
@@ -487,9 +473,7 @@ ngx_acm_check_answer(ngx_acm_check_t *check)
 }
 
 
-/* The TXT value of a dns method; NGX_DECLINED for others. */
-
-static ngx_int_t
+ngx_int_t
 ngx_acm_check_value(const acm_order_t *order, const acm_order_authz_t *a,
     char *value)
 {
@@ -558,51 +542,6 @@ ngx_acm_check_updated(void *data, acm_rc_t rc, const char *why)
     }
 
     ngx_acm_check_run(check);
-}
-
-
-/* The order has ended: what was put into other servers' zones goes. */
-
-static void
-ngx_acm_check_clean(void *data, const acm_order_t *order)
-{
-    char                      host[sizeof("_acme-challenge.") * 2
-                                   + ACM_MAX_NAME];
-    char                      value[ACM_THUMBPRINT_LEN + 1];
-    size_t                    i;
-    const acm_order_authz_t  *a;
-
-    for (i = 0; i < order->nauthz; i++) {
-        a = &order->authz[i];
-
-        if (a->name == NULL
-            || ngx_acm_check_value(order, a, value) != NGX_OK
-            || acm_method_host(a->method, a->name,
-                               acm_session_account(order->session), host,
-                               sizeof(host))
-               != ACM_OK)
-        {
-            continue;
-        }
-
-        if (ngx_acm_update_send(ngx_acm_checker.amcf, host, value, 0,
-                                ngx_acm_check_cleaned, NULL,
-                                ngx_acm_checker.log)
-            == NGX_ERROR)
-        {
-            ngx_acm_check_cleaned(NULL, ACM_ERROR, host);
-        }
-    }
-}
-
-
-static void
-ngx_acm_check_cleaned(void *data, acm_rc_t rc, const char *why)
-{
-    if (rc != ACM_OK) {
-        ngx_log_error(NGX_LOG_WARN, ngx_acm_checker.log, 0,
-                      "acm: a validation record stays behind: %s", why);
-    }
 }
 
 

@@ -511,7 +511,7 @@ ngx_stream_acm_dns_lookup(void *data, const char *label,
     rc = acm_store_begin(lookup->store, &snap, &err);
 
     if (rc == ACM_OK) {
-        rc = acm_challenge_txt(snap, label, ngx_time(), values, n);
+        rc = acm_challenge_txt(snap, label, NULL, ngx_time(), values, n);
         acm_store_end(snap);
     }
 

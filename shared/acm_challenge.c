@@ -200,8 +200,8 @@ acm_challenge_get(acm_snap_t *snap, acm_challenge_e kind,
 
 
 acm_rc_t
-acm_challenge_txt(acm_snap_t *snap, const char *label, int64_t now,
-    char values[ACM_MAX_TXT][ACM_TXT_LEN + 1], size_t *n)
+acm_challenge_txt(acm_snap_t *snap, const char *label, const char *uuid,
+    int64_t now, char values[ACM_MAX_TXT][ACM_TXT_LEN + 1], size_t *n)
 {
     size_t           len;
     uint8_t          key[ACM_MAX_STORE_KEY];
@@ -248,7 +248,9 @@ acm_challenge_txt(acm_snap_t *snap, const char *label, int64_t now,
             continue;
         }
 
-        if (c.expires > now && strlen(c.value) == ACM_TXT_LEN) {
+        if (c.expires > now && strlen(c.value) == ACM_TXT_LEN
+            && (uuid == NULL || strcmp(c.uuid, uuid) == 0))
+        {
             memcpy(values[*n], c.value, ACM_TXT_LEN + 1);
             (*n)++;
         }

@@ -71,10 +71,12 @@ acm_rc_t acm_challenge_get(acm_snap_t *snap, acm_challenge_e kind,
 
 /*
  * The TXT values that are live for a label of the validation zone (lower
- * case, ends with NUL); *n may become 0.  ACM_NOTFOUND: no such label.
+ * case, ends with NUL), or with uuid those of this order; *n may become 0.
+ * ACM_NOTFOUND: no such label.
  */
-acm_rc_t acm_challenge_txt(acm_snap_t *snap, const char *label, int64_t now,
-    char values[ACM_MAX_TXT][ACM_TXT_LEN + 1], size_t *n);
+acm_rc_t acm_challenge_txt(acm_snap_t *snap, const char *label,
+    const char *uuid, int64_t now, char values[ACM_MAX_TXT][ACM_TXT_LEN + 1],
+    size_t *n);
 
 /* Deletes what has expired, a bounded number; they are answered no more in
    any case.  *n: how many. */

@@ -103,6 +103,7 @@ my %names = (
     'blind.upd.test' => 'issuer=blind',
     'www.lame.test' => '',
     'www.lag.test' => '',
+    'crash.upd.test *.crash.upd.test' => '',
 );
 
 $t->raw(CA => $ca->url());
@@ -162,7 +163,20 @@ EOF_CONF
     }
 EOF_SERVER
 
+# one helper dies when all is proved
+
+my $crash = $ca->rule({ match => { endpoint => 'finalize',
+    name => 'crash.upd.test', times => 1 }, action => { http => {
+        status => 503, headers => { 'Retry-After' => '2' } } } });
+
 $t->run();
+
+ok($t->wait_for(sub { (grep { $_->{id} eq $crash } @{$ca->rules()})[0]{fired} }),
+    'crash.upd.test: proved');
+is(() = $named->dig('_acme-challenge.crash.upd.test', 'TXT') =~ /TXT/g, 2,
+    'crash.upd.test: two values');
+kill('KILL', $t->helpers());
+$t->allow(qr/cache manager process \d+ exited on signal 9/);
 
 sub findings {
     my ($name) = @_;
@@ -252,7 +266,7 @@ found('*.wild.dns.test', 'CAA set at "wild.dns.test" does not let the CA '
 # updates need nobody, but a policy that allows them
 
 for my $name (qw/ www.upd.test one.upd.test *.one.upd.test www.via.test
-    blind.upd.test /)
+    blind.upd.test crash.upd.test /)
 {
     issued($name);
     is(status_records($name), $name ne 'www.via.test' ? ''
@@ -262,7 +276,7 @@ for my $name (qw/ www.upd.test one.upd.test *.one.upd.test www.via.test
 }
 
 for my $name (qw/ www.upd.test one.upd.test www.via.test.upd.test
-    blind.upd.test /)
+    blind.upd.test crash.upd.test /)
 {
     ok($t->wait_for(sub {
         return $named->dig("_acme-challenge.$name", 'TXT') eq '';

@@ -193,13 +193,29 @@ test_txt(acm_store_t *store, const char *label, int64_t now,
 
     n = 99;
     test_ok(acm_store_begin(store, &snap, &err));
-    rc = acm_challenge_txt(snap, label, now, values, &n);
+    rc = acm_challenge_txt(snap, label, NULL, now, values, &n);
     acm_store_end(snap);
 
     assert_true(rc == ACM_OK || rc == ACM_NOTFOUND);
     assert_true(n <= ACM_MAX_TXT);
 
     return (rc == ACM_OK) ? n : SIZE_MAX;
+}
+
+
+static size_t
+test_of(acm_store_t *store, const char *label, const char *uuid)
+{
+    char         values[ACM_MAX_TXT][ACM_TXT_LEN + 1];
+    size_t       n;
+    acm_err_t    err;
+    acm_snap_t  *snap;
+
+    test_ok(acm_store_begin(store, &snap, &err));
+    test_ok(acm_challenge_txt(snap, label, uuid, NOW, values, &n));
+    acm_store_end(snap);
+
+    return n;
 }
 
 
@@ -241,6 +257,12 @@ test_records(void **state)
     assert_string_equal(values[0], TXT "E");
     assert_int_equal(test_txt(store, label, NOW + 90, values), 0);
     assert_int_equal(test_txt(store, other, NOW, values), 1);
+
+    /* of one order */
+
+    assert_int_equal(test_of(store, label, UUID), 2);
+    assert_int_equal(test_of(store, label,
+                             "00000000-0000-4000-8000-000000000002"), 0);
 
     /* put again, it lives longer */
 
