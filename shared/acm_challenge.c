@@ -317,6 +317,50 @@ acm_challenge_sweep(acm_store_t *store, int64_t now, size_t *n,
 }
 
 
+acm_rc_t
+acm_challenge_drop(acm_store_t *store, const char *uuid, acm_batch_t *batch,
+    acm_err_t *err)
+{
+    acm_rc_t         rc;
+    acm_snap_t      *snap;
+    acm_entry_t      entry;
+    acm_challenge_t  c;
+
+    rc = acm_store_begin(store, &snap, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    for (rc = acm_store_seek(snap, ACM_DB_CHALLENGE, NULL, 0, &entry);
+         rc == ACM_OK || rc == ACM_CORRUPT;
+         rc = acm_store_next(snap, ACM_DB_CHALLENGE, &entry))
+    {
+        if (rc != ACM_OK
+            || acm_challenge_decode(entry.data, entry.len, &c) != ACM_OK)
+        {
+            continue;
+        }
+
+        if (strcmp(c.uuid, uuid) == 0) {
+            acm_batch_delete(batch, ACM_DB_CHALLENGE, entry.key,
+                             entry.key_len);
+        }
+
+        acm_challenge_free(&c);
+    }
+
+    acm_store_end(snap);
+
+    if (rc != ACM_NOTFOUND) {
+        return acm_fail(err, rc, "answers to a CA cannot be read: %s",
+                        acm_rc_text(rc));
+    }
+
+    return batch->rc;
+}
+
+
 static size_t
 acm_domain_key(uint8_t *buf, const char *account, const char *domain)
 {

@@ -83,6 +83,11 @@ acm_rc_t acm_challenge_txt(acm_snap_t *snap, const char *label,
 acm_rc_t acm_challenge_sweep(acm_store_t *store, int64_t now, size_t *n,
     acm_err_t *err);
 
+/* Puts into the batch that all answers of an order are deleted, whoever made
+   them: also those that a process made which died. */
+acm_rc_t acm_challenge_drop(acm_store_t *store, const char *uuid,
+    acm_batch_t *batch, acm_err_t *err);
+
 /*
  * The permanent label of a domain, made at first use.  A wildcard has the
  * label of its domain.  label holds ACM_LABEL_LEN + 1 octets.

@@ -430,6 +430,10 @@ acm_orders_drop(acm_orders_t *o, const acm_order_rec_t *rec, int64_t now,
     acm_batch_init(&batch);
     acm_order_batch_delete(&batch, rec->uuid);
 
+    /* what cannot be read is swept when it has expired */
+
+    (void) acm_challenge_drop(store, rec->uuid, &batch, NULL);
+
     if (rc == ACM_OK) {
         next = cert;
 

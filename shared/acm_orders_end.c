@@ -590,7 +590,21 @@ acm_issuer_count(const char *issuers)
 static acm_rc_t
 acm_job_close(acm_job_t *job, acm_batch_t *batch, acm_err_t *err)
 {
-    acm_order_batch_delete(batch, job->order.rec.uuid);
+    acm_store_t      *store;
+    acm_order_rec_t  *rec;
+
+    rec = &job->order.rec;
+
+    acm_order_batch_delete(batch, rec->uuid);
+
+    if (rec->resumed > 0) {
+
+        /* which ones there are, only the process knew that died */
+
+        store = acm_keyring_store(job->orders->conf.ring);
+
+        return acm_challenge_drop(store, rec->uuid, batch, err);
+    }
 
     return acm_job_answers(job, batch, 0, err);
 }

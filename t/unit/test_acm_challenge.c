@@ -330,6 +330,50 @@ test_sweep(void **state)
 }
 
 
+/* all answers of one order, and none of another */
+
+static void
+test_drop(void **state)
+{
+    acm_buf_t        buf;
+    acm_err_t        err;
+    acm_snap_t      *snap;
+    acm_batch_t      batch;
+    acm_store_t     *store;
+    acm_challenge_t  c;
+
+    (void) state;
+
+    store = test_open();
+    test_fill(&c, ACM_CHALLENGE_HTTP, "other", "a.b", NOW + 1);
+    c.uuid[0] = '7';
+    acm_buf_init(&buf, 4096);
+    test_ok(acm_challenge_encode(&c, &buf));
+    test_raw(store, ACM_DB_CHALLENGE, "\x01other", 6, (char *) buf.data,
+             buf.len);
+    acm_buf_free(&buf);
+
+    test_raw(store, ACM_DB_CHALLENGE, "\x01!", 2, "junk", 4);
+    test_ok(test_put(store, ACM_CHALLENGE_HTTP, "mine", "a.b", NOW + 1));
+    test_ok(test_put(store, ACM_CHALLENGE_ALPN, "mine", "a.b", NOW + 1));
+
+    acm_batch_init(&batch);
+    test_ok(acm_challenge_drop(store, UUID, &batch, &err));
+    test_ok(acm_store_commit(store, &batch, &err));
+    acm_batch_free(&batch);
+
+    test_get(store, ACM_CHALLENGE_HTTP, "mine", 4, NOW, NULL);
+    test_get(store, ACM_CHALLENGE_ALPN, "mine", 4, NOW, NULL);
+
+    test_ok(acm_store_begin(store, &snap, &err));
+    test_ok(acm_challenge_get(snap, ACM_CHALLENGE_HTTP, "other", 5, NOW,
+                              &c));
+    acm_challenge_free(&c);
+    acm_store_end(snap);
+    acm_store_close(store);
+}
+
+
 /* of a newer version: its first octets are the type and the version */
 
 static void
@@ -502,6 +546,7 @@ main(void)
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_records),
         cmocka_unit_test(test_sweep),
+        cmocka_unit_test(test_drop),
         cmocka_unit_test(test_newer),
         cmocka_unit_test(test_labels),
         cmocka_unit_test(test_octets)
