@@ -335,7 +335,11 @@ acm_order_trouble(acm_order_t *o, int64_t ticks)
         break;
     }
 
-    if (p->fault == ACM_FAULT_CA || p->fault == ACM_FAULT_LIMIT) {
+    /* an URL that is not asked for will not be asked for later either */
+
+    if (o->call.rc != ACM_DENIED
+        && (p->fault == ACM_FAULT_CA || p->fault == ACM_FAULT_LIMIT))
+    {
         return acm_order_again(o, ticks);
     }
 

@@ -81,7 +81,7 @@ static const acm_problem_row_t  acm_problems[] = {
     { ACM_PROBLEM_INVALID_CONTACT, "invalidContact", ACM_FAULT_ACCOUNT,
       "correct \"contact\"" },
 
-    { ACM_PROBLEM_INVALID_PROFILE, "invalidProfile", ACM_FAULT_NAME,
+    { ACM_PROBLEM_INVALID_PROFILE, "invalidProfile", ACM_FAULT_ACCOUNT,
       "choose a \"profile\" that the CA offers" },
 
     { ACM_PROBLEM_MALFORMED, "malformed", ACM_FAULT_NAME, NULL },

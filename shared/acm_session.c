@@ -540,6 +540,7 @@ static void
 acm_session_dispatch(acm_session_t *s)
 {
     size_t        wanted;
+    acm_rc_t      rc;
     acm_err_t     err;
     acm_call_t   *call, **link;
 
@@ -565,15 +566,19 @@ acm_session_dispatch(acm_session_t *s)
         s->active = call;
         call->sent = 1;
 
-        if (acm_session_sign(s, call, &err) == ACM_OK
-            && acm_session_send(s, call->http, &err) == ACM_OK)
-        {
+        rc = acm_session_sign(s, call, &err);
+
+        if (rc == ACM_OK) {
+            rc = acm_session_send(s, call->http, &err);
+        }
+
+        if (rc == ACM_OK) {
             continue;
         }
 
         (void) acm_call_unlink(&s->active, call);
 
-        call->rc = ACM_ERROR;
+        call->rc = (rc == ACM_DENIED) ? ACM_DENIED : ACM_ERROR;
         call->problem.type = ACM_PROBLEM_OTHER;
         call->problem.fault = ACM_FAULT_CA;
         (void) snprintf(call->problem.text, sizeof(call->problem.text), "%s",

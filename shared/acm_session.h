@@ -22,6 +22,8 @@
 #define ACM_DIRECTORY_TTL    (12 * 3600 * 1000LL)    /* milliseconds */
 #define ACM_SESSION_BACKOFF  1000        /* after a first failure */
 #define ACM_SESSION_BLOCKED  3600000     /* at most */
+#define ACM_SESSION_DEAD     6           /* failures that a dead account is
+                                            worth: about a minute */
 #define ACM_SESSION_SKEW     300         /* seconds between two clocks */
 
 

@@ -30,6 +30,7 @@ static void acm_session_granted(acm_session_t *s, acm_session_ask_e ask,
 static void acm_session_registered(acm_session_t *s, acm_call_t *call);
 static void acm_session_status(acm_session_t *s, acm_call_t *call);
 static void acm_session_rolled(acm_session_t *s);
+static void acm_session_forgotten(acm_session_t *s);
 static void acm_session_dead(acm_session_t *s, const char *why);
 static acm_rc_t acm_session_text(char **slot, const char *text);
 
@@ -126,6 +127,10 @@ acm_session_load(acm_session_t *s)
     }
 
     if (rc == ACM_NOTFOUND) {
+
+        if (s->have_account) {
+            acm_session_forgotten(s);
+        }
 
         if (s->queue == NULL) {
 
@@ -709,7 +714,27 @@ acm_session_refused(acm_session_t *s, acm_session_ask_e ask,
 }
 
 
-/* For good: only a new configuration, or an operator, can mend that. */
+/* An operator did that, and nothing of the old account counts any more. */
+
+static void
+acm_session_forgotten(acm_session_t *s)
+{
+    acm_account_free(&s->account);
+    s->have_account = 0;
+
+    if (s->dead) {
+        s->dead = 0;
+        s->fails = 0;
+        s->blocked = 0;
+        s->error.text[0] = '\0';
+    }
+}
+
+
+/*
+ * Only an operator can mend that.  Nobody is asked to find it out again, so
+ * it need not be long until then.
+ */
 
 static void
 acm_session_dead(acm_session_t *s, const char *why)
@@ -720,7 +745,8 @@ acm_session_dead(acm_session_t *s, const char *why)
                     "forget %s\" to make a new one", why,
                     s->conf.issuer->name);
 
-    s->fails = UINT32_MAX - 1;
+    s->dead = 1;
+    s->fails = ACM_SESSION_DEAD;
 
     acm_session_fault(s, ACM_FAULT_ACCOUNT, &err);
 }

@@ -61,6 +61,7 @@ struct acm_session_s {
     acm_err_t            error;
     unsigned             have_directory:1;
     unsigned             have_account:1;
+    unsigned             dead:1;         /* deactivated */
     unsigned             suspect:1;
     unsigned             wanted:1;
 };

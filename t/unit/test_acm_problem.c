@@ -98,7 +98,7 @@ test_types(void **state)
         /* RFC 9773 s7.4, profiles */
 
         { "alreadyReplaced", ACM_PROBLEM_ALREADY_REPLACED, ACM_FAULT_NAME },
-        { "invalidProfile", ACM_PROBLEM_INVALID_PROFILE, ACM_FAULT_NAME }
+        { "invalidProfile", ACM_PROBLEM_INVALID_PROFILE, ACM_FAULT_ACCOUNT }
     };
 
     char           body[512];
