@@ -72,12 +72,13 @@ ngx_acm_issuer_contact(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 char *
 ngx_acm_issuer_eab(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    u_char         text[ACM_MAX_EAB_KEY + 1];
-    ssize_t        n;
-    ngx_fd_t       fd;
-    acm_buf_t      key;
-    ngx_str_t     *value;
-    acm_issuer_t  *issuer;
+    u_char            text[ACM_MAX_EAB_KEY + 1];
+    ssize_t           n;
+    ngx_fd_t          fd;
+    acm_buf_t         key;
+    ngx_str_t        *value;
+    acm_issuer_t     *issuer;
+    ngx_file_info_t   fi;
 
     issuer = &ngx_acm_issuer_last((ngx_acm_conf_t *) conf)->issuer;
 
@@ -96,6 +97,17 @@ ngx_acm_issuer_eab(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
                            ngx_open_file_n " \"%V\" failed", &value[2]);
         return NGX_CONF_ERROR;
+    }
+
+    if (ngx_fd_info(fd, &fi) != NGX_FILE_ERROR && (ngx_file_access(&fi) & 077))
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "mode %ui%ui%ui of \"%V\" lets others at the "
+                           "key: \"chmod 600\" it",
+                           (ngx_uint_t) (ngx_file_access(&fi) >> 6 & 7),
+                           (ngx_uint_t) (ngx_file_access(&fi) >> 3 & 7),
+                           (ngx_uint_t) (ngx_file_access(&fi) & 7),
+                           &value[2]);
     }
 
     n = ngx_read_fd(fd, text, sizeof(text));

@@ -266,7 +266,9 @@ acm_session_wanted(acm_session_t *s)
 
     acm_account_contacts(s->conf.issuer, contacts);
 
-    if (s->queue != NULL && strcmp(contacts, a->contacts) != 0) {
+    if (s->queue != NULL && !s->contactless
+        && strcmp(contacts, a->contacts) != 0)
+    {
         return ACM_SESSION_CONTACTS;
     }
 
@@ -698,6 +700,17 @@ acm_session_refused(acm_session_t *s, acm_session_ask_e ask,
 
         if (problem.type == ACM_PROBLEM_ACCOUNT_DOES_NOT_EXIST) {
             acm_session_account_lost(s);
+            return;
+        }
+
+        if (problem.type == ACM_PROBLEM_INVALID_CONTACT
+            || problem.type == ACM_PROBLEM_UNSUPPORTED_CONTACT)
+        {
+            /* the account is as good as it was: renewals must not stop */
+
+            s->contactless = 1;
+            acm_session_report(s, 1, "the contacts stay as they were: %s",
+                               problem.text);
             return;
         }
 

@@ -62,6 +62,7 @@ struct acm_session_s {
     unsigned             have_directory:1;
     unsigned             have_account:1;
     unsigned             dead:1;         /* deactivated */
+    unsigned             contactless:1;  /* new ones were refused */
     unsigned             suspect:1;
     unsigned             wanted:1;
 };

@@ -302,6 +302,16 @@ ok($t->wait_for(sub { grep { "@{$_->{contact}}" eq 'mailto:two@example.com' }
 my @later = accounts('main');
 is(scalar(@later), scalar(@main), 'contact: no other account');
 
+# contacts that the CA does not want stop nothing
+
+$t->raw(CONTACT => 'tel:110');
+$names{'contact3.test'} = 'issuer=contact';
+config();
+$t->reload();
+issued('contact3.test', 'contact: refused, and issued');
+log_has(qr/issuer "contact": the contacts stay .*"tel:110".*"contact"/,
+    'contact: says why');
+
 # the end of an account, and another one
 
 is(($t->acmctl('account', 'deactivate', 'bound'))[0], 0,
@@ -328,7 +338,7 @@ is(scalar(@later), 2, 'forget: another account');
 is($rc, 1, 'rollover of no account') or diag($out);
 like($out, qr/no account at issuer "nobody"/, 'rollover: says so');
 
-# files that are no keys
+# files that are no keys, or are everybody's
 
 sub refused {
     my ($directive, $re, $what) = @_;
@@ -349,6 +359,16 @@ refused('eab kid ' . $t->write_file('bad.key', "no key!\n") . ';',
     qr/bad\.key" holds no key in base64url/, 'eab: no key');
 refused("trusted_certificate $t->{dir}/none.pem;", qr/none\.pem" failed/,
     'no root');
+
+$t->raw(CONTACT => 'mailto:one@example.com');
+chmod(0644, $eab);
+config();
+($rc, $out) = $t->nginx('-t');
+is($rc, 0, 'eab: an open file');
+like($out, qr/mode 644 of "\Q$eab\E" lets others at the key/,
+    'eab: an open file is told');
+chmod(0600, $eab);
+unlike(($t->nginx('-t'))[1], qr/lets others/, 'eab: a closed one is not');
 
 ($rc, $out) = $t->acmctl('verify');
 is($rc, 0, 'store is sound') or diag($out);
