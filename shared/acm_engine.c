@@ -406,6 +406,10 @@ acm_engine_can(acm_engine_t *e, acm_work_t *work, int64_t now)
             return 1;
         }
 
+        if (acm_orders_clash(e->orders, issuer, &work->cert)) {
+            return 0;
+        }
+
         if (!acm_orders_room(e->orders, issuer,
                              acm_engine_urgent(&work->cert, now))) {
             return 0;

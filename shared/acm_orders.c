@@ -267,6 +267,36 @@ acm_orders_has(acm_orders_t *o, const char *uuid)
 }
 
 
+int
+acm_orders_clash(acm_orders_t *o, const acm_issuer_t *issuer,
+    const acm_cert_t *cert)
+{
+    size_t                  i, k;
+    acm_job_t              *job;
+    const acm_order_rec_t  *rec;
+
+    for (job = o->jobs; job != NULL; job = job->next) {
+        rec = &job->order.rec;
+
+        if (job->gone || job->ari || job->slot->issuer != issuer
+            || strcmp(rec->uuid, cert->uuid) == 0)
+        {
+            continue;
+        }
+
+        for (i = 0; i < rec->nnames; i++) {
+            for (k = 0; k < cert->nnames; k++) {
+                if (strcmp(rec->names[i], cert->names[k]) == 0) {
+                    return 1;
+                }
+            }
+        }
+    }
+
+    return 0;
+}
+
+
 size_t
 acm_orders_count(acm_orders_t *o)
 {

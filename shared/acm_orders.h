@@ -64,7 +64,8 @@ typedef struct {
     acm_rc_t               (*start)(void *data, acm_preflight_t *check,
                                     acm_err_t *err);
     void                   (*cancel)(void *data, acm_preflight_t *check);
-    /* the order has ended: takes records away that start() made */
+    /* the order ends: takes records away that start() made; the store still
+       has the answers */
     void                   (*clean)(void *data, const acm_order_t *order);
     void                    *data;
 } acm_checker_t;
@@ -117,6 +118,13 @@ int acm_orders_room(acm_orders_t *o, const acm_issuer_t *issuer, int urgent);
 int64_t acm_orders_blocked(acm_orders_t *o, const acm_issuer_t *issuer);
 /* 1 if the certificate has an order, or an ARI request, under way. */
 int acm_orders_has(acm_orders_t *o, const char *uuid);
+/*
+ * 1 if another certificate's order has one of these names under way at the
+ * same issuer: tls-alpn-01 has one answer a name, and what was proved for
+ * the one need not be proved again for the other.
+ */
+int acm_orders_clash(acm_orders_t *o, const acm_issuer_t *issuer,
+    const acm_cert_t *cert);
 /* How many orders are under way. */
 size_t acm_orders_count(acm_orders_t *o);
 

@@ -591,9 +591,18 @@ static acm_rc_t
 acm_job_close(acm_job_t *job, acm_batch_t *batch, acm_err_t *err)
 {
     acm_store_t      *store;
+    acm_checker_t    *checker;
     acm_order_rec_t  *rec;
 
     rec = &job->order.rec;
+    checker = job->orders->conf.checker;
+
+    /* while the store still says what there is to be taken away */
+
+    if (!job->cleaned && checker != NULL && checker->clean != NULL) {
+        checker->clean(checker->data, &job->order);
+        job->cleaned = 1;
+    }
 
     acm_order_batch_delete(batch, rec->uuid);
 
@@ -613,14 +622,6 @@ acm_job_close(acm_job_t *job, acm_batch_t *batch, acm_err_t *err)
 static void
 acm_job_end(acm_job_t *job)
 {
-    acm_checker_t  *checker;
-
-    checker = job->orders->conf.checker;
-
-    if (checker != NULL && checker->clean != NULL) {
-        checker->clean(checker->data, &job->order);
-    }
-
     job->gone = 1;
 }
 

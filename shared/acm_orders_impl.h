@@ -45,6 +45,7 @@ struct acm_job_s {
     unsigned              before:1;      /* the first check is done */
     unsigned              checking:1;
     unsigned              ari:1;         /* no order, only the window */
+    unsigned              cleaned:1;     /* by the checker */
     unsigned              gone:1;
     unsigned              grouped:1;     /* its changes wait for a commit */
     unsigned              alone:1;       /* a commit with others failed */

@@ -88,6 +88,42 @@ test_many(void **state)
 }
 
 
+/* One name is not proved for two certificates at a time, though there is
+   room: there is one answer for each name. */
+
+static void
+test_clash(void **state)
+{
+    sim_t        *s;
+    char         *names[2];
+    char *const  *own;
+
+    (void) state;
+
+    s = sim_new(2, 2);
+    own = s->requests[1].names;
+
+    names[0] = s->requests[1].names[0];
+    names[1] = s->requests[0].names[1];
+    s->requests[1].names = names;
+
+    while (sim_until(s, 1, 0) != 2) {
+        assert_true(sim_now(s) < SIM_START + 600);
+        sim_step(s, s->ticks + 60000);
+
+        if (s->engine.orders != NULL) {
+            assert_true(acm_orders_count(s->engine.orders) <= 1);
+        }
+    }
+
+    sim_check_quiet(s);
+    assert_int_equal(s->cas[0].count[SIM_ORDER], 2);
+
+    s->requests[1].names = own;
+    sim_free(s);
+}
+
+
 /* Whatever the life: renewed in time, again and again. */
 
 static void
@@ -527,6 +563,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_happy),
         cmocka_unit_test(test_many),
+        cmocka_unit_test(test_clash),
         cmocka_unit_test(test_lives),
         cmocka_unit_test(test_ari),
         cmocka_unit_test(test_ari_moves),
