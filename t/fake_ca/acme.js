@@ -87,8 +87,10 @@ class Client {
         this.requests++;
 
         return new Promise((resolve, reject) => {
+            // the CA listens on 127.0.0.1, whatever "localhost" is first
+
             const req = (this.secure ? https : http).request(url, { method,
-                headers, agent: this.agent, ca: this.opts.ca,
+                family: 4, headers, agent: this.agent, ca: this.opts.ca,
                 timeout: this.opts.timeout || 10000 }, (res) => {
                 const chunks = [];
 
