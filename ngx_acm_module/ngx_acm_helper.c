@@ -9,12 +9,14 @@
 
 
 #include <sys/file.h>
+#include <sys/resource.h>
 
 #include "ngx_acm.h"
 
 
 #define NGX_ACM_TICK         1000            /* milliseconds, at most */
 #define NGX_ACM_LOCK_RETRY   250
+#define NGX_ACM_NICE         5               /* behind the workers */
 #define NGX_ACM_SLICE        20              /* milliseconds of work at once */
 #define NGX_ACM_HOUSEKEEP    60              /* seconds */
 #define NGX_ACM_FAULT_WAIT   1000            /* doubled with each fault */
@@ -90,6 +92,16 @@ ngx_acm_helper_start(ngx_cycle_t *cycle)
     amcf = ngx_acm_get_conf(cycle);
 
     h->started = 1;
+
+    /* a server that is busy has handshakes to make first */
+
+    if (ngx_process != NGX_PROCESS_SINGLE
+        && setpriority(PRIO_PROCESS, 0, NGX_ACM_NICE) == -1)
+    {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, ngx_errno,
+                      "acm: setpriority() failed");
+    }
+
     h->lock = NGX_INVALID_FILE;
     h->parent = getppid();
     h->ident[3] = (void *) -1;
