@@ -41,6 +41,8 @@ typedef struct {
     char                 alias[2 * ACM_MAX_DNS_NAME];
     char                 value[ACM_THUMBPRINT_LEN + 1];
     char                 address[ACM_DNS_ADDR_LEN];
+    char                 cas[ACM_MAX_PERSIST_CAS];
+    char                 persist[ACM_MAX_PERSIST];
     unsigned             dns_used:1;
     ngx_event_t          event;
 } ngx_acm_check_t;
@@ -62,6 +64,9 @@ static ngx_int_t ngx_acm_check_update(ngx_acm_check_t *check,
 static void ngx_acm_check_updated(void *data, acm_rc_t rc, const char *why);
 static ngx_int_t ngx_acm_check_dns(ngx_acm_check_t *check, const char *name,
     acm_method_e method, const char *value);
+static ngx_int_t ngx_acm_check_persist(ngx_acm_check_t *check,
+    const char *name, const char *cas);
+static ngx_int_t ngx_acm_check_ask(ngx_acm_check_t *check);
 static ngx_int_t ngx_acm_check_locate(ngx_acm_check_t *check,
     const acm_order_authz_t *a);
 static void ngx_acm_check_located(void *data, ngx_int_t rc,
@@ -309,7 +314,6 @@ ngx_acm_check_method(ngx_acm_check_t *check, const char *name)
 static ngx_int_t
 ngx_acm_check_record(ngx_acm_check_t *check, const char *name)
 {
-    ngx_int_t     rc;
     acm_method_e  method;
 
     method = ngx_acm_check_method(check, name);
@@ -317,8 +321,10 @@ ngx_acm_check_record(ngx_acm_check_t *check, const char *name)
     switch (method) {
 
     case ACM_METHOD_NONE:
-    case ACM_METHOD_DNS_PERSIST_01:
         return NGX_OK;
+
+    case ACM_METHOD_DNS_PERSIST_01:
+        return ngx_acm_check_persist(check, name, NULL);
 
     case ACM_METHOD_DNS_01:
     case ACM_METHOD_DNS_ACCOUNT_01:
@@ -335,6 +341,15 @@ ngx_acm_check_record(ngx_acm_check_t *check, const char *name)
         return NGX_OK;
     }
 
+    return ngx_acm_check_ask(check);
+}
+
+
+static ngx_int_t
+ngx_acm_check_ask(ngx_acm_check_t *check)
+{
+    ngx_int_t  rc;
+
     check->dns_used = 1;
 
     rc = ngx_acm_preflight_check(ngx_acm_checker.amcf, &check->dns,
@@ -350,6 +365,69 @@ ngx_acm_check_record(ngx_acm_check_t *check, const char *name)
 }
 
 
+/*
+ * cas: names of the CA in the challenge; NULL: before there is one, when any
+ * record of our account will do, and the directory has a name for the text.
+ */
+
+static ngx_int_t
+ngx_acm_check_persist(ngx_acm_check_t *check, const char *name,
+    const char *cas)
+{
+    size_t                  i;
+    acm_persist_t           p;
+    const acm_directory_t  *d;
+    const acm_order_rec_t  *rec;
+
+    d = check->preflight->directory;
+    rec = &check->preflight->order->rec;
+
+    ngx_memzero(&p, sizeof(acm_persist_t));
+
+    check->cas[0] = '\0';
+
+    for (i = 0; cas == NULL && d != NULL && i < d->nidentities; i++) {
+        acm_persist_add(check->cas, d->identities[i]);
+    }
+
+    p.cas = (cas == NULL) ? check->cas : cas;
+    p.account = check->preflight->account;
+    p.now = acm_now();
+
+    /* one record serves the name and its wildcard */
+
+    name += (name[0] == '*') ? 2 : 0;
+
+    for (i = 0; i < rec->nnames; i++) {
+        if (rec->names[i][0] == '*' && ngx_strcmp(rec->names[i] + 2, name)
+                                       == 0)
+        {
+            p.wildcard = 1;
+        }
+    }
+
+    if (acm_persist_value(&p, check->persist) != ACM_OK
+        || acm_method_host(ACM_METHOD_DNS_PERSIST_01, name, NULL,
+                           check->host, sizeof(check->host))
+           != ACM_OK)
+    {
+        return NGX_OK;
+    }
+
+    if (cas == NULL) {
+        p.cas = "";
+    }
+
+    if (acm_dns_check_persist(&check->dns, check->host, &p, check->persist)
+        != ACM_OK)
+    {
+        return NGX_OK;
+    }
+
+    return ngx_acm_check_ask(check);
+}
+
+
 /* value: what is to be seen, or only the way to it */
 
 static ngx_int_t
@@ -358,7 +436,6 @@ ngx_acm_check_dns(ngx_acm_check_t *check, const char *name,
 {
     char             label[ACM_LABEL_LEN + 1];
     acm_err_t        err;
-    ngx_int_t        rc;
     ngx_acm_conf_t  *amcf;
     const char      *target;
 
@@ -397,17 +474,7 @@ ngx_acm_check_dns(ngx_acm_check_t *check, const char *name,
         return NGX_OK;
     }
 
-    check->dns_used = 1;
-
-    rc = ngx_acm_preflight_check(amcf, &check->dns, ngx_acm_check_done,
-                                 check, ngx_acm_checker.log);
-
-    if (rc != NGX_AGAIN) {
-        ngx_acm_check_note(check, rc, check->dns.text);
-        return NGX_OK;
-    }
-
-    return NGX_AGAIN;
+    return ngx_acm_check_ask(check);
 }
 
 
@@ -443,6 +510,10 @@ ngx_acm_check_answer(ngx_acm_check_t *check)
 
         if (!order->issuer->preflight) {
             return NGX_OK;
+        }
+
+        if (a->method == ACM_METHOD_DNS_PERSIST_01) {
+            return ngx_acm_check_persist(check, a->name, a->cas);
         }
 
         rc = ngx_acm_check_value(order, a, check->value);
@@ -713,9 +784,11 @@ ngx_acm_check_note(ngx_acm_check_t *check, ngx_int_t rc, const char *text)
         rc = NGX_OK;
     }
 
-    /* the way was there before the order: it may be again */
+    /* the way was there before the order: it may be again, but not a record
+       that nobody has made */
 
     if (rc == NGX_DECLINED && check->dns_used
+        && check->dns.persist.account == NULL
         && check->preflight->stage == ACM_PREFLIGHT_ANSWERS)
     {
         rc = NGX_AGAIN;

@@ -13,6 +13,7 @@
 #include "../shared/acm_account.h"
 #include "../shared/acm_challenge.h"
 #include "../shared/acm_json.h"
+#include "../shared/acm_persist.h"
 #include "ngx_acm.h"
 #include "ngx_acm_update.h"
 #include "ngx_http_acm.h"
@@ -22,6 +23,15 @@ static json_t *ngx_http_acm_status_issuer(ngx_acm_conf_t *amcf,
     ngx_acm_issuer_t *issuer, acm_snap_t *snap);
 static void ngx_http_acm_status_account(json_t *o, acm_issuer_t *issuer,
     acm_snap_t *snap);
+static void ngx_http_acm_status_methods(ngx_acm_conf_t *amcf,
+    acm_snap_t *snap, const acm_cert_t *cert, ngx_acm_issuer_t *issuer,
+    json_t *list);
+static void ngx_http_acm_status_record(ngx_acm_conf_t *amcf,
+    acm_snap_t *snap, const acm_cert_t *cert, acm_method_e method,
+    const acm_account_t *a, json_t *list);
+static void ngx_http_acm_status_txt(const acm_cert_t *cert,
+    const acm_account_t *a, json_t *list);
+static void ngx_http_acm_status_add(json_t *list, json_t *o);
 static ngx_int_t ngx_http_acm_status_target(ngx_acm_conf_t *amcf,
     acm_snap_t *snap, const acm_cert_t *cert, const char *domain,
     const char *name, char *value);
@@ -111,13 +121,16 @@ ngx_http_acm_status_account(json_t *o, acm_issuer_t *issuer,
 }
 
 
+/* What the methods of the certificate's issuers need, of each one once. */
+
 json_t *
 ngx_http_acm_status_records(ngx_acm_conf_t *amcf, acm_snap_t *snap,
     const acm_cert_t *cert)
 {
-    char         name[ACM_MAX_NAME + 32], value[2 * ACM_MAX_DNS_NAME + 2];
-    json_t      *list;
-    ngx_uint_t   i;
+    json_t            *list;
+    ngx_str_t          name;
+    const char        *s;
+    ngx_acm_issuer_t  *issuer;
 
     list = json_array();
 
@@ -125,9 +138,76 @@ ngx_http_acm_status_records(ngx_acm_conf_t *amcf, acm_snap_t *snap,
         return list;
     }
 
+    for (s = cert->issuer; *s != '\0'; s += name.len + (s[name.len] == ' ')) {
+        name.data = (u_char *) s;
+        name.len = strcspn(s, " ");
+
+        issuer = ngx_acm_issuer_find(amcf, &name);
+
+        if (issuer != NULL && !issuer->ca) {
+            ngx_http_acm_status_methods(amcf, snap, cert, issuer, list);
+        }
+    }
+
+    return list;
+}
+
+
+static void
+ngx_http_acm_status_methods(ngx_acm_conf_t *amcf, acm_snap_t *snap,
+    const acm_cert_t *cert, ngx_acm_issuer_t *issuer, json_t *list)
+{
+    size_t               i;
+    uint64_t             revision;
+    acm_rc_t             rc;
+    acm_account_t        a;
+    const acm_issuer_t  *conf;
+
+    conf = &issuer->issuer;
+
+    rc = acm_account_get(snap, conf->name, conf->directory, &a, &revision);
+
+    if (cert->method != ACM_METHOD_NONE) {
+        ngx_http_acm_status_record(amcf, snap, cert,
+                                   (acm_method_e) cert->method,
+                                   (rc == ACM_OK) ? &a : NULL, list);
+
+    } else {
+        for (i = 0; i < conf->nmethods; i++) {
+            ngx_http_acm_status_record(amcf, snap, cert, conf->methods[i],
+                                       (rc == ACM_OK) ? &a : NULL, list);
+        }
+    }
+
+    if (rc == ACM_OK) {
+        acm_account_free(&a);
+    }
+}
+
+
+static void
+ngx_http_acm_status_record(ngx_acm_conf_t *amcf, acm_snap_t *snap,
+    const acm_cert_t *cert, acm_method_e method, const acm_account_t *a,
+    json_t *list)
+{
+    char         name[2 * sizeof("_acme-challenge.") + ACM_MAX_NAME + 1];
+    char         value[2 * ACM_MAX_DNS_NAME + 2];
+    ngx_uint_t   i;
+    const char  *url;
+
+    url = (a != NULL && *a->url != '\0') ? a->url : NULL;
+
+    if (method == ACM_METHOD_DNS_PERSIST_01) {
+        if (url != NULL) {
+            ngx_http_acm_status_txt(cert, a, list);
+        }
+
+        return;
+    }
+
     for (i = 0; i < cert->nnames; i++) {
 
-        if (acm_method_host(ACM_METHOD_DNS_01, cert->names[i], NULL, name,
+        if (acm_method_host(method, cert->names[i], url, name,
                             sizeof(name) - 1)
             != ACM_OK
             || ngx_http_acm_status_target(amcf, snap, cert, cert->names[i],
@@ -137,14 +217,76 @@ ngx_http_acm_status_records(ngx_acm_conf_t *amcf, acm_snap_t *snap,
             continue;
         }
 
-        (void) json_array_append_new(list,
-                                     json_pack("{s:s, s:s+, s:s, s:s+}",
-                                               "DomainName", cert->names[i],
-                                               "Name", name, ".", "Type",
-                                               "CNAME", "Value", value, "."));
+        ngx_http_acm_status_add(list,
+                                json_pack("{s:s, s:s+, s:s, s:s+}",
+                                          "DomainName", cert->names[i],
+                                          "Name", name, ".", "Type", "CNAME",
+                                          "Value", value, "."));
+    }
+}
+
+
+/* A record with "policy=wildcard" serves the name too. */
+
+static void
+ngx_http_acm_status_txt(const acm_cert_t *cert, const acm_account_t *a,
+    json_t *list)
+{
+    char            name[sizeof("_validation-persist.") + ACM_MAX_NAME];
+    char            value[ACM_MAX_PERSIST];
+    ngx_uint_t      i, n;
+    const char     *base, *other;
+    acm_persist_t   p;
+
+    ngx_memzero(&p, sizeof(acm_persist_t));
+
+    p.cas = a->cas;
+    p.account = a->url;
+
+    for (i = 0; i < cert->nnames; i++) {
+        base = cert->names[i] + ((cert->names[i][0] == '*') ? 2 : 0);
+        p.wildcard = 0;
+
+        for (n = 0; n < cert->nnames; n++) {
+            other = cert->names[n];
+
+            if (other[0] == '*' && ngx_strcmp(other + 2, base) == 0) {
+                p.wildcard = 1;
+            }
+        }
+
+        if (acm_persist_value(&p, value) != ACM_OK
+            || acm_method_host(ACM_METHOD_DNS_PERSIST_01, base, NULL, name,
+                               sizeof(name))
+               != ACM_OK)
+        {
+            continue;
+        }
+
+        ngx_http_acm_status_add(list,
+                                json_pack("{s:s, s:s+, s:s, s:s}",
+                                          "DomainName", cert->names[i],
+                                          "Name", name, ".", "Type", "TXT",
+                                          "Value", value));
+    }
+}
+
+
+/* Takes o over; two issuers may need the same. */
+
+static void
+ngx_http_acm_status_add(json_t *list, json_t *o)
+{
+    size_t  i;
+
+    for (i = 0; o && i < json_array_size(list); i++) {
+        if (json_equal(json_array_get(list, i), o)) {
+            json_decref(o);
+            return;
+        }
     }
 
-    return list;
+    (void) json_array_append_new(list, o);
 }
 
 

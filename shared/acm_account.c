@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "acm_account.h"
+#include "acm_persist.h"
 #include "acm_record_impl.h"
 
 
@@ -42,7 +43,9 @@ static const acm_field_t  acm_account_fields[] = {
     acm_field(10, ACM_FIELD_STR, acm_account_t, contacts, 0,
               ACM_MAX_CONTACT_TEXT),
     acm_field(11, ACM_FIELD_STR, acm_account_t, error, 0, ACM_MAX_ERROR),
-    acm_field(12, ACM_FIELD_TIME, acm_account_t, created_at, 0, 0)
+    acm_field(12, ACM_FIELD_TIME, acm_account_t, created_at, 0, 0),
+    acm_field(13, ACM_FIELD_U32, acm_account_t, methods, 0, 0),
+    acm_field(14, ACM_FIELD_STR, acm_account_t, cas, 0, ACM_MAX_PERSIST_CAS)
 };
 
 static const acm_layout_t  acm_account_layout =

@@ -46,6 +46,10 @@ typedef struct {
     char                  *contacts; /* as the CA has them, with spaces */
     char                  *error;    /* the last one, "" after a success */
     int64_t                created_at;
+    uint32_t               methods;  /* of the issuer, those that have records
+                                        of the account: acm_method_e, or'ed */
+    char                  *cas;      /* names of the CA, for dns-persist-01,
+                                        with spaces */
 } acm_account_t;
 
 

@@ -26,6 +26,8 @@ static void acm_check_server(acm_dns_check_t *check,
 static void acm_check_add(acm_dns_check_t *check, const acm_dns_record_t *r);
 static void acm_check_server_next(acm_dns_check_t *check);
 static void acm_check_txt(acm_dns_check_t *check, const acm_dns_msg_t *msg);
+static int acm_check_txt_is(const acm_dns_check_t *check,
+    const acm_dns_record_t *r);
 static void acm_check_txt_silent(acm_dns_check_t *check, const char *why);
 static void acm_check_txt_next(acm_dns_check_t *check);
 static void acm_check_result(acm_dns_check_t *check);
@@ -63,6 +65,20 @@ acm_dns_check_txt(acm_dns_check_t *check, const char *name,
     }
 
     return ACM_OK;
+}
+
+
+acm_rc_t
+acm_dns_check_persist(acm_dns_check_t *check, const char *name,
+    const acm_persist_t *persist, const char *value)
+{
+    acm_rc_t  rc;
+
+    rc = acm_dns_check_txt(check, name, NULL, value);
+
+    check->persist = *persist;
+
+    return rc;
 }
 
 
@@ -505,7 +521,7 @@ acm_check_server_next(acm_dns_check_t *check)
 static void
 acm_check_txt(acm_dns_check_t *check, const acm_dns_msg_t *msg)
 {
-    size_t                   i, len;
+    size_t                   i;
     const char              *name;
     acm_dns_server_t        *server;
     const acm_dns_record_t  *r;
@@ -520,19 +536,30 @@ acm_check_txt(acm_dns_check_t *check, const acm_dns_msg_t *msg)
     server->answered = check->addr;
 
     name = acm_check_last(check);
-    len = strlen(check->value);
     i = 0;
 
     for (r = acm_dns_record(msg, name, ACM_DNS_TXT, &i);
          r != NULL;
          r = acm_dns_record(msg, name, ACM_DNS_TXT, &i))
     {
-        if (r->len == len && memcmp(r->data, check->value, len) == 0) {
+        if (acm_check_txt_is(check, r)) {
             server->state = ACM_SERVER_SEEN;
         }
     }
 
     acm_check_txt_next(check);
+}
+
+
+static int
+acm_check_txt_is(const acm_dns_check_t *check, const acm_dns_record_t *r)
+{
+    if (check->persist.account != NULL) {
+        return acm_persist_match(&check->persist, r->data, r->len);
+    }
+
+    return r->len == strlen(check->value)
+           && memcmp(r->data, check->value, r->len) == 0;
 }
 
 
@@ -597,10 +624,19 @@ acm_check_result(acm_dns_check_t *check)
         }
     }
 
-    if (missing != 0) {
+    if (missing != 0 && seen == 0 && check->persist.account != NULL) {
+        (void) acm_check_finding(check, ACM_CHECK_FAILED,
+                                 "no TXT record of \"%.253s\" lets the CA "
+                                 "issue for our account%s: create \"%.253s. "
+                                 "TXT \"%.1200s\"\"", acm_check_last(check),
+                                 check->persist.wildcard
+                                 ? ", and wildcards" : "",
+                                 acm_check_last(check), check->value);
+
+    } else if (missing != 0) {
         (void) acm_check_finding(check, ACM_CHECK_WAIT,
                                  "name server \"%.200s\" (%s) does not have "
-                                 "\"%.253s. TXT \"%.100s\"\", %zu of %zu do: "
+                                 "\"%.253s. TXT \"%.400s\"\", %zu of %zu do: "
                                  "wait, or look why the zone is not updated",
                                  which->name, which->addr[which->answered],
                                  acm_check_last(check), check->value, seen,

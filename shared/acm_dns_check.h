@@ -14,6 +14,7 @@
 
 
 #include "acm_dns_msg.h"
+#include "acm_persist.h"
 
 
 #define ACM_MAX_CHECK_CNAMES  5      /* from the name that is validated */
@@ -73,6 +74,7 @@ typedef struct {
     const char         *zone;        /* a part of the last of them */
     char               *target;      /* where the chain must end, or NULL */
     const char         *value;       /* the caller's */
+    acm_persist_t       persist;     /* of dns-persist-01: account is set */
     uint16_t            type;        /* A or AAAA, where that is asked */
     uint16_t            port;        /* of name servers, 0: 53 */
     acm_dns_server_t    servers[ACM_MAX_DNS_SERVERS];
@@ -93,6 +95,14 @@ typedef struct {
  */
 acm_rc_t acm_dns_check_txt(acm_dns_check_t *check, const char *name,
     const char *target, const char *value);
+
+/*
+ * Is there a TXT record of dns-persist-01 at name, "_validation-persist." and
+ * so on?  value: the one to create, for the finding.  All texts stay the
+ * caller's.  Free always.
+ */
+acm_rc_t acm_dns_check_persist(acm_dns_check_t *check, const char *name,
+    const acm_persist_t *persist, const char *value);
 
 /* Has the host an address at all, for http-01 and tls-alpn-01? */
 acm_rc_t acm_dns_addresses(acm_dns_check_t *check, const char *name);

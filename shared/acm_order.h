@@ -58,6 +58,7 @@ typedef struct {
     char              *name;             /* without "*." */
     char              *challenge;        /* URL */
     char              *token;
+    char              *cas;              /* of dns-persist-01, or "" */
     acm_method_e       method;
     unsigned           wildcard:1;
     unsigned           valid:1;          /* nothing is to be done */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "acm_order_impl.h"
+#include "acm_persist.h"
 
 
 static acm_action_e acm_order_choose(acm_order_t *o,
@@ -126,6 +127,7 @@ acm_order_authz(acm_order_t *o, int64_t ticks)
 static acm_action_e
 acm_order_choose(acm_order_t *o, const acm_acme_authz_t *m)
 {
+    char                         cas[ACM_MAX_PERSIST_CAS];
     size_t                       i, n;
     acm_rc_t                     rc;
     acm_method_e                 method;
@@ -171,6 +173,13 @@ acm_order_choose(acm_order_t *o, const acm_acme_authz_t *m)
 
     if (rc == ACM_OK) {
         rc = acm_order_text(&a->token, (c->token == NULL) ? "" : c->token);
+    }
+
+    cas[0] = '\0';
+    acm_persist_list(cas, c->issuers);
+
+    if (rc == ACM_OK) {
+        rc = acm_order_text(&a->cas, cas);
     }
 
     if (rc != ACM_OK) {

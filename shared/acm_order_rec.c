@@ -91,6 +91,7 @@ acm_order_free(acm_order_t *o)
         acm_free(o->authz[i].name);
         acm_free(o->authz[i].challenge);
         acm_free(o->authz[i].token);
+        acm_free(o->authz[i].cas);
     }
 
     for (i = 0; i < o->nalternates; i++) {

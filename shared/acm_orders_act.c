@@ -23,6 +23,7 @@ static acm_rc_t acm_job_save(acm_job_t *job, acm_err_t *err);
 static acm_rc_t acm_job_publish(acm_job_t *job, acm_err_t *err);
 static acm_rc_t acm_job_check(acm_job_t *job, acm_err_t *err);
 static acm_rc_t acm_job_directory(acm_job_t *job);
+static int acm_job_needs_account(const acm_issuer_t *issuer);
 static void acm_job_checked(acm_preflight_t *check);
 static acm_rc_t acm_job_answer(acm_job_t *job, const acm_order_authz_t *a,
     acm_batch_t *batch, int put, acm_err_t *err);
@@ -284,6 +285,25 @@ acm_alpn_subject(const char *name, char *buf, size_t size)
 }
 
 
+/* These have the account's URL in their records. */
+
+static int
+acm_job_needs_account(const acm_issuer_t *issuer)
+{
+    size_t  i;
+
+    for (i = 0; i < issuer->nmethods; i++) {
+        if (issuer->methods[i] == ACM_METHOD_DNS_ACCOUNT_01
+            || issuer->methods[i] == ACM_METHOD_DNS_PERSIST_01)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 /* The CA's names for CAA are in its directory: that comes first. */
 
 static acm_rc_t
@@ -296,7 +316,8 @@ acm_job_directory(acm_job_t *job)
         return ACM_OK;
     }
 
-    acm_session_want(job->order.session);
+    acm_session_want(job->order.session,
+                     acm_job_needs_account(job->order.issuer));
     acm_job_wait(job, acm_ticks() + ACM_PREFLIGHT_DIRECTORY);
 
     job->event = ACM_EVENT_GO;
@@ -323,7 +344,9 @@ acm_job_check(acm_job_t *job, acm_err_t *err)
     check = &job->check;
 
     if (job->order.state == ACM_ORDER_NEW
-        && acm_session_directory(job->order.session) == NULL)
+        && (acm_session_directory(job->order.session) == NULL
+            || (acm_session_account(job->order.session) == NULL
+                && acm_job_needs_account(job->order.issuer))))
     {
         return acm_job_directory(job);
     }

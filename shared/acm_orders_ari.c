@@ -54,7 +54,7 @@ acm_orders_ask_ari(acm_orders_t *o, const acm_issuer_t *issuer,
                                 revision, &next, NULL, err);
 
     if (rc != ACM_OK || acm_session_directory(slot->session) == NULL) {
-        acm_session_want(slot->session);
+        acm_session_want(slot->session, 0);
         return rc;
     }
 

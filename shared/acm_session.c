@@ -177,7 +177,7 @@ int64_t
 acm_session_run(acm_session_t *s, int64_t ticks)
 {
     if (s->queue == NULL && s->ask.session == NULL && !s->wanted
-        && acm_session_idle(s))
+        && !s->needed && acm_session_idle(s))
     {
         return INT64_MAX;
     }
@@ -197,6 +197,7 @@ acm_session_run(acm_session_t *s, int64_t ticks)
     switch (acm_session_ready(s)) {
 
     case ACM_OK:
+        s->needed = (s->needed && acm_session_account(s) == NULL);
         acm_session_dispatch(s);
         return INT64_MAX;
 
@@ -224,9 +225,10 @@ acm_session_error(acm_session_t *s)
 
 
 void
-acm_session_want(acm_session_t *s)
+acm_session_want(acm_session_t *s, int account)
 {
     s->wanted = !s->have_directory;
+    s->needed = (account && acm_session_account(s) == NULL);
 }
 
 
@@ -797,6 +799,7 @@ acm_session_failed(acm_session_t *s, const acm_problem_t *problem,
     }
 
     s->wanted = 0;
+    s->needed = 0;
     queue = s->queue;
     s->queue = NULL;
     s->tail = &s->queue;

@@ -104,8 +104,8 @@ const char *acm_session_error(acm_session_t *s);
 /* An order begins (1) or ends (-1): the account's key stays meanwhile. */
 void acm_session_hold(acm_session_t *s, int orders);
 
-/* The directory is wanted, though no call waits for it. */
-void acm_session_want(acm_session_t *s);
+/* The directory, and the account too, is wanted though no call waits. */
+void acm_session_want(acm_session_t *s, int account);
 
 /* NULL before it is known. */
 const acm_directory_t *acm_session_directory(acm_session_t *s);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "acm_persist.h"
 #include "acm_session_impl.h"
 
 
@@ -32,6 +33,7 @@ static void acm_session_status(acm_session_t *s, acm_call_t *call);
 static void acm_session_rolled(acm_session_t *s);
 static void acm_session_forgotten(acm_session_t *s);
 static void acm_session_dead(acm_session_t *s, const char *why);
+static int acm_session_learned(acm_session_t *s);
 static acm_rc_t acm_session_text(char **slot, const char *text);
 
 
@@ -54,6 +56,12 @@ acm_session_ready(acm_session_t *s)
         return ACM_OK;
     }
 
+    if (acm_session_learned(s)) {
+        rc = acm_session_save(s);
+
+        return (rc == ACM_OK) ? acm_session_ready(s) : rc;
+    }
+
     ask = acm_session_wanted(s);
 
     if (ask == ACM_SESSION_NOTHING) {
@@ -67,6 +75,48 @@ acm_session_ready(acm_session_t *s)
     }
 
     return acm_session_ask(s, ask);
+}
+
+
+/*
+ * What records of dns-account-01 and dns-persist-01 are made of goes into the
+ * account's record, for those that do not speak to the CA.  1: has changed.
+ */
+
+static int
+acm_session_learned(acm_session_t *s)
+{
+    char            cas[ACM_MAX_PERSIST_CAS];
+    size_t          i;
+    uint32_t        methods;
+    acm_account_t  *a;
+
+    a = &s->account;
+    methods = 0;
+    cas[0] = '\0';
+
+    for (i = 0; i < s->conf.issuer->nmethods; i++) {
+        methods |= (uint32_t) s->conf.issuer->methods[i];
+    }
+
+    methods &= ACM_METHOD_DNS_ACCOUNT_01 | ACM_METHOD_DNS_PERSIST_01;
+
+    if (methods & ACM_METHOD_DNS_PERSIST_01) {
+        for (i = 0; i < s->directory.nidentities; i++) {
+            acm_persist_add(cas, s->directory.identities[i]);
+        }
+    }
+
+    if (*a->url == '\0' || a->status == ACM_ACCOUNT_DEACTIVATED
+        || (a->methods == methods && strcmp(a->cas, cas) == 0)
+        || acm_session_text(&a->cas, cas) != ACM_OK)
+    {
+        return 0;
+    }
+
+    a->methods = methods;
+
+    return 1;
 }
 
 
@@ -132,7 +182,7 @@ acm_session_load(acm_session_t *s)
             acm_session_forgotten(s);
         }
 
-        if (s->queue == NULL) {
+        if (s->queue == NULL && !s->needed) {
 
             /* nobody needs one yet */
 
@@ -242,8 +292,8 @@ acm_session_wanted(acm_session_t *s)
     }
 
     if (*a->url == '\0') {
-        return (s->queue != NULL) ? ACM_SESSION_REGISTER
-                                  : ACM_SESSION_NOTHING;
+        return (s->queue != NULL || s->needed) ? ACM_SESSION_REGISTER
+                                               : ACM_SESSION_NOTHING;
     }
 
     if (s->suspect) {

@@ -64,7 +64,8 @@ struct acm_session_s {
     unsigned             dead:1;         /* deactivated */
     unsigned             contactless:1;  /* new ones were refused */
     unsigned             suspect:1;
-    unsigned             wanted:1;
+    unsigned             wanted:1;       /* the directory */
+    unsigned             needed:1;       /* the account */
 };
 
 

@@ -14,9 +14,20 @@
 #include "../shared/acm_account.h"
 #include "../shared/acm_challenge.h"
 #include "../shared/acm_name.h"
+#include "../shared/acm_persist.h"
 
 
 #define ACMCTL_MAX_ACCOUNTS  64
+
+
+/* whose records; zone: NULL if there is none */
+
+typedef struct {
+    const char   *zone;
+    const char   *domain;
+    const char   *label;
+    int           wildcard;
+} acmctl_dns_t;
 
 
 /* the directories of one issuer, as one is worked on after the other */
@@ -35,8 +46,12 @@ static int acmctl_account_do(acmctl_t *ctl, const char *verb,
 static int acmctl_dns_name(acmctl_t *ctl, const char *zone,
     const char *name);
 static int acmctl_dns_all(acmctl_t *ctl, const char *zone);
-static void acmctl_dns_print(const char *zone, const char *domain,
-    const char *label);
+static acm_rc_t acmctl_dns_count(void *data, const acm_account_t *a);
+static void acmctl_dns_print(acmctl_t *ctl, const char *zone,
+    const char *domain, const char *label);
+static acm_rc_t acmctl_dns_account(void *data, const acm_account_t *a);
+static void acmctl_dns_txt(const char *domain, const acm_account_t *a,
+    int wildcard);
 
 
 int
@@ -182,9 +197,10 @@ int
 acmctl_dns(acmctl_t *ctl, int argc, char **argv)
 {
     int          i, rc;
-    char         zone[ACM_MAX_NAME + 1];
+    char         text[ACM_MAX_NAME + 1];
     acm_err_t    err;
     acm_snap_t  *snap;
+    const char  *zone;
 
     rc = acmctl_open(ctl, 0, 0);
 
@@ -196,13 +212,19 @@ acmctl_dns(acmctl_t *ctl, int argc, char **argv)
         return acmctl_fail("%s", err.text);
     }
 
-    if (acm_validation_zone_get(snap, zone) != ACM_OK) {
-        acm_store_end(snap);
+    zone = (acm_validation_zone_get(snap, text) == ACM_OK) ? text : NULL;
+
+    acm_store_end(snap);
+
+    i = 0;
+
+    if (zone == NULL
+        && (acm_account_each(ctl->store, acmctl_dns_count, &i, &err)
+            != ACM_OK || i == 0))
+    {
         return acmctl_fail("the store knows no zone: set "
                            "\"validation_zone\" and start nginx");
     }
-
-    acm_store_end(snap);
 
     if (argc == 1) {
         return acmctl_dns_all(ctl, zone);
@@ -232,9 +254,23 @@ acmctl_dns_name(acmctl_t *ctl, const char *zone, const char *name)
         return acmctl_fail("\"%s\": %s", name, err.text);
     }
 
-    acmctl_dns_print(zone, domain, label);
+    acmctl_dns_print(ctl, zone, domain, label);
 
     return ACMCTL_OK;
+}
+
+
+/* accounts that need no zone */
+
+static acm_rc_t
+acmctl_dns_count(void *data, const acm_account_t *a)
+{
+    int  *n = data;
+
+    *n += (a->status == ACM_ACCOUNT_VALID
+           && (a->methods & ACM_METHOD_DNS_PERSIST_01) != 0);
+
+    return ACM_OK;
 }
 
 
@@ -260,7 +296,7 @@ acmctl_dns_all(acmctl_t *ctl, const char *zone)
         }
 
         if (strcmp(v.account, ctl->account) == 0) {
-            acmctl_dns_print(zone, v.domain, v.label);
+            acmctl_dns_print(ctl, zone, v.domain, v.label);
         }
 
         acm_validation_free(&v);
@@ -273,11 +309,72 @@ acmctl_dns_all(acmctl_t *ctl, const char *zone)
 
 
 static void
-acmctl_dns_print(const char *zone, const char *domain, const char *label)
+acmctl_dns_print(acmctl_t *ctl, const char *zone, const char *domain,
+    const char *label)
 {
+    acm_err_t     err;
+    acmctl_dns_t  dns;
+
+    dns.wildcard = (domain[0] == '*');
+
     if (domain[0] == '*' && domain[1] == '.') {
         domain += 2;
     }
 
-    printf("_acme-challenge.%s. CNAME %s.%s.\n", domain, label, zone);
+    if (zone != NULL) {
+        printf("_acme-challenge.%s. CNAME %s.%s.\n", domain, label, zone);
+    }
+
+    dns.zone = zone;
+    dns.domain = domain;
+    dns.label = label;
+
+    (void) acm_account_each(ctl->store, acmctl_dns_account, &dns, &err);
+}
+
+
+/* What an account has of its own, if its issuer has such a method. */
+
+static acm_rc_t
+acmctl_dns_account(void *data, const acm_account_t *a)
+{
+    acmctl_dns_t  *dns = data;
+
+    char  host[2 * sizeof("_acme-challenge.") + ACM_MAX_NAME];
+
+    if (a->status != ACM_ACCOUNT_VALID || *a->url == '\0') {
+        return ACM_OK;
+    }
+
+    if ((a->methods & ACM_METHOD_DNS_ACCOUNT_01) && dns->zone != NULL
+        && acm_method_host(ACM_METHOD_DNS_ACCOUNT_01, dns->domain, a->url,
+                           host, sizeof(host))
+           == ACM_OK)
+    {
+        printf("%s. CNAME %s.%s.\n", host, dns->label, dns->zone);
+    }
+
+    if (a->methods & ACM_METHOD_DNS_PERSIST_01) {
+        acmctl_dns_txt(dns->domain, a, dns->wildcard);
+    }
+
+    return ACM_OK;
+}
+
+
+static void
+acmctl_dns_txt(const char *domain, const acm_account_t *a, int wildcard)
+{
+    char           value[ACM_MAX_PERSIST];
+    acm_persist_t  p;
+
+    memset(&p, 0, sizeof(acm_persist_t));
+
+    p.cas = a->cas;
+    p.account = a->url;
+    p.wildcard = (wildcard != 0);
+
+    if (acm_persist_value(&p, value) == ACM_OK) {
+        printf("_validation-persist.%s. TXT \"%s\"\n", domain, value);
+    }
 }

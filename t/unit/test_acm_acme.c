@@ -701,6 +701,54 @@ test_words(void **state)
 }
 
 
+/*
+ * printf %s URL | openssl dgst -sha256 -binary | head -c 10 | base32
+ */
+
+static void
+test_host(void **state)
+{
+    char  name[ACM_MAX_NAME + 1], host[ACM_MAX_NAME + 64];
+
+    (void) state;
+
+    test_ok(acm_method_host(ACM_METHOD_DNS_01, "*.www.example.com", NULL,
+                            host, sizeof(host)));
+    assert_string_equal(host, "_acme-challenge.www.example.com");
+
+    test_ok(acm_method_host(ACM_METHOD_DNS_PERSIST_01, "*.example.com", NULL,
+                            host, sizeof(host)));
+    assert_string_equal(host, "_validation-persist.example.com");
+
+    test_ok(acm_method_host(ACM_METHOD_DNS_ACCOUNT_01, "example.com",
+                            "https://ca.example.net/acme/acct/1", host,
+                            sizeof(host)));
+    assert_string_equal(host, "_kwxqezwuqccdw3bc._acme-challenge.example.com");
+
+    test_ok(acm_method_host(ACM_METHOD_DNS_ACCOUNT_01, "*.example.com",
+                            "https://example.com/acme/acct/ExampleAccount",
+                            host, sizeof(host)));
+    assert_string_equal(host, "_ujmmovf2vn55tgye._acme-challenge.example.com");
+
+    assert_int_equal(acm_method_host(ACM_METHOD_DNS_ACCOUNT_01, "a.example",
+                                     NULL, host, sizeof(host)), ACM_INVALID);
+    assert_int_equal(acm_method_host(ACM_METHOD_HTTP_01, "a.example", NULL,
+                                     host, sizeof(host)), ACM_INVALID);
+    assert_int_equal(acm_method_host(ACM_METHOD_NONE, "a.example", NULL,
+                                     host, sizeof(host)), ACM_INVALID);
+
+    /* at the size, and one less */
+
+    memset(name, 'a', ACM_MAX_NAME);
+    name[ACM_MAX_NAME] = '\0';
+    test_ok(acm_method_host(ACM_METHOD_DNS_ACCOUNT_01, name, "u", host,
+                            ACM_MAX_NAME + 35));
+    assert_int_equal(strlen(host), ACM_MAX_NAME + 34);
+    assert_int_equal(acm_method_host(ACM_METHOD_DNS_ACCOUNT_01, name, "u",
+                                     host, ACM_MAX_NAME + 34), ACM_TOOBIG);
+}
+
+
 static char *
 test_payload(acm_rc_t rc, acm_buf_t *buf)
 {
@@ -817,6 +865,7 @@ main(void)
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_ari),
         cmocka_unit_test(test_words),
+        cmocka_unit_test(test_host),
         cmocka_unit_test(test_builders)
     };
 
