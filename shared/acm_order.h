@@ -20,7 +20,7 @@
 
 #define ACM_ORDER_LIFE        3600       /* seconds an order may take */
 #define ACM_ORDER_TRIES       6          /* of one request, CA in trouble */
-#define ACM_ORDER_POLL_NEAR   1          /* milliseconds, a CA of our own */
+#define ACM_ORDER_POLL_NEAR   2          /* milliseconds, a CA of our own */
 #define ACM_ORDER_POLL_FAR    500        /* milliseconds, any other */
 #define ACM_ORDER_POLL_MAX    15000
 #define ACM_ORDER_POLLS       8          /* then authorizations are read */

@@ -555,7 +555,7 @@ acm_orders_run(acm_orders_t *o, int64_t ticks, int64_t *next, acm_err_t *err)
             link = &job->next;
         }
 
-        moved |= (o->group.nops != 0);
+        moved |= (o->ngrouped != 0);
 
         rc = acm_orders_commit(o, ticks, err);
 
@@ -577,6 +577,7 @@ acm_job_group(acm_job_t *job, const acm_batch_t *batch)
     acm_batch_append(&job->orders->group, batch);
 
     job->grouped = 1;
+    job->orders->ngrouped++;
 }
 
 
@@ -586,17 +587,20 @@ acm_orders_commit(acm_orders_t *o, int64_t ticks, acm_err_t *err)
     acm_rc_t    rc;
     acm_job_t  *job;
 
-    if (o->group.nops == 0 && o->group.rc == ACM_OK) {
+    if (o->ngrouped == 0) {
         return ACM_OK;
     }
 
+    o->ngrouped = 0;
     rc = o->group.rc;
 
-    if (rc == ACM_OK) {
+    /* an order may have nothing to be written: it goes on all the same */
+
+    if (rc == ACM_OK && o->group.nops != 0) {
         rc = acm_store_commit(acm_keyring_store(o->conf.ring), &o->group,
                               err);
 
-    } else {
+    } else if (rc != ACM_OK) {
         (void) acm_fail(err, rc, "changes of orders cannot be written down: "
                         "%s", acm_rc_text(rc));
     }

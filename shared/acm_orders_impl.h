@@ -66,6 +66,7 @@ struct acm_orders_s {
     size_t                njobs;         /* orders, without questions */
     int64_t               swept;         /* seconds */
     acm_batch_t           group;         /* changes of several orders */
+    size_t                ngrouped;      /* orders that wait for it */
     unsigned              recovered:1;
 };
 

@@ -27,7 +27,7 @@ my $all = ($ENV{ACM_KILL} || '') eq 'all';
 
 my $TRUE = JSON::PP::true;
 my $STEPS = [qw/ newOrder authz challenge order finalize cert /];
-my $MESSAGES = $all ? 24 : 14;
+my $MESSAGES = $all ? 30 : 18;
 my $ORDERS = 8;         # as many as there are connections to a CA
 
 my $t = Test::Nginx::ACM->new();
