@@ -17,7 +17,6 @@
 
 
 #define ACM_CLOCK_SLACK   60         /* seconds that a clock may be set back */
-#define ACM_MAX_IDENTITY  (ACM_MAX_NAMES * (ACM_MAX_NAME + 1) + 1024)
 
 
 static int acm_name_order(const void *a, const void *b);
