@@ -382,7 +382,7 @@ acm_certificate_install(acm_keyring_t *ring, acm_cert_t *cert,
     rc = acm_batch_material(&batch, ring, store, &next, bundle, err);
 
     if (rc == ACM_OK) {
-        acm_batch_append(&batch, install->also);
+        acm_batch_join(&batch, install->also);
 
         if (install->into == NULL) {
             rc = acm_commit(store, &batch, err);
@@ -392,7 +392,7 @@ acm_certificate_install(acm_keyring_t *ring, acm_cert_t *cert,
                           "written down: %s", acm_rc_text(batch.rc));
 
         } else {
-            acm_batch_append(install->into, &batch);
+            acm_batch_join(install->into, &batch);
         }
     }
 
@@ -599,7 +599,7 @@ acm_certificate_update(acm_store_t *store, const acm_cert_t *old,
     }
 
     acm_batch_cert(&batch, cert);
-    acm_batch_append(&batch, also);
+    acm_batch_join(&batch, also);
 
     rc = acm_commit(store, &batch, err);
 

@@ -148,7 +148,7 @@ acm_limit_order(acm_snap_t *snap, const acm_issuer_t *issuer,
     }
 
     if (rc == ACM_OK) {
-        acm_batch_append(batch, &taken);
+        acm_batch_join(batch, &taken);
 
     } else if (rc != ACM_BUSY) {
         (void) acm_fail(err, rc, "the rate limits of issuer \"%s\" cannot "

@@ -574,7 +574,7 @@ acm_orders_run(acm_orders_t *o, int64_t ticks, int64_t *next, acm_err_t *err)
 void
 acm_job_group(acm_job_t *job, const acm_batch_t *batch)
 {
-    acm_batch_append(&job->orders->group, batch);
+    acm_batch_join(&job->orders->group, batch);
 
     job->grouped = 1;
     job->orders->ngrouped++;

@@ -42,7 +42,13 @@ typedef enum {
     ACM_REC_VALIDATION = 9,
     ACM_REC_ORDER = 10,
     ACM_REC_ACCOUNT = 11,
-    ACM_REC_BUCKET = 12
+    ACM_REC_BUCKET = 12,
+    ACM_REC_EVENT = 13,
+    ACM_REC_SINK = 14,
+    ACM_REC_DEAD = 15,
+    ACM_REC_STEP = 16,
+    ACM_REC_USED = 17,
+    ACM_REC_SETTING = 18
 } acm_rec_e;
 
 typedef enum {
@@ -68,6 +74,57 @@ typedef enum {
     ACM_DUE_EXPIRE = 3,         /* nobody renews it: mark it expired */
     ACM_DUE_ARI = 4             /* ask when it should be renewed */
 } acm_due_e;
+
+/* RenewalStatus */
+
+typedef enum {
+    ACM_RENEWAL_NONE = 0,
+    ACM_RENEWAL_PENDING_AUTO_RENEWAL = 1,
+    ACM_RENEWAL_PENDING_VALIDATION = 2,
+    ACM_RENEWAL_SUCCESS = 3,
+    ACM_RENEWAL_FAILED = 4
+} acm_renewal_e;
+
+/* FailureReason and RenewalStatusReason, in the order of ACM's API */
+
+typedef enum {
+    ACM_REASON_NONE = 0,
+    ACM_REASON_NO_AVAILABLE_CONTACTS = 1,
+    ACM_REASON_ADDITIONAL_VERIFICATION_REQUIRED = 2,
+    ACM_REASON_DOMAIN_NOT_ALLOWED = 3,
+    ACM_REASON_INVALID_PUBLIC_DOMAIN = 4,
+    ACM_REASON_DOMAIN_VALIDATION_DENIED = 5,
+    ACM_REASON_CAA_ERROR = 6,
+    ACM_REASON_PCA_LIMIT_EXCEEDED = 7,
+    ACM_REASON_PCA_INVALID_ARN = 8,
+    ACM_REASON_PCA_INVALID_STATE = 9,
+    ACM_REASON_PCA_REQUEST_FAILED = 10,
+    ACM_REASON_PCA_NAME_CONSTRAINTS_VALIDATION = 11,
+    ACM_REASON_PCA_RESOURCE_NOT_FOUND = 12,
+    ACM_REASON_PCA_INVALID_ARGS = 13,
+    ACM_REASON_PCA_INVALID_DURATION = 14,
+    ACM_REASON_PCA_ACCESS_DENIED = 15,
+    ACM_REASON_SLR_NOT_FOUND = 16,
+    ACM_REASON_OTHER = 17,
+    ACM_REASON_PENDING_DOMAIN_VALIDATION = 18   /* of events only */
+} acm_reason_e;
+
+/* RevocationReason */
+
+typedef enum {
+    ACM_REVOKED_NOT = 0,
+    ACM_REVOKED_UNSPECIFIED = 1,
+    ACM_REVOKED_KEY_COMPROMISE = 2,
+    ACM_REVOKED_CA_COMPROMISE = 3,
+    ACM_REVOKED_AFFILIATION_CHANGED = 4,
+    ACM_REVOKED_SUPERCEDED = 5,
+    ACM_REVOKED_SUPERSEDED = 6,
+    ACM_REVOKED_CESSATION_OF_OPERATION = 7,
+    ACM_REVOKED_CERTIFICATE_HOLD = 8,
+    ACM_REVOKED_REMOVE_FROM_CRL = 9,
+    ACM_REVOKED_PRIVILEGE_WITHDRAWN = 10,
+    ACM_REVOKED_A_A_COMPROMISE = 11
+} acm_revocation_e;
 
 
 typedef struct {
@@ -111,6 +168,20 @@ typedef struct {
     uint32_t       checks;       /* of our own that failed in a row */
     uint32_t       method;       /* acm_method_e wanted, 0: any */
     uint32_t       demanded;     /* 1: for a client, not by configuration */
+    acm_renewal_e  renewal;
+    acm_reason_e   reason;       /* why the last attempt failed */
+    int64_t        renewal_at;   /* when renewal or reason changed, seconds */
+    int64_t        watch_at;     /* seconds, key of the watch index; 0: not */
+    uint32_t       warned;       /* the last rung told of, in seconds before
+                                    the end; 0: none yet */
+    uint32_t       approached;   /* days to expiry told of last, plus one */
+    uint32_t       overdue;      /* 1: told that renewal is overdue */
+    uint32_t       steps;        /* ever written to its history */
+    uint32_t       exported;     /* 1: since it was issued or renewed */
+    uint32_t       exportable;   /* 1: Options.Export is ENABLED */
+    int64_t        revoked_at;
+    acm_revocation_e  revocation;
+    uint32_t       forced;       /* 1: somebody asked for the renewal */
 } acm_cert_t;
 
 
@@ -221,6 +292,10 @@ size_t acm_due_key(uint8_t *buf, int64_t at, acm_due_e kind,
     const char *uuid);
 acm_rc_t acm_due_key_parse(const uint8_t *key, size_t len, int64_t *at,
     acm_due_e *kind, char *uuid);
+/* of the expiry and the watch index */
+size_t acm_time_key(uint8_t *buf, int64_t at, const char *uuid);
+acm_rc_t acm_time_key_parse(const uint8_t *key, size_t len, int64_t *at,
+    char *uuid);
 size_t acm_seal_key(uint8_t *buf, const char *account, const char *region);
 
 /* "arn:aws:acm:REGION:ACCOUNT:certificate/UUID"; buf holds ACM_MAX_ARN. */
@@ -234,6 +309,9 @@ acm_rc_t acm_arn_parse(const char *arn, size_t len, acm_str_t *account,
 const char *acm_status_text(acm_status_e status);
 const char *acm_type_text(acm_type_e type);
 const char *acm_due_text(acm_due_e due);
+const char *acm_renewal_text(acm_renewal_e renewal);
+const char *acm_reason_text(acm_reason_e reason);
+const char *acm_revocation_text(acm_revocation_e revocation);
 
 /* Typed reads: ACM_NOTFOUND, ACM_VERSION, ACM_CORRUPT.  revision may be
    NULL. */

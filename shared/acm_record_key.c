@@ -163,6 +163,56 @@ acm_due_key_parse(const uint8_t *key, size_t len, int64_t *at,
 
 
 size_t
+acm_time_key(uint8_t *buf, int64_t at, const char *uuid)
+{
+    size_t  i, len;
+
+    len = strnlen(uuid, ACM_UUID_LEN + 1);
+
+    if (len != ACM_UUID_LEN || at < 0) {
+        return 0;
+    }
+
+    for (i = 0; i < 8; i++) {
+        buf[i] = (uint8_t) ((uint64_t) at >> (56 - 8 * i));
+    }
+
+    memcpy(buf + 8, uuid, ACM_UUID_LEN);
+
+    return 8 + ACM_UUID_LEN;
+}
+
+
+acm_rc_t
+acm_time_key_parse(const uint8_t *key, size_t len, int64_t *at, char *uuid)
+{
+    char      text[ACM_UUID_LEN + 1];
+    size_t    i;
+    uint64_t  t;
+
+    if (len != 8 + ACM_UUID_LEN) {
+        return ACM_CORRUPT;
+    }
+
+    for (t = 0, i = 0; i < 8; i++) {
+        t = (t << 8) | key[i];
+    }
+
+    memcpy(text, key + 8, ACM_UUID_LEN);
+    text[ACM_UUID_LEN] = '\0';
+
+    if (t > INT64_MAX || !acm_uuid_ok(text)) {
+        return ACM_CORRUPT;
+    }
+
+    *at = (int64_t) t;
+    memcpy(uuid, text, ACM_UUID_LEN + 1);
+
+    return ACM_OK;
+}
+
+
+size_t
 acm_seal_key(uint8_t *buf, const char *account, const char *region)
 {
     size_t  len, n;
@@ -326,81 +376,6 @@ acm_str_is(const acm_str_t *part, const char *text)
 {
     return part->len == strlen(text)
            && memcmp(part->data, text, part->len) == 0;
-}
-
-
-const char *
-acm_status_text(acm_status_e status)
-{
-    switch (status) {
-
-    case ACM_STATUS_PENDING_VALIDATION:
-        return "PENDING_VALIDATION";
-
-    case ACM_STATUS_ISSUED:
-        return "ISSUED";
-
-    case ACM_STATUS_INACTIVE:
-        return "INACTIVE";
-
-    case ACM_STATUS_EXPIRED:
-        return "EXPIRED";
-
-    case ACM_STATUS_VALIDATION_TIMED_OUT:
-        return "VALIDATION_TIMED_OUT";
-
-    case ACM_STATUS_REVOKED:
-        return "REVOKED";
-
-    case ACM_STATUS_FAILED:
-        return "FAILED";
-    }
-
-    return "UNKNOWN";
-}
-
-
-const char *
-acm_type_text(acm_type_e type)
-{
-    switch (type) {
-
-    case ACM_TYPE_ISSUED:
-        return "AMAZON_ISSUED";
-
-    case ACM_TYPE_IMPORTED:
-        return "IMPORTED";
-
-    case ACM_TYPE_PRIVATE:
-        return "PRIVATE";
-    }
-
-    return "UNKNOWN";
-}
-
-
-const char *
-acm_due_text(acm_due_e due)
-{
-    switch (due) {
-
-    case ACM_DUE_NONE:
-        return "none";
-
-    case ACM_DUE_ISSUE:
-        return "issue";
-
-    case ACM_DUE_RENEW:
-        return "renew";
-
-    case ACM_DUE_EXPIRE:
-        return "expire";
-
-    case ACM_DUE_ARI:
-        return "renewal window";
-    }
-
-    return "unknown";
 }
 
 

@@ -57,7 +57,23 @@ static const acm_field_t  acm_cert_fields[] = {
     acm_field(34, ACM_FIELD_STR, acm_cert_t, findings, 0, ACM_MAX_FINDINGS),
     acm_field(35, ACM_FIELD_U32, acm_cert_t, checks, 0, 0),
     acm_field(36, ACM_FIELD_U32, acm_cert_t, method, 0, 0),
-    acm_field(37, ACM_FIELD_U32, acm_cert_t, demanded, 0, 0)
+    acm_field(37, ACM_FIELD_U32, acm_cert_t, demanded, 0, 0),
+    acm_field(38, ACM_FIELD_ENUM, acm_cert_t, renewal, ACM_RENEWAL_NONE,
+              ACM_RENEWAL_FAILED),
+    acm_field(39, ACM_FIELD_ENUM, acm_cert_t, reason, ACM_REASON_NONE,
+              ACM_REASON_PENDING_DOMAIN_VALIDATION),
+    acm_field(40, ACM_FIELD_TIME, acm_cert_t, renewal_at, 0, 0),
+    acm_field(41, ACM_FIELD_TIME, acm_cert_t, watch_at, 0, 0),
+    acm_field(42, ACM_FIELD_U32, acm_cert_t, warned, 0, 0),
+    acm_field(43, ACM_FIELD_U32, acm_cert_t, approached, 0, 0),
+    acm_field(44, ACM_FIELD_U32, acm_cert_t, overdue, 0, 0),
+    acm_field(45, ACM_FIELD_U32, acm_cert_t, steps, 0, 0),
+    acm_field(46, ACM_FIELD_U32, acm_cert_t, exported, 0, 0),
+    acm_field(47, ACM_FIELD_U32, acm_cert_t, exportable, 0, 0),
+    acm_field(48, ACM_FIELD_TIME, acm_cert_t, revoked_at, 0, 0),
+    acm_field(49, ACM_FIELD_ENUM, acm_cert_t, revocation, ACM_REVOKED_NOT,
+              ACM_REVOKED_A_A_COMPROMISE),
+    acm_field(50, ACM_FIELD_U32, acm_cert_t, forced, 0, 0)
 };
 
 static const acm_field_t  acm_material_fields[] = {

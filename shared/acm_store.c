@@ -42,7 +42,15 @@ static const char *const  acm_db_names[ACM_DB_MAX] = {
     "challenge",
     "validation",
     "account",
-    "limit"
+    "limit",
+    "event",
+    "sink",
+    "dead",
+    "history",
+    "expiry",
+    "watch",
+    "used",
+    "setting"
 };
 
 
@@ -117,6 +125,36 @@ acm_batch_expect(acm_batch_t *batch, acm_db_e db, const void *key,
 
     if (op != NULL) {
         op->revision = revision;
+    }
+}
+
+
+void
+acm_batch_append(acm_batch_t *batch, acm_db_e db, const void *data,
+    size_t len)
+{
+    static const uint8_t  unknown[ACM_NUMBER_LEN];
+
+    (void) acm_batch_add(batch, ACM_OP_APPEND, db, unknown, ACM_NUMBER_LEN,
+                         data, len);
+}
+
+
+void
+acm_op_number(const acm_op_t *op, uint64_t generation, size_t place)
+{
+    size_t    i;
+    uint64_t  number;
+
+    if (op->op != ACM_OP_APPEND) {
+        return;
+    }
+
+    number = generation * ACM_MAX_BATCH + place;
+
+    for (i = ACM_NUMBER_LEN; i > 0; i--) {
+        op->key[i - 1] = (uint8_t) number;
+        number >>= 8;
     }
 }
 
@@ -346,7 +384,7 @@ acm_store_key_check(acm_snap_t *snap, acm_db_e db, size_t len)
 
 
 void
-acm_batch_append(acm_batch_t *batch, const acm_batch_t *from)
+acm_batch_join(acm_batch_t *batch, const acm_batch_t *from)
 {
     size_t           i;
     const acm_op_t  *op;
@@ -376,6 +414,10 @@ acm_batch_append(acm_batch_t *batch, const acm_batch_t *from)
         case ACM_OP_EXPECT:
             acm_batch_expect(batch, op->db, op->key, op->key_len,
                              op->revision);
+            break;
+
+        case ACM_OP_APPEND:
+            acm_batch_append(batch, op->db, op->data, op->len);
             break;
         }
     }

@@ -25,6 +25,7 @@
 #define ACM_MAX_STORE_KEY     480          /* octets; LMDB's limit is 511 */
 #define ACM_MAX_STORE_VALUE   (1 << 20)    /* octets of one value */
 #define ACM_MAX_BATCH         4096         /* operations in one batch */
+#define ACM_NUMBER_LEN        8            /* octets of an appended key */
 #define ACM_STORE_MAP_SIZE    (64ULL << 30)/* default map: sparse */
 #define ACM_STORE_MIN_MAP     (1ULL << 20)
 #define ACM_STORE_READERS     4096
@@ -52,6 +53,14 @@ typedef enum {
     ACM_DB_VALIDATION,     /* account/domain -> permanent label, and back */
     ACM_DB_ACCOUNT,        /* issuer name -> ACME account */
     ACM_DB_LIMIT,          /* issuer/what is limited -> token bucket */
+    ACM_DB_EVENT,          /* number -> event: the outbox */
+    ACM_DB_SINK,           /* sink -> how far it has got */
+    ACM_DB_DEAD,           /* sink number -> event that it never took */
+    ACM_DB_HISTORY,        /* uuid number -> step of a certificate */
+    ACM_DB_EXPIRY,         /* not_after uuid -> account/region/uuid */
+    ACM_DB_WATCH,          /* time uuid -> account/region/uuid */
+    ACM_DB_USED,           /* uuid -> when it was served last */
+    ACM_DB_SETTING,        /* account/region -> account configuration */
     ACM_DB_MAX
 } acm_db_e;
 
@@ -94,7 +103,8 @@ typedef struct {
 typedef enum {
     ACM_OP_PUT,
     ACM_OP_DELETE,               /* of an absent key is no error */
-    ACM_OP_EXPECT                /* revision as given, 0 for absent */
+    ACM_OP_EXPECT,               /* revision as given, 0 for absent */
+    ACM_OP_APPEND                /* put under the next number */
 } acm_op_e;
 
 
@@ -168,8 +178,17 @@ void acm_batch_delete(acm_batch_t *batch, acm_db_e db, const void *key,
 void acm_batch_expect(acm_batch_t *batch, acm_db_e db, const void *key,
     size_t key_len, uint64_t revision);
 
+/*
+ * Puts data under a key of ACM_NUMBER_LEN octets, big-endian, that is above
+ * those of all commits before, and of this batch: the number of the commit
+ * and the operation's place in it.  Numbers rise, with gaps, and are never
+ * given out twice.
+ */
+void acm_batch_append(acm_batch_t *batch, acm_db_e db, const void *data,
+    size_t len);
+
 /* Copies the operations of another batch, which may be NULL. */
-void acm_batch_append(acm_batch_t *batch, const acm_batch_t *from);
+void acm_batch_join(acm_batch_t *batch, const acm_batch_t *from);
 
 /*
  * Checks all preconditions, then applies puts and deletes in order, then

@@ -77,6 +77,9 @@ uint64_t acm_store_reserve(uint64_t map_size);
 void acm_envelope_write(uint8_t *head, const acm_op_t *op,
     uint64_t revision);
 
+/* Sets the key of an ACM_OP_APPEND; nothing for others. */
+void acm_op_number(const acm_op_t *op, uint64_t generation, size_t place);
+
 /* Sets data, len and revision of an entry whose key and key_len are set. */
 acm_rc_t acm_envelope_read(acm_db_e db, acm_entry_t *entry,
     const void *value, size_t len);

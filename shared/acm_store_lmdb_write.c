@@ -138,6 +138,11 @@ acm_lmdb_apply(acm_lmdb_t *s, const acm_batch_t *batch, acm_err_t *err)
 
         switch (op->op) {
 
+        case ACM_OP_APPEND:
+            acm_op_number(op, mdb_txn_id(txn), i);
+
+            /* fall through */
+
         case ACM_OP_PUT:
             rc = acm_lmdb_put(s, txn, op);
             break;
@@ -304,7 +309,7 @@ acm_lmdb_need(acm_lmdb_t *s, const acm_batch_t *batch)
     for (i = 0; i < batch->nops; i++) {
         op = &batch->ops[i];
 
-        if (op->op != ACM_OP_PUT) {
+        if (op->op != ACM_OP_PUT && op->op != ACM_OP_APPEND) {
             continue;
         }
 

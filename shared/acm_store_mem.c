@@ -463,9 +463,11 @@ acm_mem_prepare(acm_mem_t *m, const acm_batch_t *batch,
         op = &batch->ops[i];
         steps[i].db = op->db;
 
-        if (op->op != ACM_OP_PUT) {
+        if (op->op != ACM_OP_PUT && op->op != ACM_OP_APPEND) {
             continue;
         }
+
+        acm_op_number(op, m->generation + 1, i);
 
         puts[op->db]++;
 

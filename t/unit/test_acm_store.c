@@ -382,6 +382,88 @@ test_twins(void **state)
 }
 
 
+/* Numbers rise, across batches, deletes and openings, in both back ends. */
+
+static void
+test_append_to(acm_store_t *s, uint64_t *last)
+{
+    size_t        i, n;
+    uint64_t      number;
+    acm_snap_t   *snap;
+    acm_batch_t   b;
+    acm_entry_t   e;
+
+    acm_batch_init(&b);
+    acm_batch_append(&b, ACM_DB_EVENT, "one", 3);
+    acm_batch_put(&b, ACM_DB_META, "k", 1, "v", 1);
+    acm_batch_append(&b, ACM_DB_EVENT, "two", 3);
+    test_ok(acm_store_commit(s, &b, NULL));
+    acm_batch_free(&b);
+
+    test_ok(acm_store_begin(s, &snap, NULL));
+    test_ok(acm_store_seek(snap, ACM_DB_EVENT, NULL, 0, &e));
+
+    acm_batch_init(&b);
+
+    for (n = 0; n < 2; n++) {
+        assert_int_equal(e.key_len, ACM_NUMBER_LEN);
+        assert_memory_equal(e.data, n == 0 ? "one" : "two", 3);
+
+        for (number = 0, i = 0; i < ACM_NUMBER_LEN; i++) {
+            number = number << 8 | e.key[i];
+        }
+
+        assert_true(number > *last);
+        *last = number;
+
+        acm_batch_delete(&b, ACM_DB_EVENT, e.key, e.key_len);
+
+        assert_int_equal(acm_store_next(snap, ACM_DB_EVENT, &e),
+                         n == 0 ? ACM_OK : ACM_NOTFOUND);
+    }
+
+    acm_store_end(snap);
+
+    test_ok(acm_store_commit(s, &b, NULL));
+    acm_batch_free(&b);
+}
+
+
+static void
+test_append(void **state)
+{
+    char              *dir;
+    unsigned           n;
+    uint64_t           last, last_mem;
+    acm_store_t       *s, *mem;
+    acm_store_conf_t   conf;
+
+    (void) state;
+
+    memset(&conf, 0, sizeof(conf));
+    conf.path = "memory";
+    conf.create = 1;
+
+    dir = test_mkdir();
+    test_ok(acm_store_mem_open(&conf, &mem, NULL));
+    last = 0;
+    last_mem = 0;
+
+    for (n = 0; n < 5; n++) {
+        s = test_open_at(dir, ACM_STORE_MIN_MAP);
+        assert_non_null(s);
+
+        test_append_to(s, &last);
+        test_append_to(mem, &last_mem);
+
+        acm_store_close(s);
+    }
+
+    acm_store_close(mem);
+    test_rmdir(dir);
+}
+
+
 static void
 test_full(void **state)
 {
@@ -726,6 +808,7 @@ main(void)
         cmocka_unit_test(test_lmdb),
         cmocka_unit_test(test_mem),
         cmocka_unit_test(test_twins),
+        cmocka_unit_test(test_append),
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_unfit),
         cmocka_unit_test(test_damage),
