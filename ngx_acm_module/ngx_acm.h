@@ -18,6 +18,7 @@
 #include "../shared/acm_dns_answer.h"
 #include "../shared/acm_engine.h"
 #include "../shared/acm_name.h"
+#include "../shared/acm_watch.h"
 
 
 #define NGX_ACM_MODULE         0x314d4341    /* "ACM1" */
@@ -67,6 +68,7 @@ typedef struct {
     ngx_atomic_t               issued;
     ngx_atomic_t               renewed;
     ngx_atomic_t               failed;
+    ngx_atomic_t               overdue;          /* alarms */
     ngx_atomic_t               hits;
     ngx_atomic_t               misses;
     ngx_atomic_t               fallbacks;
@@ -180,6 +182,8 @@ typedef struct {
     ngx_str_t                  placeholder_key;
     ngx_acm_zone_t            *validation;   /* NULL: no validation_zone */
     ngx_array_t               *updates;      /* of dns_update; NULL: none */
+    acm_ladder_t               ladder;       /* of warn_at */
+    unsigned                   warn_at:1;    /* it was given */
     u_char                    *dns_file;     /* of the first acm_dns, or NULL */
     ngx_uint_t                 dns_line;
     ngx_path_t                *path;
@@ -219,6 +223,14 @@ ngx_int_t ngx_acm_zone_check(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf);
 /* zones of other name servers: ngx_acm_update.c */
 
 char *ngx_acm_dns_update(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+/* who is told of an end: ngx_acm_watch.c */
+
+char *ngx_acm_warn_at(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* for acm_watch_t: data is the shared memory */
+void ngx_acm_watch_report(void *data, const acm_cert_t *old,
+    const acm_cert_t *next);
 
 
 /* what is made of it: ngx_acm_resolve.c */

@@ -802,6 +802,12 @@ ngx_acm_check_note(ngx_acm_check_t *check, ngx_int_t rc, const char *text)
             check->worst = worst;
         }
 
+        if (check->preflight->stage == ACM_PREFLIGHT_BEFORE
+            && check->step == NGX_ACM_CHECK_RECORD)
+        {
+            check->preflight->caa = 1;
+        }
+
         if (findings->len + ngx_strlen(text) + ACM_MAX_NAME + 4
             < ACM_MAX_FINDINGS)
         {

@@ -190,6 +190,25 @@ static ngx_command_t  ngx_acm_conf_commands[] = {
       NULL },
 
     /*
+     * Syntax:  warn_at time ... | off;
+     * Default: warn_at 45d 30d 15d 7d 3d 1d;
+     * Context: acm
+     *
+     * How long before the end of a certificate that is not renewed somebody
+     * is told: at most sixteen times, the longest first.  Each is told of
+     * once, by the event "ACM Certificate Renewal Action Required" and in
+     * the error log.  A time that comes before the planned renewal is
+     * silent.  For a life of less than ten days the times are shortened, as
+     * the life is to 90 days.
+     */
+    { ngx_string("warn_at"),
+      NGX_ACM_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_acm_warn_at,
+      0,
+      0,
+      NULL },
+
+    /*
      * Syntax:  cache number;
      * Default: cache 4096;
      * Context: acm
@@ -310,6 +329,10 @@ ngx_acm_block_done(ngx_conf_t *cf, ngx_acm_conf_t *amcf)
 
     ngx_conf_init_value(amcf->map_size, (off_t) ACM_STORE_MAP_SIZE);
     ngx_conf_init_value(amcf->cache, NGX_ACM_CACHE);
+
+    if (!amcf->warn_at) {
+        acm_ladder_default(&amcf->ladder);
+    }
 
     if (amcf->store.data == NULL
         && ngx_acm_default_store(cf, &amcf->store) != NGX_OK)

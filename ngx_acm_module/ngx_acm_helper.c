@@ -29,6 +29,7 @@ typedef struct {
     ngx_event_t        posted;               /* a CA has answered */
     ngx_acm_conf_t    *amcf;                 /* of the cycle seen last */
     acm_engine_t       engine;
+    acm_watch_t        watch;
     ngx_fd_t           lock;
     ngx_pid_t          parent;
     time_t             housekeep;            /* not before */
@@ -290,6 +291,12 @@ ngx_acm_helper_adopt(ngx_acm_helper_t *h, ngx_acm_conf_t *amcf,
     h->engine.demand = amcf->demands.nelts ? ngx_acm_demand_renew : NULL;
     h->engine.data = h;
 
+    ngx_memzero(&h->watch, sizeof(acm_watch_t));
+
+    h->watch.ladder = &amcf->ladder;
+    h->watch.report = ngx_acm_watch_report;
+    h->watch.data = ngx_acm_shared(amcf);
+
     h->amcf = amcf;
     h->wait = 0;
 }
@@ -352,6 +359,8 @@ ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log)
                     "the error log%Z");
         return NGX_ACM_TICK;
     }
+
+    h->watch.store = h->engine.store;
 
     if (h->engine.orders == NULL) {
         h->engine.orders = ngx_acm_acme_start(h->amcf, h->engine.ring,
@@ -445,7 +454,7 @@ ngx_acm_helper_recover(ngx_acm_helper_t *h, acm_err_t *err)
 static ngx_msec_t
 ngx_acm_helper_due(ngx_acm_helper_t *h, ngx_log_t *log)
 {
-    int64_t            now, next;
+    int64_t            now, next, watch;
     acm_rc_t           rc;
     acm_err_t          err;
     ngx_msec_t         start;
@@ -459,6 +468,11 @@ ngx_acm_helper_due(ngx_acm_helper_t *h, ngx_log_t *log)
         now = acm_now();
 
         rc = acm_engine_tick(&h->engine, now, &next, &err);
+
+        if (rc == ACM_NOTFOUND) {
+            rc = acm_watch_tick(&h->watch, now, &watch, &err);
+            next = ngx_min(next, watch);
+        }
 
         if (rc != ACM_OK && rc != ACM_NOTFOUND) {
             return ngx_acm_helper_fault(h, rc, &err, log);
@@ -548,13 +562,6 @@ ngx_acm_helper_report(void *data, acm_step_e step, const acm_cert_t *cert,
                       "acm: certificate \"%s\" for \"%s\" failed, attempt "
                       "%uD, next at %s: %s",
                       arn, cert->domain, cert->attempts, due, text);
-        break;
-
-    case ACM_STEP_EXPIRED:
-
-        ngx_log_error(NGX_LOG_CRIT, log, 0,
-                      "acm: certificate \"%s\" for \"%s\" expired at %s",
-                      arn, cert->domain, not_after);
         break;
 
     case ACM_STEP_IDLE:

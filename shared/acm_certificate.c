@@ -12,8 +12,10 @@
 #include <string.h>
 
 #include "acm_certificate_impl.h"
+#include "acm_history.h"
 #include "acm_name.h"
 #include "acm_sched.h"
+#include "acm_watch.h"
 
 
 #define ACM_CLOCK_SLACK   60         /* seconds that a clock may be set back */
@@ -28,13 +30,15 @@ static acm_rc_t acm_ensure_again(acm_store_t *store, const acm_cert_t *cert,
     uint64_t revision, const acm_request_t *req, int64_t now,
     acm_err_t *err);
 static acm_rc_t acm_ensure_method(acm_store_t *store,
-    const acm_cert_t *cert, uint64_t revision, uint32_t method,
+    const acm_cert_t *cert, uint64_t revision, uint32_t method, int64_t now,
     acm_err_t *err);
 static acm_rc_t acm_ensure_new(acm_store_t *store, const acm_request_t *req,
     const uint8_t *identity, uint64_t id_revision, int64_t now,
     const char *uuid, acm_err_t *err);
 static void acm_install_next(acm_cert_t *next, const acm_cert_t *cert,
     const acm_bundle_t *bundle, const acm_install_t *install);
+static acm_rc_t acm_watch_again(acm_store_t *store, acm_cert_t *cert,
+    int64_t now, acm_err_t *err);
 static acm_rc_t acm_cert_copy(const acm_cert_t *from, acm_cert_t *to);
 static acm_rc_t acm_import_record(acm_store_t *store, const char *account,
     const char *region, const acm_bundle_t *bundle, int64_t now,
@@ -126,7 +130,8 @@ acm_certificate_ensure(acm_store_t *store, const acm_request_t *req,
         rc = acm_ensure_again(store, &cert, revision, req, now, err);
 
     } else if (cert.method != req->method) {
-        rc = acm_ensure_method(store, &cert, revision, req->method, err);
+        rc = acm_ensure_method(store, &cert, revision, req->method, now,
+                               err);
     }
 
     acm_cert_free(&cert);
@@ -264,7 +269,8 @@ acm_ensure_again(acm_store_t *store, const acm_cert_t *cert,
         next.created_at = now;
     }
 
-    rc = acm_certificate_update(store, cert, revision, &next, NULL, err);
+    rc = acm_certificate_update(store, cert, revision, &next, NULL, now,
+                                err);
 
     /* whoever was faster did the same */
 
@@ -276,14 +282,15 @@ acm_ensure_again(acm_store_t *store, const acm_cert_t *cert,
 
 static acm_rc_t
 acm_ensure_method(acm_store_t *store, const acm_cert_t *cert,
-    uint64_t revision, uint32_t method, acm_err_t *err)
+    uint64_t revision, uint32_t method, int64_t now, acm_err_t *err)
 {
     acm_cert_t  next;
 
     next = *cert;
     next.method = method;
 
-    return acm_certificate_update(store, cert, revision, &next, NULL, err);
+    return acm_certificate_update(store, cert, revision, &next, NULL, now,
+                                  err);
 }
 
 
@@ -321,6 +328,9 @@ acm_ensure_new(acm_store_t *store, const acm_request_t *req,
     cert.created_at = now;
     cert.due = ACM_DUE_ISSUE;
     cert.due_at = now;
+    cert.last_error = (char *) "";
+    cert.findings = (char *) "";
+    cert.watch_at = acm_add_sat(now, ACM_WATCH_PENDING);
 
     acm_batch_init(&batch);
     batch.grow = 1;
@@ -328,9 +338,8 @@ acm_ensure_new(acm_store_t *store, const acm_request_t *req,
     acm_batch_expect(&batch, ACM_DB_IDENTITY, identity, ACM_HASH_LEN,
                      id_revision);
     acm_batch_expect_cert(&batch, &cert, 0);
-    acm_batch_cert(&batch, &cert);
+    acm_batch_change(&batch, NULL, &cert, now);
     acm_batch_ref(&batch, ACM_DB_IDENTITY, identity, ACM_HASH_LEN, &cert);
-    acm_batch_due(&batch, &cert, 1);
 
     rc = acm_commit(store, &batch, err);
 
@@ -360,8 +369,18 @@ acm_certificate_install(acm_keyring_t *ring, acm_cert_t *cert,
 
     acm_install_next(&next, cert, bundle, install);
 
+    rc = acm_watch_again(store, &next, install->now, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
     acm_batch_init(&batch);
     batch.grow = (cert->version == 0);
+
+    acm_batch_expect_cert(&batch, cert, revision);
+    acm_batch_change(&batch, (revision == 0) ? NULL : cert, &next,
+                     install->now);
 
     /* what cannot fail must come behind the commit */
 
@@ -371,13 +390,6 @@ acm_certificate_install(acm_keyring_t *ring, acm_cert_t *cert,
         (void) acm_fail(err, rc, "no memory for a certificate");
         goto done;
     }
-
-    acm_batch_expect_cert(&batch, cert, revision);
-    acm_batch_due(&batch, cert, 0);
-    acm_batch_names(&batch, cert, 0);
-    acm_batch_cert(&batch, &next);
-    acm_batch_due(&batch, &next, 1);
-    acm_batch_names(&batch, &next, 1);
 
     rc = acm_batch_material(&batch, ring, store, &next, bundle, err);
 
@@ -441,6 +453,18 @@ acm_install_next(acm_cert_t *next, const acm_cert_t *cert,
     next->attempts = 0;
     next->last_error = (char *) "";
     next->last_error_at = 0;
+    next->reason = ACM_REASON_NONE;
+    next->warned = 0;
+    next->approached = 0;
+    next->overdue = 0;
+    next->exported = 0;
+    next->forced = 0;
+    next->rolled_back = 0;
+
+    if (cert->version != 0 && cert->type != ACM_TYPE_IMPORTED) {
+        next->renewal = ACM_RENEWAL_SUCCESS;
+        next->renewal_at = install->now;
+    }
 
     acm_certificate_schedule(next);
 
@@ -584,21 +608,26 @@ acm_import_record(acm_store_t *store, const char *account,
 acm_rc_t
 acm_certificate_update(acm_store_t *store, const acm_cert_t *old,
     uint64_t revision, const acm_cert_t *cert, acm_batch_t *also,
-    acm_err_t *err)
+    int64_t now, acm_err_t *err)
 {
     acm_rc_t     rc;
+    acm_cert_t   next;
     acm_batch_t  batch;
+
+    next = *cert;
+
+    if (next.renew_at != old->renew_at || next.due != old->due) {
+        rc = acm_watch_again(store, &next, now, err);
+
+        if (rc != ACM_OK) {
+            return rc;
+        }
+    }
 
     acm_batch_init(&batch);
 
     acm_batch_expect_cert(&batch, old, revision);
-
-    if (old->due != cert->due || old->due_at != cert->due_at) {
-        acm_batch_due(&batch, old, 0);
-        acm_batch_due(&batch, cert, 1);
-    }
-
-    acm_batch_cert(&batch, cert);
+    acm_batch_change(&batch, old, &next, now);
     acm_batch_join(&batch, also);
 
     rc = acm_commit(store, &batch, err);
@@ -609,14 +638,44 @@ acm_certificate_update(acm_store_t *store, const acm_cert_t *old,
 }
 
 
+/* What it is watched for depends on when, and whether, it is renewed. */
+
+static acm_rc_t
+acm_watch_again(acm_store_t *store, acm_cert_t *cert, int64_t now,
+    acm_err_t *err)
+{
+    acm_rc_t       rc;
+    acm_snap_t    *snap;
+    acm_ladder_t   ladder;
+
+    rc = acm_store_begin(store, &snap, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    rc = acm_ladder_get(snap, cert->account, cert->region, &ladder);
+    acm_store_end(snap);
+
+    if (rc != ACM_OK) {
+        return acm_fail(err, rc, "the ladder of warnings cannot be read: %s",
+                        acm_rc_text(rc));
+    }
+
+    acm_watch_look(cert, &ladder, now);
+
+    return ACM_OK;
+}
+
+
 /* The earliest of what is to be done next. */
 
 void
 acm_certificate_schedule(acm_cert_t *cert)
 {
     if (cert->renew_at == 0) {
-        cert->due = ACM_DUE_EXPIRE;
-        cert->due_at = cert->not_after;
+        cert->due = ACM_DUE_NONE;
+        cert->due_at = 0;
 
     } else if (cert->ari_at != 0 && cert->ari_at < cert->renew_at) {
         cert->due = ACM_DUE_ARI;
@@ -650,8 +709,9 @@ acm_certificate_delete(acm_store_t *store, const char *account,
     acm_batch_init(&batch);
 
     acm_batch_expect_cert(&batch, &cert, revision);
-    acm_batch_due(&batch, &cert, 0);
+    acm_batch_indices(&batch, &cert, 0);
     acm_batch_names(&batch, &cert, 0);
+    acm_history_delete(&batch, &cert);
 
     len = acm_cert_key(key, account, region, uuid);
     acm_batch_delete(&batch, ACM_DB_CERTIFICATE, key, len);

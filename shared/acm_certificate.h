@@ -75,20 +75,22 @@ acm_rc_t acm_certificate_install(acm_keyring_t *ring, acm_cert_t *cert,
 
 /*
  * Imports: a new certificate, or new material for an imported one when uuid
- * is not empty (its key type must stay).  uuid gets the result.  A due entry
- * of kind ACM_DUE_EXPIRE is made for its end.
+ * is not empty (its key type must stay).  uuid gets the result.
  */
 acm_rc_t acm_certificate_import(acm_keyring_t *ring, const char *account,
     const char *region, const acm_bundle_t *bundle, int64_t now, char *uuid,
     acm_err_t *err);
 
-/* Rewrites the record itself and moves its due entry, with the precondition
-   that it is as read.  also: committed together, or NULL. */
+/*
+ * Rewrites the record and its index entries, with the precondition that it
+ * is as read; what the change means goes into the history and the outbox.
+ * also: committed together, or NULL.
+ */
 acm_rc_t acm_certificate_update(acm_store_t *store, const acm_cert_t *old,
     uint64_t revision, const acm_cert_t *cert, acm_batch_t *also,
-    acm_err_t *err);
+    int64_t now, acm_err_t *err);
 
-/* Sets due and due_at from renew_at, ari_at and not_after. */
+/* Sets due and due_at from renew_at and ari_at. */
 void acm_certificate_schedule(acm_cert_t *cert);
 
 /* Record, materials, names and due entry, in one batch. */

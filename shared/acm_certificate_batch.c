@@ -8,11 +8,19 @@
 #include <string.h>
 
 #include "acm_certificate_impl.h"
+#include "acm_event.h"
+#include "acm_history.h"
 #include "acm_name.h"
 
 
 static void acm_batch_record(acm_batch_t *batch, acm_db_e db,
     const void *key, size_t len, acm_rc_t rc, acm_buf_t *buf);
+static void acm_batch_due(acm_batch_t *batch, const acm_cert_t *cert,
+    int put);
+static void acm_batch_time(acm_batch_t *batch, acm_db_e db, int64_t at,
+    const acm_cert_t *cert, int put);
+static void acm_batch_entry(acm_batch_t *batch, acm_db_e db,
+    const uint8_t *key, size_t len, const acm_cert_t *cert, int put);
 static acm_rc_t acm_batch_chain(acm_batch_t *batch, acm_snap_t *snap,
     const acm_bundle_t *bundle, acm_material_t *m);
 
@@ -74,7 +82,55 @@ acm_batch_ref(acm_batch_t *batch, acm_db_e db, const void *key, size_t len,
 }
 
 
+/* What stays where it is is not touched: each page written is a copy. */
+
 void
+acm_batch_change(acm_batch_t *batch, const acm_cert_t *old,
+    acm_cert_t *next, int64_t now)
+{
+    static const acm_cert_t  nothing;
+
+    acm_history_changes(batch, old, next, now);
+    acm_event_changes(batch, old, next, now);
+
+    if (old == NULL) {
+        old = &nothing;
+    }
+
+    if (old->due != next->due || old->due_at != next->due_at) {
+        acm_batch_due(batch, old, 0);
+        acm_batch_due(batch, next, 1);
+    }
+
+    if (old->watch_at != next->watch_at) {
+        acm_batch_time(batch, ACM_DB_WATCH, old->watch_at, old, 0);
+        acm_batch_time(batch, ACM_DB_WATCH, next->watch_at, next, 1);
+    }
+
+    if (old->not_after != next->not_after) {
+        acm_batch_time(batch, ACM_DB_EXPIRY, old->not_after, old, 0);
+        acm_batch_time(batch, ACM_DB_EXPIRY, next->not_after, next, 1);
+    }
+
+    if (old->version != next->version) {
+        acm_batch_names(batch, old, 0);
+        acm_batch_names(batch, next, 1);
+    }
+
+    acm_batch_cert(batch, next);
+}
+
+
+void
+acm_batch_indices(acm_batch_t *batch, const acm_cert_t *cert, int put)
+{
+    acm_batch_due(batch, cert, put);
+    acm_batch_time(batch, ACM_DB_WATCH, cert->watch_at, cert, put);
+    acm_batch_time(batch, ACM_DB_EXPIRY, cert->not_after, cert, put);
+}
+
+
+static void
 acm_batch_due(acm_batch_t *batch, const acm_cert_t *cert, int put)
 {
     size_t   len;
@@ -86,11 +142,38 @@ acm_batch_due(acm_batch_t *batch, const acm_cert_t *cert, int put)
 
     len = acm_due_key(key, cert->due_at, cert->due, cert->uuid);
 
+    acm_batch_entry(batch, ACM_DB_DUE, key, len, cert, put);
+}
+
+
+/* at: 0 for none */
+
+static void
+acm_batch_time(acm_batch_t *batch, acm_db_e db, int64_t at,
+    const acm_cert_t *cert, int put)
+{
+    size_t   len;
+    uint8_t  key[ACM_MAX_STORE_KEY];
+
+    if (at == 0) {
+        return;
+    }
+
+    len = acm_time_key(key, at, cert->uuid);
+
+    acm_batch_entry(batch, db, key, len, cert, put);
+}
+
+
+static void
+acm_batch_entry(acm_batch_t *batch, acm_db_e db, const uint8_t *key,
+    size_t len, const acm_cert_t *cert, int put)
+{
     if (put) {
-        acm_batch_ref(batch, ACM_DB_DUE, key, len, cert);
+        acm_batch_ref(batch, db, key, len, cert);
 
     } else {
-        acm_batch_delete(batch, ACM_DB_DUE, key, len);
+        acm_batch_delete(batch, db, key, len);
     }
 }
 

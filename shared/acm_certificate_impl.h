@@ -23,9 +23,16 @@ void acm_batch_expect_cert(acm_batch_t *batch, const acm_cert_t *cert,
 void acm_batch_ref(acm_batch_t *batch, acm_db_e db, const void *key,
     size_t len, const acm_cert_t *cert);
 
-/* Puts or deletes the due entry, and the index entries of all names. */
-void acm_batch_due(acm_batch_t *batch, const acm_cert_t *cert,
-    int put);
+/*
+ * A certificate from old (NULL: there was none) to next: the record, its
+ * entries in all indices, its history, and the events of the change.
+ */
+void acm_batch_change(acm_batch_t *batch, const acm_cert_t *old,
+    acm_cert_t *next, int64_t now);
+
+/* Puts or deletes the entries of the due, watch and expiry indices; and
+   those of all names. */
+void acm_batch_indices(acm_batch_t *batch, const acm_cert_t *cert, int put);
 void acm_batch_names(acm_batch_t *batch, const acm_cert_t *cert,
     int put);
 

@@ -14,6 +14,7 @@
 
 #include "acm_engine_impl.h"
 #include "acm_issue.h"
+#include "acm_renewal.h"
 
 
 #define ACM_ENGINE_ENSURE    16          /* requests in one slice */
@@ -53,8 +54,6 @@ static acm_rc_t acm_engine_step(acm_engine_t *e, acm_work_t *work,
     int64_t now, acm_err_t *err);
 static acm_rc_t acm_engine_stray(acm_engine_t *e, const acm_work_t *work,
     int64_t now, acm_err_t *err);
-static acm_rc_t acm_engine_expire(acm_engine_t *e, acm_work_t *work,
-    int64_t now, acm_err_t *err);
 static acm_rc_t acm_engine_retire(acm_engine_t *e, acm_work_t *work,
     int64_t now, const char *why, acm_err_t *err);
 static int acm_engine_can(acm_engine_t *e, acm_work_t *work, int64_t now);
@@ -63,7 +62,7 @@ static acm_rc_t acm_engine_order(acm_engine_t *e, acm_work_t *work,
 static acm_rc_t acm_engine_ari(acm_engine_t *e, acm_work_t *work,
     int64_t now, acm_err_t *err);
 static acm_rc_t acm_engine_postpone(acm_engine_t *e, acm_work_t *work,
-    int64_t at, acm_err_t *err);
+    int64_t at, int64_t now, acm_err_t *err);
 static acm_rc_t acm_engine_issue(acm_engine_t *e, acm_work_t *work,
     int64_t now, acm_err_t *err);
 static acm_rc_t acm_engine_attempt(acm_engine_t *e, acm_work_t *work,
@@ -351,7 +350,10 @@ acm_engine_step(acm_engine_t *e, acm_work_t *work, int64_t now,
         return acm_engine_stray(e, work, now, err);
 
     case ACM_DUE_EXPIRE:
-        return acm_engine_expire(e, work, now, err);
+
+        /* of earlier versions: now the watch does it */
+
+        return acm_engine_retire(e, work, now, NULL, err);
 
     case ACM_DUE_ISSUE:
     case ACM_DUE_RENEW:
@@ -369,7 +371,7 @@ acm_engine_step(acm_engine_t *e, acm_work_t *work, int64_t now,
     }
 
     if (work->demand == ACM_DEMAND_NOT_NOW) {
-        return acm_engine_postpone(e, work, work->demand_at, err);
+        return acm_engine_postpone(e, work, work->demand_at, now, err);
     }
 
     if (work->kind == ACM_DUE_ARI) {
@@ -435,7 +437,7 @@ acm_engine_can(acm_engine_t *e, acm_work_t *work, int64_t now)
 
 static acm_rc_t
 acm_engine_postpone(acm_engine_t *e, acm_work_t *work, int64_t at,
-    acm_err_t *err)
+    int64_t now, acm_err_t *err)
 {
     acm_cert_t  next;
 
@@ -443,7 +445,7 @@ acm_engine_postpone(acm_engine_t *e, acm_work_t *work, int64_t at,
     next.due_at = at;
 
     return acm_certificate_update(e->store, &work->cert, work->revision,
-                                  &next, NULL, err);
+                                  &next, NULL, now, err);
 }
 
 
@@ -457,14 +459,15 @@ acm_engine_order(acm_engine_t *e, acm_work_t *work,
 
     if (e->orders == NULL || acm_orders_has(e->orders, work->cert.uuid)) {
         return acm_engine_postpone(e, work,
-                                   acm_add_sat(now, ACM_ENGINE_INFLIGHT),
+                                   acm_add_sat(now, ACM_ENGINE_INFLIGHT), now,
                                    err);
     }
 
     wait = acm_orders_blocked(e->orders, issuer);
 
     if (wait != 0) {
-        return acm_engine_postpone(e, work, acm_add_sat(now, wait), err);
+        return acm_engine_postpone(e, work, acm_add_sat(now, wait), now,
+                                   err);
     }
 
     why.text[0] = '\0';
@@ -509,7 +512,7 @@ acm_engine_ari(acm_engine_t *e, acm_work_t *work, int64_t now,
     acm_certificate_schedule(&next);
 
     return acm_certificate_update(e->store, &work->cert, work->revision,
-                                  &next, NULL, err);
+                                  &next, NULL, now, err);
 }
 
 
@@ -576,33 +579,8 @@ acm_engine_stray(acm_engine_t *e, const acm_work_t *work, int64_t now,
 }
 
 
-static acm_rc_t
-acm_engine_expire(acm_engine_t *e, acm_work_t *work, int64_t now,
-    acm_err_t *err)
-{
-    acm_rc_t    rc;
-    acm_cert_t  next;
-
-    next = work->cert;
-    next.due = ACM_DUE_NONE;
-    next.due_at = 0;
-
-    if (now >= next.not_after) {
-        next.status = ACM_STATUS_EXPIRED;
-    }
-
-    rc = acm_certificate_update(e->store, &work->cert, work->revision, &next,
-                                NULL, err);
-
-    if (rc == ACM_OK && next.status == ACM_STATUS_EXPIRED) {
-        acm_engine_tell(e, ACM_STEP_EXPIRED, &next, "");
-    }
-
-    return rc;
-}
-
-
-/* Nobody asks for it any more: it lives to its end and is not renewed. */
+/* Nobody asks for it any more: it lives to its end and is not renewed.  why:
+   for the log, NULL for nothing there. */
 
 static acm_rc_t
 acm_engine_retire(acm_engine_t *e, acm_work_t *work, int64_t now,
@@ -612,20 +590,13 @@ acm_engine_retire(acm_engine_t *e, acm_work_t *work, int64_t now,
     acm_cert_t  next;
 
     next = work->cert;
-
-    if (next.version == 0) {
-        next.due = ACM_DUE_NONE;
-        next.due_at = 0;
-
-    } else {
-        next.due = ACM_DUE_EXPIRE;
-        next.due_at = (next.not_after > now) ? next.not_after : now;
-    }
+    next.due = ACM_DUE_NONE;
+    next.due_at = 0;
 
     rc = acm_certificate_update(e->store, &work->cert, work->revision, &next,
-                                NULL, err);
+                                NULL, now, err);
 
-    if (rc == ACM_OK) {
+    if (rc == ACM_OK && why != NULL) {
         acm_engine_tell(e, ACM_STEP_IDLE, &next, why);
     }
 
@@ -702,7 +673,9 @@ static acm_rc_t
 acm_engine_attempt(acm_engine_t *e, acm_work_t *work, int64_t now,
     acm_err_t *err)
 {
+    int64_t       due_at;
     uint16_t      jitter;
+    uint32_t      attempts;
     acm_rc_t      rc;
     acm_cert_t   *cert, next;
     acm_snap_t   *snap;
@@ -721,17 +694,19 @@ acm_engine_attempt(acm_engine_t *e, acm_work_t *work, int64_t now,
                                                      ACM_BACKOFF_MAX,
                                                      jitter));
 
+    acm_renewal_started(&next, now);
+
     rc = acm_certificate_update(e->store, cert, work->revision, &next, NULL,
-                                err);
+                                now, err);
 
     if (rc != ACM_OK) {
         return rc;
     }
 
-    cert->attempts = next.attempts;
-    cert->due_at = next.due_at;
+    attempts = next.attempts;
+    due_at = next.due_at;
 
-    /* the record has a new revision now */
+    /* the record has a new revision now, and more of it is new */
 
     rc = acm_store_begin(e->store, &snap, err);
 
@@ -747,12 +722,16 @@ acm_engine_attempt(acm_engine_t *e, acm_work_t *work, int64_t now,
     acm_store_end(snap);
 
     if (rc == ACM_OK
-        && (next.attempts != cert->attempts || next.due_at != cert->due_at))
+        && (next.attempts != attempts || next.due_at != due_at))
     {
+        acm_cert_free(&next);
         rc = ACM_CONFLICT;
     }
 
-    acm_cert_free(&next);
+    if (rc == ACM_OK) {
+        acm_cert_free(cert);
+        *cert = next;
+    }
 
     return (rc == ACM_NOTFOUND) ? ACM_CONFLICT : rc;
 }
@@ -768,13 +747,12 @@ acm_engine_failed(acm_engine_t *e, acm_work_t *work, int64_t now,
     next = work->cert;
     next.last_error = (char *) why->text;
     next.last_error_at = now;
-
-    if (next.version != 0 && now >= next.not_after) {
-        next.status = ACM_STATUS_EXPIRED;
-    }
+    acm_renewal_failed(&next, (next.type == ACM_TYPE_PRIVATE)
+                              ? ACM_REASON_PCA_REQUEST_FAILED
+                              : ACM_REASON_OTHER, now);
 
     rc = acm_certificate_update(e->store, &work->cert, work->revision, &next,
-                                NULL, err);
+                                NULL, now, err);
 
     /* also when the store took no note of it: the log is the only witness */
 

@@ -23,7 +23,6 @@ typedef enum {
     ACM_STEP_ISSUED,
     ACM_STEP_RENEWED,
     ACM_STEP_FAILED,             /* will be tried again */
-    ACM_STEP_EXPIRED,
     ACM_STEP_IDLE                /* e.g. no longer configured: postponed */
 } acm_step_e;
 

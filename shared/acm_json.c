@@ -37,7 +37,38 @@ acm_json_put_text(json_t *o, const char *name, const char *text)
         return 0;
     }
 
-    return acm_json_put(o, name, json_string(text));
+    return acm_json_put(o, name, acm_json_clean(text));
+}
+
+
+json_t *
+acm_json_clean(const char *text)
+{
+    char    *copy, *p;
+    json_t  *json;
+
+    json = json_string(text);
+
+    if (json != NULL) {
+        return json;
+    }
+
+    copy = acm_strdup(text);
+
+    if (copy == NULL) {
+        return NULL;
+    }
+
+    for (p = copy; *p != '\0'; p++) {
+        if ((unsigned char) *p >= 0x80) {
+            *p = '?';
+        }
+    }
+
+    json = json_string(copy);
+    acm_free(copy);
+
+    return json;
 }
 
 
@@ -160,6 +191,10 @@ acm_json_put_life(json_t *o, const acm_cert_t *cert, int64_t now)
     if (cert->due != ACM_DUE_NONE) {
         rc |= acm_json_put_text(o, "NextStep", acm_due_text(cert->due));
         rc |= acm_json_put_time(o, "NextStepAt", cert->due_at);
+
+    } else if (cert->status == ACM_STATUS_ISSUED) {
+        rc |= acm_json_put_text(o, "NextStep", "expire");
+        rc |= acm_json_put_time(o, "NextStepAt", cert->not_after);
     }
 
     rc |= acm_json_put(o, "Attempts", json_integer(cert->attempts));

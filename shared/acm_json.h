@@ -32,6 +32,9 @@ const char *acm_json_string(const json_t *json, const char *name);
 json_t *acm_json_array(const json_t *json, const char *name);
 json_t *acm_json_object(const json_t *json, const char *name);
 
+/* A string; what is no UTF-8 in a text from elsewhere becomes "?". */
+json_t *acm_json_clean(const char *text);
+
 /* A new reference, or NULL without memory. now: seconds, for DaysLeft. */
 json_t *acm_json_cert(const acm_cert_t *cert, int64_t now);
 

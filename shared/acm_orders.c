@@ -472,7 +472,7 @@ acm_orders_drop(acm_orders_t *o, const acm_order_rec_t *rec, int64_t now,
         }
 
         rc = acm_certificate_update(store, &cert, revision, &next, &batch,
-                                    err);
+                                    now, err);
         acm_cert_free(&cert);
 
     } else {

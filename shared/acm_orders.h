@@ -52,6 +52,7 @@ struct acm_preflight_s {
     const char              *account;    /* URL, for CAA; or NULL */
     acm_rc_t                 rc;
     acm_buf_t                findings;
+    unsigned                 caa:1;      /* CAA is among them */
     void                   (*done)(acm_preflight_t *check);
     void                    *data;
     void                    *handle;     /* of the checker */

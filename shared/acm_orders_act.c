@@ -418,6 +418,7 @@ acm_job_checked(acm_preflight_t *check)
                           ? (char *) check->findings.data : "");
 
     order->unspent = 1;
+    order->problem.type = check->caa ? ACM_PROBLEM_CAA : ACM_PROBLEM_DNS;
 
     acm_job_go(job, ACM_EVENT_GO);
 }

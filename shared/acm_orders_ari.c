@@ -51,7 +51,7 @@ acm_orders_ask_ari(acm_orders_t *o, const acm_issuer_t *issuer,
     acm_certificate_schedule(&next);
 
     rc = acm_certificate_update(acm_keyring_store(o->conf.ring), cert,
-                                revision, &next, NULL, err);
+                                revision, &next, NULL, now, err);
 
     if (rc != ACM_OK || acm_session_directory(slot->session) == NULL) {
         acm_session_want(slot->session, 0);
@@ -212,7 +212,8 @@ acm_job_ari_step(acm_job_t *job, acm_err_t *err)
     acm_ari_window(job, &cert, &next, &told);
     acm_certificate_schedule(&next);
 
-    rc = acm_certificate_update(store, &cert, revision, &next, NULL, err);
+    rc = acm_certificate_update(store, &cert, revision, &next, NULL,
+                                acm_now(), err);
 
     if (rc == ACM_OK && told.len != 0 && acm_buf_rc(&told) == ACM_OK
         && conf->report != NULL)

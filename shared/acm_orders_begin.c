@@ -13,6 +13,7 @@
 #include "acm_issued.h"
 #include "acm_limit.h"
 #include "acm_orders_impl.h"
+#include "acm_renewal.h"
 #include "acm_sched.h"
 
 
@@ -261,7 +262,8 @@ acm_begin_commit(acm_orders_t *o, acm_slot_t *slot, const acm_cert_t *cert,
         next.attempts = cert->attempts;
         next.due_at = when;
 
-        rc = acm_certificate_update(store, cert, revision, &next, NULL, err);
+        rc = acm_certificate_update(store, cert, revision, &next, NULL, now,
+                                    err);
 
         if (rc == ACM_OK) {
             rc = acm_fail(err, ACM_BUSY, "the rate of issuer \"%s\" is used "
@@ -270,8 +272,9 @@ acm_begin_commit(acm_orders_t *o, acm_slot_t *slot, const acm_cert_t *cert,
 
     } else if (rc == ACM_OK) {
         acm_order_batch_put(&batch, rec);
+        acm_renewal_started(&next, now);
         rc = acm_certificate_update(store, cert, revision, &next, &batch,
-                                    err);
+                                    now, err);
     }
 
     acm_batch_free(&batch);

@@ -14,6 +14,7 @@
 #include "acm_issued.h"
 #include "acm_limit.h"
 #include "acm_orders_impl.h"
+#include "acm_renewal.h"
 #include "acm_sched.h"
 
 
@@ -285,7 +286,8 @@ acm_done_rehearsed(acm_job_t *job, const acm_cert_t *cert,
 
     if (rc == ACM_OK) {
         rc = acm_certificate_update(acm_keyring_store(job->orders->conf.ring),
-                                    cert, revision, &next, &batch, err);
+                                    cert, revision, &next, &batch,
+                                    acm_now(), err);
     }
 
     acm_batch_free(&batch);
@@ -331,7 +333,8 @@ acm_job_failed(acm_job_t *job, acm_err_t *err)
 
     if (rc == ACM_OK) {
         rc = acm_certificate_update(acm_keyring_store(job->orders->conf.ring),
-                                    &cert, revision, &next, &batch, err);
+                                    &cert, revision, &next, &batch,
+                                    acm_now(), err);
     }
 
     acm_batch_free(&batch);
@@ -370,9 +373,7 @@ acm_failed_next(acm_job_t *job, const acm_cert_t *cert, acm_cert_t *next)
     next->last_error_at = now;
     next->findings = (char *) "";
 
-    if (next->version != 0 && now >= next->not_after) {
-        next->status = ACM_STATUS_EXPIRED;
-    }
+    acm_renewal_failed(next, acm_renewal_reason(p), now);
 
     acm_failed_clock(job, now, next);
 

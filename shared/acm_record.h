@@ -48,7 +48,8 @@ typedef enum {
     ACM_REC_DEAD = 15,
     ACM_REC_STEP = 16,
     ACM_REC_USED = 17,
-    ACM_REC_SETTING = 18
+    ACM_REC_SETTING = 18,
+    ACM_REC_LADDER = 19
 } acm_rec_e;
 
 typedef enum {
@@ -182,6 +183,7 @@ typedef struct {
     int64_t        revoked_at;
     acm_revocation_e  revocation;
     uint32_t       forced;       /* 1: somebody asked for the renewal */
+    uint32_t       rolled_back;  /* 1: this version is an old one again */
 } acm_cert_t;
 
 

@@ -12,6 +12,7 @@
 
 #include "../shared/acm_issue.h"
 #include "../shared/acm_json.h"
+#include "../shared/acm_renewal.h"
 
 
 #define ACMCTL_OK     0

@@ -1,0 +1,99 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * Who is told, and when, that a certificate comes to its end.  This looks at
+ * dates only, never at what the code that renews thinks of itself: so it also
+ * sees a renewal that should have happened and did not.
+ */
+
+
+#ifndef _ACM_WATCH_H_INCLUDED_
+#define _ACM_WATCH_H_INCLUDED_
+
+
+#include "acm_certificate.h"
+
+
+#define ACM_MAX_RUNGS          16
+#define ACM_MAX_RUNG           (3650 * 86400)   /* seconds */
+#define ACM_MAX_DAYS_BEFORE    3650
+#define ACM_DAYS_BEFORE        45        /* DaysBeforeExpiry */
+/* the life that the rungs are meant for: in a short one (ACM_SHORT_LIFE)
+   they are as much nearer to the end as it is shorter than this */
+#define ACM_LADDER_LIFE        (90 * 86400)
+#define ACM_WATCH_PENDING      3600      /* seconds for a first issuance */
+
+
+typedef struct {
+    uint32_t    rungs[ACM_MAX_RUNGS];    /* seconds before the end, falling */
+    uint32_t    nrungs;
+    uint32_t    days_before;             /* of the account */
+} acm_ladder_t;
+
+
+/* 45, 30, 15, 7, 3 and 1 days, and ACM_DAYS_BEFORE */
+void acm_ladder_default(acm_ladder_t *ladder);
+
+/*
+ * The ladder as the store has it, with what the account was configured to;
+ * defaults for what is not there.
+ */
+acm_rc_t acm_ladder_get(acm_snap_t *snap, const char *account,
+    const char *region, acm_ladder_t *ladder);
+
+
+/* 1: we keep trying to issue or renew it */
+int acm_watch_renews(const acm_cert_t *cert);
+
+/*
+ * When a renewal that was planned for cert->renew_at is overdue: a tenth of
+ * what was left then, later.
+ */
+int64_t acm_watch_overdue_at(const acm_cert_t *cert);
+
+/* Days until `at`, a part of one counted as one; 0 from then on. */
+uint32_t acm_watch_days(int64_t at, int64_t now);
+
+/*
+ * What there is to tell of a certificate at `now`: sets warned, approached,
+ * overdue, status (EXPIRED, or back if the clock was wrong), renewal, and
+ * watch_at, when to look again.
+ */
+void acm_watch_look(acm_cert_t *cert, const acm_ladder_t *ladder,
+    int64_t now);
+
+
+/* told after the commit; both are only lent */
+typedef void (*acm_watch_report_pt)(void *data, const acm_cert_t *old,
+    const acm_cert_t *next);
+
+typedef struct {
+    acm_store_t           *store;
+    const acm_ladder_t    *ladder;       /* as configured */
+    acm_watch_report_pt    report;       /* or NULL */
+    void                  *data;
+
+    /* internal, all zero at first */
+
+    uint8_t                cursor[ACM_MAX_STORE_KEY];   /* of the sweep */
+    size_t                 cursor_len;
+    uint8_t                patrol[ACM_MAX_STORE_KEY];   /* in the expiry */
+    size_t                 patrol_len;                  /* index */
+    int64_t                patrol_at;
+    int64_t                latest;       /* the clock was there */
+    unsigned               ready:1;      /* the ladder was compared */
+    unsigned               sweeping:1;
+    unsigned               single:1;     /* the last batch was raced for */
+} acm_watch_t;
+
+
+/*
+ * One slice of work.  ACM_OK: call again soon; ACM_NOTFOUND: *next is when
+ * there will be something (INT64_MAX: never).  Else a fault of the store.
+ */
+acm_rc_t acm_watch_tick(acm_watch_t *watch, int64_t now, int64_t *next,
+    acm_err_t *err);
+
+
+#endif /* _ACM_WATCH_H_INCLUDED_ */

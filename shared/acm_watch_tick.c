@@ -1,0 +1,491 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * Walks for the watch: over what is due in its index, over all certificates
+ * when the ladder has changed, and, slowly and for ever, over the expiry
+ * index, to see that no certificate has dropped out of the indices that
+ * would bring it forward.
+ */
+
+
+#include <string.h>
+
+#include "acm_certificate_impl.h"
+#include "acm_watch_impl.h"
+
+
+#define ACM_WATCH_GROUP    32        /* certificates in one commit */
+#define ACM_WATCH_SLICE    256       /* entries read in one slice */
+#define ACM_WATCH_PATROL   60        /* seconds between slices of a patrol */
+#define ACM_WATCH_LATER    3600      /* for a record that cannot be read, s */
+#define ACM_WATCH_SLACK    60        /* seconds that a clock may go back */
+
+
+/* certificates that change in one commit */
+
+typedef struct {
+    acm_batch_t    batch;
+    size_t         n;
+    acm_cert_t     old[ACM_WATCH_GROUP];
+    acm_cert_t     next[ACM_WATCH_GROUP];
+} acm_watch_group_t;
+
+
+static acm_rc_t acm_watch_ready(acm_watch_t *w, int64_t now, acm_err_t *err);
+static acm_rc_t acm_watch_due(acm_watch_t *w, int64_t now, int64_t *next,
+    acm_err_t *err);
+static acm_rc_t acm_watch_sweep(acm_watch_t *w, int64_t now, acm_err_t *err);
+static acm_rc_t acm_watch_swept(acm_watch_t *w, acm_err_t *err);
+static acm_rc_t acm_watch_patrol(acm_watch_t *w, int64_t now,
+    acm_err_t *err);
+static void acm_watch_one(acm_snap_t *snap, acm_watch_group_t *group,
+    acm_cert_t *cert, uint64_t revision, int64_t now);
+static int acm_watch_missing(acm_snap_t *snap, const acm_cert_t *cert);
+static acm_rc_t acm_watch_commit(acm_watch_t *w, acm_watch_group_t *group,
+    acm_err_t *err);
+
+
+acm_rc_t
+acm_watch_tick(acm_watch_t *w, int64_t now, int64_t *next, acm_err_t *err)
+{
+    acm_rc_t  rc;
+
+    *next = INT64_MAX;
+
+    if (now < w->latest - ACM_WATCH_SLACK) {
+
+        /* what was told by a clock that was ahead was not true */
+
+        w->sweeping = 1;
+        w->cursor_len = 0;
+        w->patrol_at = now;
+        w->latest = now;
+    }
+
+    if (now > w->latest) {
+        w->latest = now;
+    }
+
+    if (!w->ready) {
+        rc = acm_watch_ready(w, now, err);
+
+        if (rc != ACM_OK) {
+            return rc;
+        }
+    }
+
+    rc = acm_watch_due(w, now, next, err);
+
+    if (rc != ACM_NOTFOUND) {
+        return rc;
+    }
+
+    if (w->sweeping) {
+        return acm_watch_sweep(w, now, err);
+    }
+
+    if (now >= w->patrol_at) {
+        return acm_watch_patrol(w, now, err);
+    }
+
+    if (w->patrol_at < *next) {
+        *next = w->patrol_at;
+    }
+
+    return ACM_NOTFOUND;
+}
+
+
+/* A new ladder holds for all from now on, and is swept in from there. */
+
+static acm_rc_t
+acm_watch_ready(acm_watch_t *w, int64_t now, acm_err_t *err)
+{
+    int             swept;
+    acm_rc_t        rc;
+    uint64_t        revision;
+    acm_snap_t     *snap;
+    acm_batch_t     batch;
+    acm_ladder_t    ladder;
+
+    rc = acm_store_begin(w->store, &snap, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    rc = acm_ladder_read(snap, &ladder, &swept, &revision);
+    acm_store_end(snap);
+
+    if (rc != ACM_OK && rc != ACM_CORRUPT) {
+        return acm_fail(err, rc, "the ladder of warnings cannot be read: %s",
+                        acm_rc_text(rc));
+    }
+
+    if (rc == ACM_CORRUPT || revision == 0
+        || ladder.nrungs != w->ladder->nrungs
+        || memcmp(ladder.rungs, w->ladder->rungs, sizeof(ladder.rungs)) != 0)
+    {
+        swept = 0;
+
+        acm_batch_init(&batch);
+        acm_ladder_put(&batch, w->ladder, 0);
+        rc = acm_commit(w->store, &batch, err);
+        acm_batch_free(&batch);
+
+        if (rc != ACM_OK) {
+            return rc;
+        }
+    }
+
+    w->ready = 1;
+    w->sweeping = !swept;
+    w->cursor_len = 0;
+    w->patrol_at = now;
+
+    return ACM_OK;
+}
+
+
+static acm_rc_t
+acm_watch_due(acm_watch_t *w, int64_t now, int64_t *next, acm_err_t *err)
+{
+    char                uuid[ACM_UUID_LEN + 1];
+    size_t              limit;
+    int64_t             at;
+    acm_rc_t            rc;
+    acm_ref_t           ref;
+    uint64_t            revision;
+    acm_cert_t          cert;
+    acm_snap_t         *snap;
+    acm_entry_t         entry;
+    acm_watch_group_t   group;
+
+    rc = acm_store_begin(w->store, &snap, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    acm_batch_init(&group.batch);
+    group.n = 0;
+    limit = w->single ? 1 : ACM_WATCH_GROUP;
+
+    for (rc = acm_store_seek(snap, ACM_DB_WATCH, NULL, 0, &entry);
+         rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL);
+         rc = acm_store_next(snap, ACM_DB_WATCH, &entry))
+    {
+        if (acm_time_key_parse(entry.key, entry.key_len, &at, uuid)
+            != ACM_OK)
+        {
+            continue;
+        }
+
+        if (at > now) {
+            *next = at;
+            break;
+        }
+
+        if (group.n == limit || group.batch.nops > ACM_MAX_BATCH / 2) {
+            break;
+        }
+
+        if (rc != ACM_OK
+            || acm_ref_decode(entry.data, entry.len, &ref) != ACM_OK
+            || acm_cert_get(snap, ref.account, ref.region, ref.uuid, &cert,
+                            &revision)
+               != ACM_OK)
+        {
+            /* the patrol brings back what is in order again */
+
+            acm_batch_delete(&group.batch, ACM_DB_WATCH, entry.key,
+                             entry.key_len);
+            continue;
+        }
+
+        if (cert.watch_at != at) {
+            acm_batch_delete(&group.batch, ACM_DB_WATCH, entry.key,
+                             entry.key_len);
+            acm_cert_free(&cert);
+            continue;
+        }
+
+        acm_watch_one(snap, &group, &cert, revision, now);
+    }
+
+    acm_store_end(snap);
+
+    if (group.batch.nops != 0) {
+        return acm_watch_commit(w, &group, err);
+    }
+
+    acm_batch_free(&group.batch);
+
+    if (rc != ACM_OK && rc != ACM_NOTFOUND) {
+        return acm_fail(err, rc, "the watch index cannot be read: %s",
+                        acm_rc_text(rc));
+    }
+
+    return ACM_NOTFOUND;
+}
+
+
+/*
+ * All certificates, in order: for a new ladder, for a store that was made
+ * before there was one, or after the clock was wrong.
+ */
+
+static acm_rc_t
+acm_watch_sweep(acm_watch_t *w, int64_t now, acm_err_t *err)
+{
+    size_t              n, limit, from_len;
+    uint8_t             from[ACM_MAX_STORE_KEY];
+    acm_rc_t            rc;
+    acm_cert_t          cert;
+    acm_snap_t         *snap;
+    acm_entry_t         entry;
+    acm_watch_group_t   group;
+
+    rc = acm_store_begin(w->store, &snap, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    acm_batch_init(&group.batch);
+    group.n = 0;
+    n = 0;
+
+    limit = w->single ? 1 : ACM_WATCH_GROUP;
+
+    memcpy(from, w->cursor, w->cursor_len);
+    from_len = w->cursor_len;
+
+    for (rc = acm_store_seek(snap, ACM_DB_CERTIFICATE, w->cursor,
+                             w->cursor_len, &entry);
+         rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL);
+         rc = acm_store_next(snap, ACM_DB_CERTIFICATE, &entry))
+    {
+        memcpy(w->cursor, entry.key, entry.key_len);
+        w->cursor_len = entry.key_len;
+
+        if (n++ == ACM_WATCH_SLICE || group.n == limit
+            || group.batch.nops > ACM_MAX_BATCH / 2)
+        {
+            break;
+        }
+
+        if (rc == ACM_OK
+            && acm_cert_decode(entry.data, entry.len, &cert) == ACM_OK)
+        {
+            acm_watch_one(snap, &group, &cert, entry.revision, now);
+        }
+    }
+
+    acm_store_end(snap);
+
+    if (rc != ACM_OK && rc != ACM_NOTFOUND && entry.key == NULL) {
+        acm_batch_free(&group.batch);
+        return acm_fail(err, rc, "certificates cannot be read: %s",
+                        acm_rc_text(rc));
+    }
+
+    n = (rc == ACM_NOTFOUND);
+    rc = acm_watch_commit(w, &group, err);
+
+    if (rc != ACM_OK || w->single) {
+        memcpy(w->cursor, from, from_len);
+        w->cursor_len = from_len;
+
+        return rc;
+    }
+
+    return n ? acm_watch_swept(w, err) : ACM_OK;
+}
+
+
+static acm_rc_t
+acm_watch_swept(acm_watch_t *w, acm_err_t *err)
+{
+    acm_rc_t     rc;
+    acm_batch_t  batch;
+
+    acm_batch_init(&batch);
+    acm_ladder_put(&batch, w->ladder, 1);
+    rc = acm_commit(w->store, &batch, err);
+    acm_batch_free(&batch);
+
+    if (rc == ACM_OK) {
+        w->sweeping = 0;
+        w->cursor_len = 0;
+    }
+
+    return rc;
+}
+
+
+/* A slice of the expiry index, which then goes on behind it. */
+
+static acm_rc_t
+acm_watch_patrol(acm_watch_t *w, int64_t now, acm_err_t *err)
+{
+    size_t              n;
+    acm_rc_t            rc;
+    acm_ref_t           ref;
+    uint64_t            revision;
+    acm_cert_t          cert;
+    acm_snap_t         *snap;
+    acm_entry_t         entry;
+    acm_watch_group_t   group;
+
+    rc = acm_store_begin(w->store, &snap, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    acm_batch_init(&group.batch);
+    group.n = 0;
+    n = 0;
+
+    for (rc = acm_store_seek(snap, ACM_DB_EXPIRY, w->patrol, w->patrol_len,
+                             &entry);
+         rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL);
+         rc = acm_store_next(snap, ACM_DB_EXPIRY, &entry))
+    {
+        memcpy(w->patrol, entry.key, entry.key_len);
+        w->patrol_len = entry.key_len;
+
+        if (n++ == ACM_WATCH_SLICE || group.n == ACM_WATCH_GROUP) {
+            break;
+        }
+
+        if (rc == ACM_OK
+            && acm_ref_decode(entry.data, entry.len, &ref) == ACM_OK
+            && acm_cert_get(snap, ref.account, ref.region, ref.uuid, &cert,
+                            &revision)
+               == ACM_OK)
+        {
+            acm_watch_one(snap, &group, &cert, revision, now);
+        }
+    }
+
+    acm_store_end(snap);
+
+    if (rc != ACM_OK) {
+        w->patrol_len = 0;
+    }
+
+    w->patrol_at = acm_add_sat(now, ACM_WATCH_PATROL);
+
+    return acm_watch_commit(w, &group, err);
+}
+
+
+/* Takes the certificate over: into the group, if it changes. */
+
+static void
+acm_watch_one(acm_snap_t *snap, acm_watch_group_t *group,
+    acm_cert_t *cert, uint64_t revision, int64_t now)
+{
+    int            missing;
+    acm_cert_t     next;
+    acm_ladder_t   ladder;
+
+    next = *cert;
+
+    /* defaults for what cannot be read: somebody must be told */
+
+    (void) acm_ladder_get(snap, cert->account, cert->region, &ladder);
+    acm_watch_look(&next, &ladder, now);
+
+    missing = acm_watch_missing(snap, cert);
+
+    if (!missing && next.watch_at == cert->watch_at
+        && next.warned == cert->warned && next.overdue == cert->overdue
+        && next.approached == cert->approached
+        && next.status == cert->status)
+    {
+        acm_cert_free(cert);
+        return;
+    }
+
+    acm_batch_expect_cert(&group->batch, cert, revision);
+    acm_batch_change(&group->batch, cert, &next, now);
+
+    if (missing) {
+        acm_batch_indices(&group->batch, &next, 1);
+    }
+
+    group->old[group->n] = *cert;
+    group->next[group->n] = next;
+    group->n++;
+}
+
+
+/* 1: an entry that should bring it forward is not there */
+
+static int
+acm_watch_missing(acm_snap_t *snap, const acm_cert_t *cert)
+{
+    size_t       len;
+    uint8_t      key[ACM_MAX_STORE_KEY];
+    acm_entry_t  entry;
+
+    if (cert->due != ACM_DUE_NONE) {
+        len = acm_due_key(key, cert->due_at, cert->due, cert->uuid);
+
+        if (acm_store_get(snap, ACM_DB_DUE, key, len, &entry)
+            == ACM_NOTFOUND)
+        {
+            return 1;
+        }
+    }
+
+    if (cert->watch_at != 0) {
+        len = acm_time_key(key, cert->watch_at, cert->uuid);
+
+        if (acm_store_get(snap, ACM_DB_WATCH, key, len, &entry)
+            == ACM_NOTFOUND)
+        {
+            return 1;
+        }
+    }
+
+    if (cert->not_after == 0) {
+        return 0;
+    }
+
+    len = acm_time_key(key, cert->not_after, cert->uuid);
+
+    return acm_store_get(snap, ACM_DB_EXPIRY, key, len, &entry)
+           == ACM_NOTFOUND;
+}
+
+
+/* Of a group that was raced for, one at a time is looked at again. */
+
+static acm_rc_t
+acm_watch_commit(acm_watch_t *w, acm_watch_group_t *group, acm_err_t *err)
+{
+    size_t    i;
+    acm_rc_t  rc;
+
+    rc = acm_commit(w->store, &group->batch, err);
+
+    for (i = 0; i < group->n; i++) {
+
+        if (rc == ACM_OK && w->report != NULL) {
+            w->report(w->data, &group->old[i], &group->next[i]);
+        }
+
+        acm_cert_free(&group->old[i]);
+    }
+
+    acm_batch_free(&group->batch);
+
+    w->single = (rc == ACM_CONFLICT);
+
+    return (rc == ACM_CONFLICT) ? ACM_OK : rc;
+}
