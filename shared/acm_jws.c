@@ -29,13 +29,13 @@ static acm_rc_t acm_jwk_ec(EVP_PKEY *pkey, acm_key_e key, acm_buf_t *out,
 static acm_rc_t acm_jwk_rsa(EVP_PKEY *pkey, acm_buf_t *out, acm_err_t *err);
 static acm_rc_t acm_jwk_bn(EVP_PKEY *pkey, const char *name, size_t len,
     acm_buf_t *out, acm_err_t *err);
-static acm_rc_t acm_jws_protected(const acm_jws_t *jws, acm_buf_t *out,
-    acm_err_t *err);
+static acm_rc_t acm_jws_protected(const acm_jws_t *jws, acm_key_e key,
+    acm_buf_t *out, acm_err_t *err);
 static int acm_jws_plain(const char *s);
 static acm_rc_t acm_jws_flatten(const acm_buf_t *head,
     const char *payload, acm_buf_t *input, acm_err_t *err);
-static acm_rc_t acm_jws_signature(EVP_PKEY *pkey, const acm_buf_t *input,
-    uint8_t *sig, size_t *len, acm_err_t *err);
+static acm_rc_t acm_jws_signature(EVP_PKEY *pkey, acm_key_e key,
+    const acm_buf_t *input, uint8_t *sig, size_t *len, acm_err_t *err);
 static acm_rc_t acm_jws_raw(acm_key_e key, uint8_t *sig, size_t *len,
     acm_err_t *err);
 static acm_rc_t acm_jws_join(acm_buf_t *out, const acm_buf_t *input,
@@ -312,9 +312,12 @@ acm_jws_sign(const acm_jws_t *jws, const char *payload, acm_buf_t *out,
     size_t     len;
     uint8_t    sig[ACM_MAX_SIGNATURE];
     acm_rc_t   rc;
+    acm_key_e  key;
     acm_buf_t  head, input;
 
-    if (!acm_jws_key_ok(acm_key_type(jws->pkey))) {
+    key = acm_key_type(jws->pkey);
+
+    if (!acm_jws_key_ok(key)) {
         return acm_fail(err, ACM_INVALID, "an account key is ecdsa:256, "
                         "ecdsa:384 or rsa:2048 to rsa:4096");
     }
@@ -322,7 +325,7 @@ acm_jws_sign(const acm_jws_t *jws, const char *payload, acm_buf_t *out,
     acm_buf_init(&head, ACM_MAX_JWS);
     acm_buf_init(&input, ACM_MAX_JWS);
 
-    rc = acm_jws_protected(jws, &head, err);
+    rc = acm_jws_protected(jws, key, &head, err);
 
     if (rc == ACM_OK) {
         rc = acm_jws_flatten(&head, payload, &input, err);
@@ -330,7 +333,7 @@ acm_jws_sign(const acm_jws_t *jws, const char *payload, acm_buf_t *out,
 
     if (rc == ACM_OK) {
         len = sizeof(sig);
-        rc = acm_jws_signature(jws->pkey, &input, sig, &len, err);
+        rc = acm_jws_signature(jws->pkey, key, &input, sig, &len, err);
     }
 
     if (rc == ACM_OK) {
@@ -345,12 +348,10 @@ acm_jws_sign(const acm_jws_t *jws, const char *payload, acm_buf_t *out,
 
 
 static acm_rc_t
-acm_jws_protected(const acm_jws_t *jws, acm_buf_t *out, acm_err_t *err)
+acm_jws_protected(const acm_jws_t *jws, acm_key_e key, acm_buf_t *out,
+    acm_err_t *err)
 {
-    acm_rc_t   rc;
-    acm_key_e  key;
-
-    key = acm_key_type(jws->pkey);
+    acm_rc_t  rc;
 
     acm_buf_text(out, "{\"alg\":\"");
     acm_buf_text(out, (key == ACM_KEY_EC_P256) ? "ES256"
@@ -448,15 +449,13 @@ acm_jws_rc(const acm_buf_t *b, acm_err_t *err)
 
 
 static acm_rc_t
-acm_jws_signature(EVP_PKEY *pkey, const acm_buf_t *input, uint8_t *sig,
-    size_t *len, acm_err_t *err)
+acm_jws_signature(EVP_PKEY *pkey, acm_key_e key, const acm_buf_t *input,
+    uint8_t *sig, size_t *len, acm_err_t *err)
 {
     int            ok;
-    acm_key_e      key;
     EVP_MD_CTX    *ctx;
     const EVP_MD  *md;
 
-    key = acm_key_type(pkey);
     md = (key == ACM_KEY_EC_P384) ? EVP_sha384() : EVP_sha256();
 
     ctx = EVP_MD_CTX_new();
