@@ -18,9 +18,10 @@
 
 
 typedef struct {
-    const char  *what;               /* names the input in error texts */
-    size_t       n;                  /* blocks read so far */
-    BIO         *bio;
+    const char       *what;          /* names the input in error texts */
+    size_t            n;             /* blocks read so far */
+    BIO              *bio;
+    acm_x509_seen_t  *seen;          /* or NULL */
 } acm_pem_input_t;
 
 
@@ -42,6 +43,8 @@ typedef struct {
     size_t            nchain;
     EVP_PKEY         *pkey;
     const acm_str_t  *der_secret;    /* the key as it was given, or NULL */
+    acm_x509_seen_t  *seen;          /* of the chain, or NULL */
+    unsigned          works:1;       /* the key has signed already */
 } acm_import_t;
 
 
@@ -107,8 +110,8 @@ acm_bundle_parse(const acm_str_t *cert_pem, const acm_str_t *key_pem,
 
 acm_rc_t
 acm_bundle_issued(const acm_str_t *cert_pem, const acm_str_t *chain_pem,
-    acm_key_e key, const acm_str_t *key_secret, int64_t now,
-    acm_bundle_t *bundle, acm_err_t *err)
+    const acm_issued_key_t *key, int64_t now, acm_bundle_t *bundle,
+    acm_err_t *err)
 {
     acm_rc_t      rc;
     acm_import_t  imp;
@@ -117,10 +120,15 @@ acm_bundle_issued(const acm_str_t *cert_pem, const acm_str_t *chain_pem,
 
     ERR_clear_error();
 
-    imp.der_secret = key_secret;
+    imp.der_secret = key->der_secret;
+    imp.seen = key->seen;
 
-    rc = acm_key_decode(key, key_secret->data, key_secret->len, &imp.pkey,
-                        err);
+    imp.works = (key->pkey != NULL && EVP_PKEY_up_ref(key->pkey) == 1);
+    imp.pkey = imp.works ? key->pkey : NULL;
+
+    rc = imp.works ? ACM_OK
+                   : acm_key_decode(key->type, key->der_secret->data,
+                                    key->der_secret->len, &imp.pkey, err);
 
     if (rc == ACM_OK) {
         rc = acm_import_leaf(&imp, cert_pem, err);
@@ -198,6 +206,7 @@ acm_pem_open(acm_pem_input_t *in, const char *what, const acm_str_t *pem,
 
     in->what = what;
     in->n = 0;
+    in->seen = NULL;
 
     data = pem->data;
     len = pem->len;
@@ -298,7 +307,8 @@ acm_pem_read_x509(acm_pem_input_t *in, X509 **x, acm_err_t *err)
         rc = acm_pem_encrypted(in, err);
 
     } else {
-        rc = acm_x509_decode(block.data, (size_t) block.len, x, &why);
+        rc = acm_x509_decode_seen(in->seen, block.data, (size_t) block.len, x,
+                                  &why);
 
         if (rc != ACM_OK) {
             (void) acm_fail(err, rc, "%s: block %zu: %s", in->what, in->n,
@@ -510,6 +520,8 @@ acm_import_chain(acm_import_t *imp, const acm_str_t *pem, acm_err_t *err)
         return rc;
     }
 
+    in.seen = imp->seen;
+
     for ( ;; ) {
         rc = acm_pem_read_x509(&in, &x, err);
         if (rc != ACM_OK) {
@@ -600,7 +612,7 @@ acm_import_check_key(acm_import_t *imp, acm_err_t *err)
                         "requested with");
     }
 
-    if (!acm_import_key_works(imp->leaf, imp->pkey)) {
+    if (!imp->works && !acm_import_key_works(imp->leaf, imp->pkey)) {
         return acm_fail(err, ACM_INVALID, "private key does not match its own "
                         "public half: it is damaged");
     }

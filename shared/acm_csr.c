@@ -11,13 +11,24 @@
 #include "acm_x509.h"
 
 
+static acm_rc_t acm_x509_csr_make(EVP_PKEY *pkey, char *const *names,
+    size_t nnames, int decoded, X509_REQ **req, acm_err_t *err);
 static acm_rc_t acm_x509_csr_fill(X509_REQ *req, EVP_PKEY *pkey,
-    char *const *names, size_t nnames, acm_err_t *err);
+    char *const *names, size_t nnames, int decoded, acm_err_t *err);
+static int acm_x509_csr_key(X509_REQ *req, EVP_PKEY *pkey, int decoded);
 
 
 acm_rc_t
 acm_x509_csr(EVP_PKEY *pkey, char *const *names, size_t nnames,
     X509_REQ **req, acm_err_t *err)
+{
+    return acm_x509_csr_make(pkey, names, nnames, 1, req, err);
+}
+
+
+static acm_rc_t
+acm_x509_csr_make(EVP_PKEY *pkey, char *const *names, size_t nnames,
+    int decoded, X509_REQ **req, acm_err_t *err)
 {
     acm_rc_t   rc;
     X509_REQ  *made;
@@ -27,7 +38,7 @@ acm_x509_csr(EVP_PKEY *pkey, char *const *names, size_t nnames,
         return acm_fail_ssl(err, ACM_NOMEM, "cannot make a signing request");
     }
 
-    rc = acm_x509_csr_fill(made, pkey, names, nnames, err);
+    rc = acm_x509_csr_fill(made, pkey, names, nnames, decoded, err);
 
     if (rc != ACM_OK) {
         X509_REQ_free(made);
@@ -42,7 +53,7 @@ acm_x509_csr(EVP_PKEY *pkey, char *const *names, size_t nnames,
 
 static acm_rc_t
 acm_x509_csr_fill(X509_REQ *req, EVP_PKEY *pkey, char *const *names,
-    size_t nnames, acm_err_t *err)
+    size_t nnames, int decoded, acm_err_t *err)
 {
     int                        cn;
     acm_rc_t                   rc;
@@ -69,7 +80,7 @@ acm_x509_csr_fill(X509_REQ *req, EVP_PKEY *pkey, char *const *names,
                                              (unsigned char *) names[0], -1,
                                              -1, 0)
                   != 1)
-        || X509_REQ_set_pubkey(req, pkey) != 1
+        || acm_x509_csr_key(req, pkey, decoded) != 1
         || X509_REQ_add_extensions(req, exts) != 1
         || X509_REQ_sign(req, pkey, acm_x509_digest(pkey)) <= 0)
     {
@@ -88,6 +99,48 @@ done:
 }
 
 
+/*
+ * OpenSSL decodes what it has just encoded, with a decoder made anew: several
+ * times the work of the signature.  Nobody reads the key of a request
+ * that is only encoded: an EC point is put there as it is (RFC 5480 s2).
+ */
+
+static int
+acm_x509_csr_key(X509_REQ *req, EVP_PKEY *pkey, int decoded)
+{
+    int             nid;
+    size_t          len;
+    ASN1_OBJECT    *group;
+    unsigned char  *point;
+
+    nid = decoded ? NID_undef : acm_key_nid(acm_key_type(pkey));
+
+    if (nid == NID_undef) {
+        return X509_REQ_set_pubkey(req, pkey);
+    }
+
+    len = EVP_PKEY_get1_encoded_public_key(pkey, &point);
+
+    if (len == 0) {
+        return 0;
+    }
+
+    group = OBJ_nid2obj(nid);
+
+    if (group == NULL
+        || X509_PUBKEY_set0_param(X509_REQ_get_X509_PUBKEY(req),
+                                  OBJ_nid2obj(NID_X9_62_id_ecPublicKey),
+                                  V_ASN1_OBJECT, group, point, (int) len)
+           != 1)
+    {
+        OPENSSL_free(point);
+        return 0;
+    }
+
+    return 1;
+}
+
+
 acm_rc_t
 acm_csr_der(EVP_PKEY *pkey, char *const *names, size_t nnames,
     acm_str_t *der, acm_err_t *err)
@@ -97,7 +150,8 @@ acm_csr_der(EVP_PKEY *pkey, char *const *names, size_t nnames,
     acm_rc_t   rc;
     X509_REQ  *req;
 
-    rc = acm_x509_csr(pkey, names, nnames, &req, err);
+    req = NULL;
+    rc = acm_x509_csr_make(pkey, names, nnames, 0, &req, err);
 
     if (rc != ACM_OK) {
         return rc;

@@ -4,7 +4,6 @@
  */
 
 
-#include <openssl/ct.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -19,7 +18,6 @@ static acm_rc_t acm_issued_split(const acm_buf_t *pem, acm_str_t *leaf,
 static acm_rc_t acm_issued_names(const acm_x509_info_t *info,
     char *const *names, size_t nnames, acm_err_t *err);
 static int acm_issued_holds(char *const *names, size_t n, const char *name);
-static unsigned acm_issued_scts(const acm_str_t *leaf);
 static X509 *acm_chain_top(const acm_buf_t *pem);
 static int acm_chain_no_phrase(char *buf, int size, int rwflag, void *data);
 static int acm_dn_has(X509_NAME *dn, const char *common_name);
@@ -30,9 +28,9 @@ static const char  acm_pem_end[] = "-----END CERTIFICATE-----";
 
 
 acm_rc_t
-acm_issued_check(const acm_buf_t *pem, acm_key_e key,
-    const acm_str_t *key_secret, char *const *names, size_t nnames,
-    int64_t now, acm_bundle_t *bundle, unsigned *scts, acm_err_t *err)
+acm_issued_check(const acm_buf_t *pem, const acm_issued_key_t *key,
+    char *const *names, size_t nnames, int64_t now, acm_bundle_t *bundle,
+    acm_err_t *err)
 {
     acm_rc_t   rc;
     acm_str_t  leaf, chain;
@@ -43,7 +41,7 @@ acm_issued_check(const acm_buf_t *pem, acm_key_e key,
         return rc;
     }
 
-    rc = acm_bundle_issued(&leaf, &chain, key, key_secret, now, bundle, err);
+    rc = acm_bundle_issued(&leaf, &chain, key, now, bundle, err);
 
     if (rc != ACM_OK) {
         return rc;
@@ -73,12 +71,9 @@ acm_issued_check(const acm_buf_t *pem, acm_key_e key,
 
     if (rc != ACM_OK) {
         acm_bundle_free(bundle);
-        return rc;
     }
 
-    *scts = acm_issued_scts(&bundle->leaf);
-
-    return ACM_OK;
+    return rc;
 }
 
 
@@ -171,28 +166,6 @@ acm_issued_holds(char *const *names, size_t n, const char *name)
     }
 
     return 0;
-}
-
-
-static unsigned
-acm_issued_scts(const acm_str_t *leaf)
-{
-    int             n;
-    X509           *x;
-    STACK_OF(SCT)  *list;
-
-    if (acm_x509_decode(leaf->data, leaf->len, &x, NULL) != ACM_OK) {
-        return 0;
-    }
-
-    list = X509_get_ext_d2i(x, NID_ct_precert_scts, NULL, NULL);
-    n = (list == NULL) ? 0 : sk_SCT_num(list);
-
-    SCT_LIST_free(list);
-    X509_free(x);
-    ERR_clear_error();
-
-    return (n < 0) ? 0 : (unsigned) n;
 }
 
 

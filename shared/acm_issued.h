@@ -22,13 +22,13 @@
 /*
  * Checks a PEM chain: the leaf holds our key and exactly our names, each
  * certificate is signed by the one behind it, the validity makes sense at
- * `now`.  scts gets the number of embedded SCTs (RFC 6962 s3.3).
+ * `now`.
  * ACM_INVALID: the CA's mistake, with the reason.  On success release the
  * bundle with acm_bundle_free().
  */
-acm_rc_t acm_issued_check(const acm_buf_t *pem, acm_key_e key,
-    const acm_str_t *key_secret, char *const *names, size_t nnames,
-    int64_t now, acm_bundle_t *bundle, unsigned *scts, acm_err_t *err);
+acm_rc_t acm_issued_check(const acm_buf_t *pem, const acm_issued_key_t *key,
+    char *const *names, size_t nnames, int64_t now, acm_bundle_t *bundle,
+    acm_err_t *err);
 
 /* Whether the top of a PEM chain is issued by this common name, as a root is
    by itself; 0 for a chain that is damaged or too long. */

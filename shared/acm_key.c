@@ -128,6 +128,18 @@ acm_key_generate(acm_key_e key, EVP_PKEY **pkey, acm_err_t *err)
 }
 
 
+int
+acm_key_nid(acm_key_e key)
+{
+    const acm_key_desc_t  *desc;
+
+    desc = acm_key_desc(key);
+
+    return (desc != NULL && desc->group != NULL) ? OBJ_sn2nid(desc->group)
+                                                 : NID_undef;
+}
+
+
 acm_key_e
 acm_key_type(EVP_PKEY *pkey)
 {

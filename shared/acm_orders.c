@@ -122,6 +122,7 @@ acm_orders_free(acm_orders_t *o)
         acm_session_free(o->slots[i].staging);
     }
 
+    acm_x509_seen_free(&o->seen);
     acm_batch_free(&o->group);
     acm_free(o->slots);
     acm_free(o);
@@ -193,6 +194,7 @@ acm_job_free(acm_job_t *job)
         o->njobs--;
     }
 
+    EVP_PKEY_free(job->pkey);
     acm_cert_free(&job->issued);
     acm_buf_free(&job->check.findings);
     acm_free(job->ari_url);

@@ -18,7 +18,7 @@
 
 
 static acm_rc_t acm_begin_key(acm_orders_t *o, const acm_cert_t *cert,
-    acm_order_rec_t *rec, acm_err_t *err);
+    acm_order_rec_t *rec, EVP_PKEY **pkey, acm_err_t *err);
 static acm_rc_t acm_begin_replaces(acm_orders_t *o, const acm_cert_t *cert,
     char *id);
 static acm_rc_t acm_begin_commit(acm_orders_t *o, acm_slot_t *slot,
@@ -34,6 +34,7 @@ acm_orders_begin(acm_orders_t *o, const acm_issuer_t *issuer,
 {
     char              id[ACM_ARI_ID_LEN];
     acm_rc_t          rc;
+    EVP_PKEY         *pkey;
     acm_job_t        *job;
     acm_slot_t       *slot;
     acm_order_rec_t   rec, copy;
@@ -73,7 +74,8 @@ acm_orders_begin(acm_orders_t *o, const acm_issuer_t *issuer,
         rec.replaces = id;
     }
 
-    rc = acm_begin_key(o, cert, &rec, err);
+    pkey = NULL;
+    rc = acm_begin_key(o, cert, &rec, &pkey, err);
 
     if (rc == ACM_OK) {
         rc = acm_order_copy(&rec, &copy);
@@ -87,6 +89,13 @@ acm_orders_begin(acm_orders_t *o, const acm_issuer_t *issuer,
     /* what cannot fail must come behind the commit */
 
     job = (rc == ACM_OK) ? acm_job_new(o, slot, &copy) : NULL;
+
+    if (job != NULL) {
+        job->pkey = pkey;
+
+    } else {
+        EVP_PKEY_free(pkey);
+    }
 
     if (rc == ACM_OK && job == NULL) {
         rc = acm_fail(err, ACM_NOMEM, "no memory for an order");
@@ -123,11 +132,10 @@ acm_orders_begin(acm_orders_t *o, const acm_issuer_t *issuer,
 
 static acm_rc_t
 acm_begin_key(acm_orders_t *o, const acm_cert_t *cert, acm_order_rec_t *rec,
-    acm_err_t *err)
+    EVP_PKEY **pkey, acm_err_t *err)
 {
     char         arn[ACM_MAX_ARN];
     acm_rc_t     rc;
-    EVP_PKEY    *pkey;
     acm_str_t    der_secret;
     acm_snap_t  *snap;
 
@@ -137,22 +145,17 @@ acm_begin_key(acm_orders_t *o, const acm_cert_t *cert, acm_order_rec_t *rec,
         return rc;
     }
 
-    rc = acm_key_generate(cert->key, &pkey, err);
+    rc = acm_key_generate(cert->key, pkey, err);
 
     if (rc != ACM_OK) {
         return rc;
     }
 
-    rc = acm_csr_der(pkey, cert->names, cert->nnames, &rec->csr, err);
+    rc = acm_csr_der(*pkey, cert->names, cert->nnames, &rec->csr, err);
 
-    if (rc != ACM_OK) {
-        EVP_PKEY_free(pkey);
-        return rc;
+    if (rc == ACM_OK) {
+        rc = acm_key_encode(*pkey, &der_secret, err);
     }
-
-    rc = acm_key_encode(pkey, &der_secret, err);
-
-    EVP_PKEY_free(pkey);
 
     if (rc != ACM_OK) {
         return rc;

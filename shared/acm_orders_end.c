@@ -22,10 +22,9 @@ static acm_rc_t acm_job_cert(acm_job_t *job, acm_cert_t *cert,
     uint64_t *revision, acm_err_t *err);
 static acm_rc_t acm_job_gone(acm_job_t *job, acm_err_t *err);
 static acm_rc_t acm_done_bundle(acm_job_t *job, const acm_cert_t *cert,
-    acm_bundle_t *bundle, unsigned *scts, acm_err_t *err);
+    acm_bundle_t *bundle, acm_err_t *err);
 static acm_rc_t acm_done_install(acm_job_t *job, acm_cert_t *cert,
-    uint64_t revision, const acm_bundle_t *bundle, unsigned scts,
-    acm_err_t *err);
+    uint64_t revision, const acm_bundle_t *bundle, acm_err_t *err);
 static acm_rc_t acm_done_rehearsed(acm_job_t *job, const acm_cert_t *cert,
     uint64_t revision, acm_err_t *err);
 static acm_rc_t acm_failed_next(acm_job_t *job, const acm_cert_t *cert,
@@ -53,7 +52,6 @@ acm_job_done(acm_job_t *job, acm_err_t *err)
 {
     acm_rc_t      rc;
     uint64_t      revision;
-    unsigned      scts;
     acm_err_t     why;
     acm_cert_t    cert;
     acm_bundle_t  bundle;
@@ -68,7 +66,7 @@ acm_job_done(acm_job_t *job, acm_err_t *err)
         return rc;
     }
 
-    rc = acm_done_bundle(job, &cert, &bundle, &scts, &why);
+    rc = acm_done_bundle(job, &cert, &bundle, &why);
 
     if (rc != ACM_OK) {
         acm_cert_free(&cert);
@@ -82,7 +80,7 @@ acm_job_done(acm_job_t *job, acm_err_t *err)
 
     rc = job->order.rec.staging
          ? acm_done_rehearsed(job, &cert, revision, err)
-         : acm_done_install(job, &cert, revision, &bundle, scts, err);
+         : acm_done_install(job, &cert, revision, &bundle, err);
 
     acm_bundle_free(&bundle);
     acm_cert_free(&cert);
@@ -160,12 +158,13 @@ acm_job_gone(acm_job_t *job, acm_err_t *err)
 
 static acm_rc_t
 acm_done_bundle(acm_job_t *job, const acm_cert_t *cert,
-    acm_bundle_t *bundle, unsigned *scts, acm_err_t *err)
+    acm_bundle_t *bundle, acm_err_t *err)
 {
     char                    arn[ACM_MAX_ARN];
     acm_rc_t                rc;
     acm_str_t               key_secret;
     acm_snap_t             *snap;
+    acm_issued_key_t        key;
     const acm_order_rec_t  *rec;
 
     rec = &job->order.rec;
@@ -189,8 +188,13 @@ acm_done_bundle(acm_job_t *job, const acm_cert_t *cert,
         return rc;
     }
 
-    rc = acm_issued_check(&job->order.pem, rec->key, &key_secret, rec->names,
-                          rec->nnames, acm_now(), bundle, scts, err);
+    key.type = rec->key;
+    key.der_secret = &key_secret;
+    key.pkey = job->pkey;
+    key.seen = &job->orders->seen;
+
+    rc = acm_issued_check(&job->order.pem, &key, rec->names, rec->nnames,
+                          acm_now(), bundle, err);
 
     acm_free_secret(key_secret.data, key_secret.len);
 
@@ -200,7 +204,7 @@ acm_done_bundle(acm_job_t *job, const acm_cert_t *cert,
 
 static acm_rc_t
 acm_done_install(acm_job_t *job, acm_cert_t *cert, uint64_t revision,
-    const acm_bundle_t *bundle, unsigned scts, acm_err_t *err)
+    const acm_bundle_t *bundle, acm_err_t *err)
 {
     int64_t                 wait;
     acm_rc_t                rc;
@@ -217,7 +221,7 @@ acm_done_install(acm_job_t *job, acm_cert_t *cert, uint64_t revision,
                                             bundle->info.not_after,
                                             install.now);
     install.issued_by = job->slot->issuer->name;
-    install.scts = scts;
+    install.scts = bundle->info.scts;
     install.also = &batch;
     install.into = &all;
 

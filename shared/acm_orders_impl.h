@@ -53,6 +53,8 @@ struct acm_job_s {
     acm_cert_t            issued;        /* as it then is */
     unsigned              looks;         /* for our own answer */
     acm_preflight_t           check;
+    EVP_PKEY             *pkey;          /* of the order; NULL after a
+                                            restart: it is in the record */
     acm_call_t            call;          /* of ari */
     char                 *ari_url;
 };
@@ -67,6 +69,7 @@ struct acm_orders_s {
     int64_t               swept;         /* seconds */
     acm_batch_t           group;         /* changes of several orders */
     size_t                ngrouped;      /* orders that wait for it */
+    acm_x509_seen_t       seen;          /* of the CAs' chains */
     unsigned              recovered:1;
 };
 

@@ -13,6 +13,7 @@
 
 #include <openssl/bio.h>
 #include <openssl/core_names.h>
+#include <openssl/ct.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
@@ -28,6 +29,7 @@
 
 static acm_rc_t acm_x509_info_fill(X509 *x, acm_x509_info_t *info,
     acm_err_t *err);
+static unsigned acm_x509_scts(X509 *x);
 static acm_rc_t acm_x509_info_dn(const X509_NAME *name, const char *what,
     char **text, acm_err_t *err);
 static acm_rc_t acm_x509_info_serial(X509 *x, char **text, acm_err_t *err);
@@ -172,6 +174,7 @@ acm_x509_info_fill(X509 *x, acm_x509_info_t *info, acm_err_t *err)
         return rc;
     }
 
+    info->scts = acm_x509_scts(x);
     info->ca = X509_check_ca(x) == 1;
     info->self_signed = X509_self_signed(x, 1) == 1;
 
@@ -215,6 +218,21 @@ acm_x509_info_free(acm_x509_info_t *info)
     acm_free(info->sigalg);
 
     memset(info, 0, sizeof(acm_x509_info_t));
+}
+
+
+static unsigned
+acm_x509_scts(X509 *x)
+{
+    int             n;
+    STACK_OF(SCT)  *list;
+
+    list = X509_get_ext_d2i(x, NID_ct_precert_scts, NULL, NULL);
+    n = (list == NULL) ? 0 : sk_SCT_num(list);
+
+    SCT_LIST_free(list);
+
+    return (n < 0) ? 0 : (unsigned) n;
 }
 
 

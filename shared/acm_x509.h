@@ -20,6 +20,7 @@
 
 #define ACM_MAX_DN      4096    /* octets of a distinguished name as text */
 #define ACM_MAX_SERIAL  64      /* octets of a serial number */
+#define ACM_MAX_SEEN    8       /* CA certificates kept decoded */
 
 
 /* Numbers are stored in records: never renumber. */
@@ -49,10 +50,31 @@ typedef struct {
     int64_t      not_before;
     int64_t      not_after;
     acm_key_e    key;
+    unsigned     scts;           /* embedded, RFC 6962 s3.3 */
     unsigned     self_signed:1;
     unsigned     ca:1;
     unsigned     cn_only:1;      /* no SAN: clients will refuse it */
 } acm_x509_info_t;
+
+
+/* CA certificates read last, as they come with every leaf; all zero at first,
+   release with acm_x509_seen_free() */
+
+typedef struct {
+    X509             *x[ACM_MAX_SEEN];
+    acm_str_t         der[ACM_MAX_SEEN];
+    size_t            next;
+} acm_x509_seen_t;
+
+
+/* what a certificate is issued for: a key of ours */
+
+typedef struct {
+    acm_key_e         type;
+    const acm_str_t  *der_secret;    /* traditional */
+    EVP_PKEY         *pkey;          /* the same, as it was made, or NULL */
+    acm_x509_seen_t  *seen;          /* or NULL */
+} acm_issued_key_t;
 
 
 /* a checked import: DER throughout, the key in traditional form */
@@ -76,6 +98,8 @@ const char *acm_key_algorithm(acm_key_e key);
 /* Makes a key pair.  RSA takes a second: never in a worker. */
 acm_rc_t acm_key_generate(acm_key_e key, EVP_PKEY **pkey, acm_err_t *err);
 acm_key_e acm_key_type(EVP_PKEY *pkey);
+/* OpenSSL's number of an EC key's curve; NID_undef for other keys */
+int acm_key_nid(acm_key_e key);
 
 /* Traditional DER (RFC 5915, RFC 8017): the form that decodes fastest. */
 acm_rc_t acm_key_encode(EVP_PKEY *pkey, acm_str_t *der_secret, acm_err_t *err);
@@ -85,6 +109,12 @@ acm_rc_t acm_key_decode(acm_key_e key, const uint8_t *der, size_t len,
 acm_rc_t acm_x509_encode(X509 *x, acm_str_t *der, acm_err_t *err);
 acm_rc_t acm_x509_decode(const uint8_t *der, size_t len, X509 **x,
     acm_err_t *err);
+
+/* Decodes, or gives another reference to one of the last: decoding takes
+   OpenSSL longer than checking a signature.  seen may be NULL. */
+acm_rc_t acm_x509_decode_seen(acm_x509_seen_t *seen, const uint8_t *der,
+    size_t len, X509 **x, acm_err_t *err);
+void acm_x509_seen_free(acm_x509_seen_t *seen);
 
 /* Reads out what acm_x509_info_t lists.  ACM_INVALID for a version 1
    certificate, no name, a dNSName that is not an A-label name (RFC 5280
@@ -136,11 +166,11 @@ acm_rc_t acm_bundle_parse(const acm_str_t *cert_pem, const acm_str_t *key_pem,
     acm_err_t *err);
 void acm_bundle_free(acm_bundle_t *bundle);
 
-/* The same for what was issued for a key of ours: of that type, in
-   traditional DER. */
+/* The same for what was issued for a key of ours.  One that this process has
+   made is not asked whether it works: it has signed the request. */
 acm_rc_t acm_bundle_issued(const acm_str_t *cert_pem,
-    const acm_str_t *chain_pem, acm_key_e key, const acm_str_t *key_secret,
-    int64_t now, acm_bundle_t *bundle, acm_err_t *err);
+    const acm_str_t *chain_pem, const acm_issued_key_t *key, int64_t now,
+    acm_bundle_t *bundle, acm_err_t *err);
 
 /* PEM of DER parts, LF line ends; the key as unencrypted PKCS #8. */
 acm_rc_t acm_pem_certificate(const acm_str_t *der, acm_str_t *pem,

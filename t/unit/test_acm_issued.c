@@ -225,16 +225,18 @@ test_add(acm_buf_t *pem, X509 *x)
 static void
 test_check(acm_buf_t *pem, const char *why, size_t nchain, unsigned scts)
 {
-    acm_rc_t      rc;
-    unsigned      n;
-    acm_err_t     err;
-    acm_bundle_t  bundle;
+    acm_rc_t           rc;
+    acm_err_t          err;
+    acm_bundle_t       bundle;
+    acm_issued_key_t   key;
 
-    n = 99;
+    memset(&key, 0, sizeof(key));
+    key.type = ACM_KEY_EC_P256;
+    key.der_secret = &key_secret;
+
     memset(&err, 0, sizeof(err));
     ERR_clear_error();
-    rc = acm_issued_check(pem, ACM_KEY_EC_P256, &key_secret, test_names, 2,
-                          NOW, &bundle, &n, &err);
+    rc = acm_issued_check(pem, &key, test_names, 2, NOW, &bundle, &err);
     assert_int_equal(ERR_peek_error(), 0);
 
     if (why == NULL) {
@@ -244,7 +246,7 @@ test_check(acm_buf_t *pem, const char *why, size_t nchain, unsigned scts)
 
         assert_int_equal(rc, ACM_OK);
         assert_int_equal(bundle.nchain, nchain);
-        assert_int_equal(n, scts);
+        assert_int_equal(bundle.info.scts, scts);
         assert_int_equal(bundle.info.nnames, 2);
         acm_bundle_free(&bundle);
 

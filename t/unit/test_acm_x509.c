@@ -453,6 +453,125 @@ test_csr(void **state)
 }
 
 
+/* what is sent to a CA: with the key as OpenSSL itself would encode it */
+
+static void
+test_csr_der(void **state)
+{
+    static const acm_key_e  keys[] = {
+        ACM_KEY_EC_P256, ACM_KEY_EC_P384, ACM_KEY_EC_P521, ACM_KEY_RSA_2048
+    };
+
+    char           *names[1];
+    size_t          i;
+    uint8_t        *a, *b;
+    EVP_PKEY       *p;
+    X509_REQ       *req, *own;
+    acm_err_t       err;
+    acm_str_t       der;
+    const uint8_t  *pos;
+
+    (void) state;
+
+    names[0] = "a.example.com";
+
+    for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        test_ok(acm_key_generate(keys[i], &p, &err));
+        test_ok(acm_csr_der(p, names, 1, &der, &err));
+        test_ok(acm_x509_csr(p, names, 1, &own, &err));
+
+        pos = der.data;
+        req = d2i_X509_REQ(NULL, &pos, (long) der.len);
+
+        assert_non_null(req);
+        assert_ptr_equal(pos, der.data + der.len);
+        assert_int_equal(X509_REQ_verify(req, X509_REQ_get0_pubkey(req)), 1);
+        assert_int_equal(EVP_PKEY_eq(X509_REQ_get0_pubkey(req), p), 1);
+
+        a = NULL;
+        b = NULL;
+        assert_int_equal(i2d_re_X509_REQ_tbs(req, &a),
+                         i2d_re_X509_REQ_tbs(own, &b));
+        assert_memory_equal(a, b, i2d_re_X509_REQ_tbs(own, NULL));
+
+        OPENSSL_free(a);
+        OPENSSL_free(b);
+        X509_REQ_free(req);
+        X509_REQ_free(own);
+        EVP_PKEY_free(p);
+        acm_free(der.data);
+    }
+
+    names[0] = "a b.example.com";
+    assert_int_equal(acm_csr_der(pkey, names, 1, &der, &err), ACM_INVALID);
+}
+
+
+/* the last ones are given again, and one more than are kept pushes one out */
+
+static void
+test_seen(void **state)
+{
+    static const test_san_t  san = { GEN_DNS, "a.example.com", 13 };
+
+    X509             *x, *again;
+    size_t            i;
+    acm_err_t         err;
+    acm_str_t         ders[ACM_MAX_SEEN + 1];
+    acm_x509_seen_t   seen;
+
+    (void) state;
+
+    memset(&seen, 0, sizeof(seen));
+
+    for (i = 0; i <= ACM_MAX_SEEN; i++) {
+        x = test_cert(NULL, &san, 1, 2);
+        test_ok(acm_x509_encode(x, &ders[i], &err));
+        X509_free(x);
+    }
+
+    for (i = 0; i < ACM_MAX_SEEN; i++) {
+        test_ok(acm_x509_decode_seen(&seen, ders[i].data, ders[i].len, &x,
+                                     &err));
+        test_ok(acm_x509_decode_seen(&seen, ders[i].data, ders[i].len,
+                                     &again, &err));
+        assert_ptr_equal(x, again);
+        X509_free(x);
+        X509_free(again);
+    }
+
+    assert_int_equal(seen.next, 0);
+
+    test_ok(acm_x509_decode_seen(&seen, ders[i].data, ders[i].len, &x,
+                                 &err));
+    assert_ptr_equal(seen.x[0], x);
+    X509_free(x);
+
+    test_ok(acm_x509_decode_seen(&seen, ders[0].data, ders[0].len, &x,
+                                 &err));
+    assert_ptr_equal(seen.x[1], x);
+    assert_ptr_not_equal(seen.x[0], x);
+    X509_free(x);
+
+    test_ok(acm_x509_decode_seen(NULL, ders[0].data, ders[0].len, &x, &err));
+    assert_ptr_not_equal(seen.x[1], x);
+    X509_free(x);
+
+    /* what cannot be decoded is not kept */
+
+    assert_int_equal(acm_x509_decode_seen(&seen, ders[1].data,
+                                          ders[1].len - 1, &x, &err),
+                     ACM_INVALID);
+    assert_int_equal(seen.next, 2);
+
+    acm_x509_seen_free(&seen);
+
+    for (i = 0; i <= ACM_MAX_SEEN; i++) {
+        acm_free(ders[i].data);
+    }
+}
+
+
 static void
 test_memory(void **state)
 {
@@ -512,6 +631,8 @@ main(void)
         cmocka_unit_test(test_serials),
         cmocka_unit_test(test_encodings),
         cmocka_unit_test(test_csr),
+        cmocka_unit_test(test_csr_der),
+        cmocka_unit_test(test_seen),
         cmocka_unit_test(test_memory)
     };
 

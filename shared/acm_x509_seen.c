@@ -1,0 +1,74 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * CA certificates that were decoded before.
+ */
+
+
+#include <string.h>
+
+#include "acm_x509.h"
+
+
+acm_rc_t
+acm_x509_decode_seen(acm_x509_seen_t *seen, const uint8_t *der, size_t len,
+    X509 **x, acm_err_t *err)
+{
+    size_t    i;
+    uint8_t  *copy;
+    acm_rc_t  rc;
+
+    for (i = 0; seen != NULL && i < ACM_MAX_SEEN; i++) {
+
+        if (seen->x[i] != NULL && seen->der[i].len == len
+            && memcmp(seen->der[i].data, der, len) == 0
+            && X509_up_ref(seen->x[i]) == 1)
+        {
+            *x = seen->x[i];
+            return ACM_OK;
+        }
+    }
+
+    rc = acm_x509_decode(der, len, x, err);
+
+    if (rc != ACM_OK || seen == NULL) {
+        return rc;
+    }
+
+    copy = acm_memdup(der, len);
+
+    if (copy == NULL || X509_up_ref(*x) != 1) {
+
+        /* it is only decoded again next time */
+
+        acm_free(copy);
+        return ACM_OK;
+    }
+
+    i = seen->next;
+    seen->next = (i + 1) % ACM_MAX_SEEN;
+
+    X509_free(seen->x[i]);
+    acm_free(seen->der[i].data);
+
+    seen->x[i] = *x;
+    seen->der[i].data = copy;
+    seen->der[i].len = len;
+
+    return ACM_OK;
+}
+
+
+void
+acm_x509_seen_free(acm_x509_seen_t *seen)
+{
+    size_t  i;
+
+    for (i = 0; i < ACM_MAX_SEEN; i++) {
+        X509_free(seen->x[i]);
+        acm_free(seen->der[i].data);
+    }
+
+    memset(seen, 0, sizeof(acm_x509_seen_t));
+}
