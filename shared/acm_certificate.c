@@ -606,13 +606,12 @@ acm_import_record(acm_store_t *store, const char *account,
 
 
 acm_rc_t
-acm_certificate_update(acm_store_t *store, const acm_cert_t *old,
-    uint64_t revision, const acm_cert_t *cert, acm_batch_t *also,
+acm_certificate_change(acm_store_t *store, acm_batch_t *batch,
+    const acm_cert_t *old, uint64_t revision, const acm_cert_t *cert,
     int64_t now, acm_err_t *err)
 {
-    acm_rc_t     rc;
-    acm_cert_t   next;
-    acm_batch_t  batch;
+    acm_rc_t    rc;
+    acm_cert_t  next;
 
     next = *cert;
 
@@ -624,10 +623,30 @@ acm_certificate_update(acm_store_t *store, const acm_cert_t *old,
         }
     }
 
+    acm_batch_expect_cert(batch, old, revision);
+    acm_batch_change(batch, old, &next, now);
+
+    return ACM_OK;
+}
+
+
+acm_rc_t
+acm_certificate_update(acm_store_t *store, const acm_cert_t *old,
+    uint64_t revision, const acm_cert_t *cert, acm_batch_t *also,
+    int64_t now, acm_err_t *err)
+{
+    acm_rc_t     rc;
+    acm_batch_t  batch;
+
     acm_batch_init(&batch);
 
-    acm_batch_expect_cert(&batch, old, revision);
-    acm_batch_change(&batch, old, &next, now);
+    rc = acm_certificate_change(store, &batch, old, revision, cert, now, err);
+
+    if (rc != ACM_OK) {
+        acm_batch_free(&batch);
+        return rc;
+    }
+
     acm_batch_join(&batch, also);
 
     rc = acm_commit(store, &batch, err);

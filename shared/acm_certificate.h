@@ -89,6 +89,10 @@ acm_rc_t acm_certificate_import(acm_keyring_t *ring, const char *account,
 acm_rc_t acm_certificate_update(acm_store_t *store, const acm_cert_t *old,
     uint64_t revision, const acm_cert_t *cert, acm_batch_t *also,
     int64_t now, acm_err_t *err);
+/* The same into a batch that somebody else commits; reads the store. */
+acm_rc_t acm_certificate_change(acm_store_t *store, acm_batch_t *batch,
+    const acm_cert_t *old, uint64_t revision, const acm_cert_t *cert,
+    int64_t now, acm_err_t *err);
 
 /* Sets due and due_at from renew_at and ari_at. */
 void acm_certificate_schedule(acm_cert_t *cert);

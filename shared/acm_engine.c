@@ -98,6 +98,14 @@ acm_engine_tick(acm_engine_t *e, int64_t now, int64_t *next, acm_err_t *err)
         return acm_engine_ensure(e, now);
     }
 
+    if (e->behind && acm_orders_begun(e->orders) == 0) {
+
+        /* that is committed, and its entries have moved */
+
+        e->behind = 0;
+        e->cursor_len = 0;
+    }
+
     from = e->cursor_len;
 
     rc = acm_engine_next(e, now, &work, next, err);
@@ -285,6 +293,7 @@ acm_engine_next(acm_engine_t *e, int64_t now, acm_work_t *work,
         if (++passed == ACM_ENGINE_PASS) {
             memcpy(e->cursor, entry.key, entry.key_len);
             e->cursor_len = entry.key_len;
+            e->behind = 0;
             *next = now;
             rc = ACM_NOTFOUND;
             break;
@@ -398,6 +407,10 @@ acm_engine_can(acm_engine_t *e, acm_work_t *work, int64_t now)
         return 1;
     }
 
+    if (e->orders != NULL && acm_orders_fresh(e->orders, work->cert.uuid)) {
+        return 0;
+    }
+
     issuer = acm_engine_turn(e, &work->cert);
 
     if (e->orders != NULL && issuer != NULL && issuer->directory != NULL) {
@@ -486,6 +499,15 @@ acm_engine_order(acm_engine_t *e, acm_work_t *work,
 
     if (rc != ACM_OK && rc != ACM_BUSY) {
         return acm_fail(err, rc, "%s", why.text);
+    }
+
+    if (rc == ACM_OK && acm_orders_begun(e->orders) != 0) {
+
+        /* until that is committed its entry is where it was: pass over it */
+
+        memcpy(e->cursor, work->key, work->key_len);
+        e->cursor_len = work->key_len;
+        e->behind = 1;
     }
 
     return ACM_OK;

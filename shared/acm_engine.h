@@ -64,6 +64,7 @@ typedef struct {
     uint8_t                 cursor[ACM_MAX_STORE_KEY];   /* in the due */
     size_t                  cursor_len;                  /* index */
     unsigned                back:1;      /* the clock went back */
+    unsigned                behind:1;    /* the cursor is at what was begun */
 } acm_engine_t;
 
 

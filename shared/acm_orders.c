@@ -24,6 +24,8 @@ static acm_rc_t acm_orders_resume(acm_orders_t *o, acm_order_rec_t *rec,
     acm_err_t *err);
 static acm_rc_t acm_orders_drop(acm_orders_t *o,
     const acm_order_rec_t *rec, int64_t now, acm_err_t *err);
+static void acm_orders_committed(acm_orders_t *o, acm_rc_t rc,
+    int64_t ticks);
 static acm_rc_t acm_job_step(acm_job_t *job, int64_t ticks, acm_err_t *err);
 static void acm_job_answered(acm_call_t *call);
 static int64_t acm_orders_sessions(acm_orders_t *o, int64_t ticks);
@@ -296,6 +298,32 @@ acm_orders_clash(acm_orders_t *o, const acm_issuer_t *issuer,
     }
 
     return 0;
+}
+
+
+int
+acm_orders_fresh(acm_orders_t *o, const char *uuid)
+{
+    acm_job_t  *job;
+
+    if (o->nfresh == 0) {
+        return 0;
+    }
+
+    for (job = o->jobs; job != NULL; job = job->next) {
+        if (job->fresh && strcmp(job->order.rec.uuid, uuid) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+size_t
+acm_orders_begun(acm_orders_t *o)
+{
+    return o->nfresh;
 }
 
 
@@ -586,8 +614,7 @@ acm_job_group(acm_job_t *job, const acm_batch_t *batch)
 acm_rc_t
 acm_orders_commit(acm_orders_t *o, int64_t ticks, acm_err_t *err)
 {
-    acm_rc_t    rc;
-    acm_job_t  *job;
+    acm_rc_t  rc;
 
     if (o->ngrouped == 0) {
         return ACM_OK;
@@ -610,15 +637,39 @@ acm_orders_commit(acm_orders_t *o, int64_t ticks, acm_err_t *err)
     acm_batch_free(&o->group);
     acm_batch_init(&o->group);
 
+    acm_orders_committed(o, rc, ticks);
+
+    return (rc == ACM_CONFLICT) ? ACM_OK : rc;
+}
+
+
+static void
+acm_orders_committed(acm_orders_t *o, acm_rc_t rc, int64_t ticks)
+{
+    unsigned    fresh;
+    acm_job_t  *job;
+
+    o->nfresh = 0;
+
     for (job = o->jobs; job != NULL; job = job->next) {
 
         if (!job->grouped) {
             continue;
         }
 
-        job->grouped = 0;
+        fresh = job->fresh;
 
-        if (rc != ACM_OK) {
+        job->grouped = 0;
+        job->fresh = 0;
+
+        if (rc != ACM_OK && fresh) {
+
+            /* nothing was begun: it is due as before, and its turn comes */
+
+            job->gone = 1;
+            o->nsingle++;
+
+        } else if (rc != ACM_OK) {
 
             /* one of them may stand in the way of the others: each alone */
 
@@ -636,8 +687,6 @@ acm_orders_commit(acm_orders_t *o, int64_t ticks, acm_err_t *err)
             acm_job_go(job, ACM_EVENT_GO);
         }
     }
-
-    return (rc == ACM_CONFLICT) ? ACM_OK : rc;
 }
 
 

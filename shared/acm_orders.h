@@ -126,13 +126,19 @@ int acm_orders_has(acm_orders_t *o, const char *uuid);
  */
 int acm_orders_clash(acm_orders_t *o, const acm_issuer_t *issuer,
     const acm_cert_t *cert);
+/* 1 if the certificate's order was begun and that is not committed yet. */
+int acm_orders_fresh(acm_orders_t *o, const char *uuid);
+/* How many there are of these. */
+size_t acm_orders_begun(acm_orders_t *o);
 /* How many orders are under way. */
 size_t acm_orders_count(acm_orders_t *o);
 
 /*
  * Begins an order for a certificate as read at `revision`.  The attempt, the
  * new key and the limits taken are one commit; the record's due entry moves
- * to when the next attempt may be, should this process die.
+ * to when the next attempt may be, should this process die.  The commit is
+ * made by acm_orders_run(), for all that were begun since, and before the CA
+ * hears of them; if it fails nothing was begun, and what is due is due still.
  */
 acm_rc_t acm_orders_begin(acm_orders_t *o, const acm_issuer_t *issuer,
     const acm_cert_t *cert, uint64_t revision, int64_t now, acm_err_t *err);

@@ -17,12 +17,17 @@
 #include "acm_sched.h"
 
 
+static void acm_begin_record(acm_slot_t *slot, const acm_cert_t *cert,
+    int64_t now, acm_order_rec_t *rec);
 static acm_rc_t acm_begin_key(acm_orders_t *o, const acm_cert_t *cert,
     acm_order_rec_t *rec, EVP_PKEY **pkey, acm_err_t *err);
 static acm_rc_t acm_begin_replaces(acm_orders_t *o, const acm_cert_t *cert,
     char *id);
-static acm_rc_t acm_begin_commit(acm_orders_t *o, acm_slot_t *slot,
-    const acm_cert_t *cert, uint64_t revision, const acm_order_rec_t *rec,
+static acm_rc_t acm_begin_commit(acm_job_t *job, const acm_cert_t *cert,
+    uint64_t revision, const acm_order_rec_t *rec, int64_t now,
+    acm_err_t *err);
+static acm_rc_t acm_begin_put(acm_job_t *job, const acm_cert_t *cert,
+    uint64_t revision, const acm_cert_t *next, acm_batch_t *batch,
     int64_t now, acm_err_t *err);
 static acm_rc_t acm_order_copy(const acm_order_rec_t *from,
     acm_order_rec_t *to);
@@ -46,27 +51,8 @@ acm_orders_begin(acm_orders_t *o, const acm_issuer_t *issuer,
                         "for issuer \"%s\"", issuer->orders, issuer->name);
     }
 
-    memset(&rec, 0, sizeof(acm_order_rec_t));
     memset(&copy, 0, sizeof(acm_order_rec_t));
-
-    /* borrowed: the record is encoded and decoded again */
-
-    rec.account = cert->account;
-    rec.region = cert->region;
-    memcpy(rec.uuid, cert->uuid, sizeof(rec.uuid));
-    rec.issuer = (char *) issuer->name;
-    rec.staging = (slot->staging != NULL && cert->attempts > 0
-                   && cert->rehearsed == 0) ? 1 : 0;
-    rec.directory = (char *) (rec.staging ? issuer->staging
-                                          : issuer->directory);
-    rec.version = cert->version + 1;
-    rec.key = cert->key;
-    rec.names = cert->names;
-    rec.nnames = cert->nnames;
-    rec.method = cert->attempts + cert->checks;
-    rec.only = cert->method;
-    rec.created_at = now;
-    rec.resume_at = now;
+    acm_begin_record(slot, cert, now, &rec);
 
     if (!rec.staging && acm_begin_replaces(o, cert, id) == ACM_OK
         && strcmp(cert->issued_by, issuer->name) == 0)
@@ -102,7 +88,7 @@ acm_orders_begin(acm_orders_t *o, const acm_issuer_t *issuer,
     }
 
     if (rc == ACM_OK) {
-        rc = acm_begin_commit(o, slot, cert, revision, &rec, now, err);
+        rc = acm_begin_commit(job, cert, revision, &rec, now, err);
     }
 
     acm_free(rec.sealed.data);
@@ -122,9 +108,39 @@ acm_orders_begin(acm_orders_t *o, const acm_issuer_t *issuer,
     slot->inflight++;
     o->njobs++;
     acm_session_hold(job->order.session, 1);
-    acm_job_go(job, ACM_EVENT_GO);
+
+    if (!job->fresh) {
+        acm_job_go(job, ACM_EVENT_GO);
+    }
 
     return ACM_OK;
+}
+
+
+/* Borrowed: the record is encoded and decoded again. */
+
+static void
+acm_begin_record(acm_slot_t *slot, const acm_cert_t *cert, int64_t now,
+    acm_order_rec_t *rec)
+{
+    memset(rec, 0, sizeof(acm_order_rec_t));
+
+    rec->account = cert->account;
+    rec->region = cert->region;
+    memcpy(rec->uuid, cert->uuid, sizeof(rec->uuid));
+    rec->issuer = (char *) slot->issuer->name;
+    rec->staging = (slot->staging != NULL && cert->attempts > 0
+                    && cert->rehearsed == 0) ? 1 : 0;
+    rec->directory = (char *) (rec->staging ? slot->issuer->staging
+                                            : slot->issuer->directory);
+    rec->version = cert->version + 1;
+    rec->key = cert->key;
+    rec->names = cert->names;
+    rec->nnames = cert->nnames;
+    rec->method = cert->attempts + cert->checks;
+    rec->only = cert->method;
+    rec->created_at = now;
+    rec->resume_at = now;
 }
 
 
@@ -211,19 +227,20 @@ acm_begin_replaces(acm_orders_t *o, const acm_cert_t *cert, char *id)
 
 
 static acm_rc_t
-acm_begin_commit(acm_orders_t *o, acm_slot_t *slot, const acm_cert_t *cert,
-    uint64_t revision, const acm_order_rec_t *rec, int64_t now,
-    acm_err_t *err)
+acm_begin_commit(acm_job_t *job, const acm_cert_t *cert, uint64_t revision,
+    const acm_order_rec_t *rec, int64_t now, acm_err_t *err)
 {
     int64_t       when;
     uint16_t      jitter;
     acm_rc_t      rc;
     acm_cert_t    next;
+    acm_slot_t   *slot;
     acm_snap_t   *snap;
     acm_store_t  *store;
     acm_batch_t   batch;
 
-    store = acm_keyring_store(o->conf.ring);
+    slot = job->slot;
+    store = acm_keyring_store(job->orders->conf.ring);
 
     if (RAND_bytes((unsigned char *) &jitter, sizeof(jitter)) != 1) {
         return acm_fail_ssl(err, ACM_ERROR, "no random numbers");
@@ -274,15 +291,62 @@ acm_begin_commit(acm_orders_t *o, acm_slot_t *slot, const acm_cert_t *cert,
         }
 
     } else if (rc == ACM_OK) {
+        job->fresh = (batch.nops == 0);
+
         acm_order_batch_put(&batch, rec);
         acm_renewal_started(&next, now);
-        rc = acm_certificate_update(store, cert, revision, &next, &batch,
-                                    now, err);
+        rc = acm_begin_put(job, cert, revision, &next, &batch, now, err);
     }
 
     acm_batch_free(&batch);
 
     return rc;
+}
+
+
+/*
+ * With others begun in the same round, unless the limits are among what is
+ * changed: those are counted one by one.
+ */
+
+static acm_rc_t
+acm_begin_put(acm_job_t *job, const acm_cert_t *cert, uint64_t revision,
+    const acm_cert_t *next, acm_batch_t *batch, int64_t now, acm_err_t *err)
+{
+    acm_rc_t       rc;
+    acm_store_t   *store;
+    acm_orders_t  *o;
+
+    o = job->orders;
+    store = acm_keyring_store(o->conf.ring);
+
+    if (job->fresh && o->nsingle > 0) {
+        o->nsingle--;
+        job->fresh = 0;
+    }
+
+    if (!job->fresh) {
+        return acm_certificate_update(store, cert, revision, next, batch,
+                                      now, err);
+    }
+
+    rc = acm_certificate_change(store, batch, cert, revision, next, now,
+                                err);
+
+    if (rc == ACM_OK && batch->rc != ACM_OK) {
+        rc = acm_fail(err, batch->rc, "an order cannot be written down: %s",
+                      acm_rc_text(batch->rc));
+    }
+
+    if (rc != ACM_OK) {
+        job->fresh = 0;
+        return rc;
+    }
+
+    acm_job_group(job, batch);
+    o->nfresh++;
+
+    return ACM_OK;
 }
 
 

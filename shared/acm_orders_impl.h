@@ -50,6 +50,7 @@ struct acm_job_s {
     unsigned              grouped:1;     /* its changes wait for a commit */
     unsigned              alone:1;       /* a commit with others failed */
     unsigned              ended:1;       /* issued, once that is committed */
+    unsigned              fresh:1;       /* its beginning waits for a commit */
     acm_cert_t            issued;        /* as it then is */
     unsigned              looks;         /* for our own answer */
     acm_preflight_t           check;
@@ -69,6 +70,9 @@ struct acm_orders_s {
     int64_t               swept;         /* seconds */
     acm_batch_t           group;         /* changes of several orders */
     size_t                ngrouped;      /* orders that wait for it */
+    size_t                nfresh;        /* of these, just begun */
+    size_t                nsingle;       /* to be begun in commits of their
+                                            own, after one that failed */
     acm_x509_seen_t       seen;          /* of the CAs' chains */
     unsigned              recovered:1;
 };
