@@ -36,6 +36,8 @@
 #define NGX_ACM_KEY_TYPES      2             /* one EC, one RSA */
 #define NGX_ACM_DEMANDS        256           /* names posted to the helper */
 #define NGX_ACM_MAX_HOOK       1024          /* octets of its URL */
+#define NGX_ACM_USED           4096          /* certificates noted as served */
+#define NGX_ACM_ZONE_PAGES     96            /* ngx_acm_shared_t and slab */
 
 
 /* what an issuer's CA last complained of, in the order of the issuers */
@@ -56,8 +58,23 @@ typedef struct {
 } ngx_acm_posted_t;
 
 
+/*
+ * That a certificate is served, from workers to the helper.  There is no lock:
+ * check is a hash of the UUID, and an entry it does not fit, as two have
+ * written it at once, is dropped.
+ */
+
+typedef struct {
+    ngx_atomic_t               check;            /* 0: free */
+    ngx_atomic_t               time;             /* seconds */
+    ngx_atomic_t               count;            /* handshakes */
+    u_char                     id[16];
+} ngx_acm_used_t;
+
+
 /* seen by all processes; each field is written by one of them, or counted
-   up, but for the ring of names, which is under the zone's mutex */
+   up, but for the ring of names, which is under the zone's mutex, and the
+   table of what is served */
 
 typedef struct {
     ngx_atomic_t               helper_pid;
@@ -82,6 +99,8 @@ typedef struct {
     ngx_atomic_t               nposted;
     ngx_uint_t                 first_posted;
     ngx_acm_posted_t           posted[NGX_ACM_DEMANDS];
+    ngx_atomic_t               used_since;       /* seconds: noted from then */
+    ngx_acm_used_t             used[NGX_ACM_USED];
 } ngx_acm_shared_t;
 
 
@@ -167,6 +186,7 @@ typedef struct {
     ngx_str_t                  account;
     ngx_array_t               *regions;      /* of ngx_str_t */
     ngx_int_t                  cache;
+    time_t                     unused;       /* seconds, 0: off */
     ngx_array_t                issuers;      /* of ngx_acm_issuer_t */
     ngx_array_t               *default_issuers;  /* of ngx_str_t */
     ngx_flag_t                 no_port_80;   /* http listens, but not there */
@@ -332,6 +352,10 @@ struct ngx_acm_material_s {
     size_t                     nnames;
     acm_key_e                  type;
     time_t                     not_after;
+    time_t                     life;         /* seconds */
+    time_t                     noted;        /* as served, the last time */
+    ngx_uint_t                 note_every;   /* seconds; 0: not yet noted */
+    uint32_t                   served;       /* handshakes since then */
     ngx_uint_t                 refs;
 };
 
@@ -347,6 +371,32 @@ typedef struct {
 ngx_int_t ngx_acm_cache_get(ngx_acm_conf_t *amcf, ngx_acm_want_t *want,
     const char *name, ngx_acm_pair_t *pair, ngx_log_t *log);
 void ngx_acm_cache_free(void);
+
+
+/* which of them are served: ngx_acm_used.c */
+
+/* The directive. */
+char *ngx_acm_unused(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* Notes in shared memory that it was served; never waits. */
+void ngx_acm_used_note(ngx_acm_conf_t *amcf, ngx_acm_material_t *m);
+/* In the helper: takes notes to the store, some of them at a time, and tells
+   the engine from when on it may give up what is unused. */
+void ngx_acm_used_run(ngx_acm_conf_t *amcf, acm_engine_t *engine,
+    ngx_log_t *log);
+
+/* A handshake has it; the clock may go back. */
+
+static ngx_inline void
+ngx_acm_used(ngx_acm_conf_t *amcf, ngx_acm_material_t *m)
+{
+    if (m) {
+        m->served++;
+
+        if ((ngx_uint_t) (ngx_time() - m->noted) >= m->note_every) {
+            ngx_acm_used_note(amcf, m);
+        }
+    }
+}
 
 
 /* TLS: ngx_acm_ssl.c */

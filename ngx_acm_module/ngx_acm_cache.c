@@ -430,6 +430,7 @@ ngx_acm_cache_parse(ngx_acm_cache_t *cache, acm_bundle_t *bundle,
 
     m->type = rec->key;
     m->not_after = (time_t) rec->not_after;
+    m->life = (time_t) (rec->not_after - rec->not_before);
 
     if (acm_x509_decode(bundle->leaf.data, bundle->leaf.len, &m->leaf, err)
         != ACM_OK

@@ -224,6 +224,25 @@ static ngx_command_t  ngx_acm_conf_commands[] = {
       offsetof(ngx_acm_conf_t, cache),
       &ngx_acm_cache_bounds },
 
+    /*
+     * Syntax:  unused time | off;
+     * Default: unused off;
+     * Context: acm
+     *
+     * A certificate that no handshake had for so long, and that is older than
+     * that, is not renewed, and expires in the end.  When it is served again,
+     * it is renewed again, within a minute; if it has expired by then, clients
+     * refuse it until it is.  "acmctl list --unused TIME" lists them.
+     * Resumed sessions are not counted, and of an EC and an RSA certificate
+     * for the same name both are taken as served.
+     */
+    { ngx_string("unused"),
+      NGX_ACM_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_acm_unused,
+      0,
+      0,
+      NULL },
+
     ngx_null_command
 };
 
@@ -329,6 +348,7 @@ ngx_acm_block_done(ngx_conf_t *cf, ngx_acm_conf_t *amcf)
 
     ngx_conf_init_value(amcf->map_size, (off_t) ACM_STORE_MAP_SIZE);
     ngx_conf_init_value(amcf->cache, NGX_ACM_CACHE);
+    ngx_conf_init_value(amcf->unused, 0);
 
     if (!amcf->warn_at) {
         acm_ladder_default(&amcf->ladder);
@@ -351,7 +371,8 @@ ngx_acm_block_done(ngx_conf_t *cf, ngx_acm_conf_t *amcf)
         return NGX_CONF_ERROR;
     }
 
-    amcf->zone = ngx_shared_memory_add(cf, &zone, 48 * ngx_pagesize,
+    amcf->zone = ngx_shared_memory_add(cf, &zone,
+                                       NGX_ACM_ZONE_PAGES * ngx_pagesize,
                                        &ngx_acm_module);
     if (amcf->zone == NULL) {
         return NGX_CONF_ERROR;
@@ -414,7 +435,8 @@ ngx_acm_add_path(ngx_conf_t *cf, ngx_acm_conf_t *amcf)
 static ngx_int_t
 ngx_acm_init_zone(ngx_shm_zone_t *zone, void *data)
 {
-    ngx_slab_pool_t  *shpool;
+    ngx_slab_pool_t   *shpool;
+    ngx_acm_shared_t  *shared;
 
     if (data) {
         zone->data = data;
@@ -428,12 +450,15 @@ ngx_acm_init_zone(ngx_shm_zone_t *zone, void *data)
         return NGX_OK;
     }
 
-    zone->data = ngx_slab_calloc(shpool, sizeof(ngx_acm_shared_t));
-    if (zone->data == NULL) {
+    shared = ngx_slab_calloc(shpool, sizeof(ngx_acm_shared_t));
+    if (shared == NULL) {
         return NGX_ERROR;
     }
 
-    shpool->data = zone->data;
+    shared->used_since = (ngx_atomic_uint_t) ngx_time();
+
+    zone->data = shared;
+    shpool->data = shared;
 
     return NGX_OK;
 }

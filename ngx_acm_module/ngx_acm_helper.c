@@ -384,6 +384,8 @@ ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log)
         h->housekeep = ngx_time() + NGX_ACM_HOUSEKEEP;
     }
 
+    ngx_acm_used_run(h->amcf, &h->engine, log);
+
     if (h->engine.orders == NULL) {
         return ngx_acm_helper_due(h, log);
     }
@@ -570,6 +572,13 @@ ngx_acm_helper_report(void *data, acm_step_e step, const acm_cert_t *cert,
                       "acm: certificate \"%s\" for \"%s\" %s and will not be "
                       "renewed", arn, cert->domain,
                       *text ? text : "is no longer configured");
+        break;
+
+    case ACM_STEP_SERVED:
+
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "acm: certificate \"%s\" for \"%s\" is served again "
+                      "and will be renewed", arn, cert->domain);
         break;
     }
 }

@@ -231,6 +231,7 @@ ngx_acm_resolve_auto(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf,
     ngx_acm_resolve_request(amcf, issuer, &req);
 
     req.method = want->method;
+    req.unused = (amcf->unused != 0);
     req.names = want->names.elts;
     req.nnames = want->names.nelts;
 

@@ -74,6 +74,11 @@ ngx_acm_ssl_cert_cb(ngx_ssl_conn_t *ssl, void *arg)
         n = ngx_acm_ssl_use(ssl, pair.rsa, c->log);
         n += ngx_acm_ssl_use(ssl, pair.ec, c->log);
 
+        /* which of them the client takes is not known yet */
+
+        ngx_acm_used(amcf, pair.rsa);
+        ngx_acm_used(amcf, pair.ec);
+
         return n > 0;
     }
 

@@ -81,8 +81,11 @@ ngx_acm_watch_report(void *data, const acm_cert_t *old,
     (void) acm_time_text(next->not_after, at);
 
     if (next->status == ACM_STATUS_EXPIRED && old->status != next->status) {
-        ngx_log_error(NGX_LOG_CRIT, log, 0,
-                      "acm: certificate \"%s\" for \"%s\" expired at %s",
+
+        /* nobody minds the end of one that nobody asks for */
+
+        ngx_log_error(next->unused_at ? NGX_LOG_NOTICE : NGX_LOG_CRIT, log,
+                      0, "acm: certificate \"%s\" for \"%s\" expired at %s",
                       arn, next->domain, at);
         return;
     }

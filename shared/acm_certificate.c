@@ -15,6 +15,7 @@
 #include "acm_history.h"
 #include "acm_name.h"
 #include "acm_sched.h"
+#include "acm_used.h"
 #include "acm_watch.h"
 
 
@@ -25,6 +26,8 @@ static int acm_name_order(const void *a, const void *b);
 static acm_rc_t acm_ensure_read(acm_store_t *store,
     const uint8_t *identity, acm_cert_t *cert, uint64_t *revision,
     uint64_t *id_revision, acm_err_t *err);
+static int acm_ensure_given_up(const acm_cert_t *cert,
+    const acm_request_t *req);
 static int acm_ensure_ahead(const acm_cert_t *cert, int64_t now);
 static acm_rc_t acm_ensure_again(acm_store_t *store, const acm_cert_t *cert,
     uint64_t revision, const acm_request_t *req, int64_t now,
@@ -123,10 +126,7 @@ acm_certificate_ensure(acm_store_t *store, const acm_request_t *req,
 
     memcpy(uuid, cert.uuid, sizeof(cert.uuid));
 
-    if ((cert.due != ACM_DUE_ISSUE && cert.due != ACM_DUE_RENEW
-         && cert.due != ACM_DUE_ARI)
-        || acm_ensure_ahead(&cert, now))
-    {
+    if (acm_ensure_given_up(&cert, req) || acm_ensure_ahead(&cert, now)) {
         rc = acm_ensure_again(store, &cert, revision, req, now, err);
 
     } else if (cert.method != req->method) {
@@ -137,6 +137,21 @@ acm_certificate_ensure(acm_store_t *store, const acm_request_t *req,
     acm_cert_free(&cert);
 
     return rc;
+}
+
+
+/* And is to be made due again: nobody asks for an unused one yet. */
+
+static int
+acm_ensure_given_up(const acm_cert_t *cert, const acm_request_t *req)
+{
+    if (cert->due == ACM_DUE_ISSUE || cert->due == ACM_DUE_RENEW
+        || cert->due == ACM_DUE_ARI)
+    {
+        return 0;
+    }
+
+    return cert->unused_at == 0 || !req->unused;
 }
 
 
@@ -245,6 +260,7 @@ acm_ensure_again(acm_store_t *store, const acm_cert_t *cert,
     next = *cert;
     next.demanded = req->demanded;
     next.method = req->method;
+    next.unused_at = 0;
 
     if (cert->version == 0) {
         next.due = ACM_DUE_ISSUE;
@@ -460,6 +476,7 @@ acm_install_next(acm_cert_t *next, const acm_cert_t *cert,
     next->exported = 0;
     next->forced = 0;
     next->rolled_back = 0;
+    next->unused_at = 0;
 
     if (cert->version != 0 && cert->type != ACM_TYPE_IMPORTED) {
         next->renewal = ACM_RENEWAL_SUCCESS;
@@ -748,6 +765,8 @@ acm_certificate_delete(acm_store_t *store, const char *account,
         acm_batch_delete(&batch, ACM_DB_IDENTITY, cert.identity,
                          ACM_HASH_LEN);
     }
+
+    acm_used_delete(&batch, uuid);
 
     rc = acm_commit(store, &batch, err);
 

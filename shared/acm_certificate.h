@@ -24,6 +24,7 @@ typedef struct {
     acm_type_e     type;
     uint32_t       method;       /* acm_method_e; 0: as the issuer says */
     uint32_t       demanded;     /* 1: on demand, by no configuration */
+    uint32_t       unused;       /* 1: given up for being unused, it stays */
     char *const   *names;        /* the first becomes DomainName */
     size_t         nnames;
 } acm_request_t;
@@ -36,8 +37,8 @@ void acm_request_identity(const acm_request_t *req,
 
 /*
  * Makes sure that a configured certificate exists: a new record, pending and
- * due now, or the one that the identity already has, which is made due again if
- * its renewal had been given up.  uuid gets the result (ACM_UUID_LEN + 1).
+ * due now, or the one that the identity already has, which is made due again
+ * if its renewal had been given up, unless req->unused keeps it.  uuid gets the result (ACM_UUID_LEN + 1).
  */
 acm_rc_t acm_certificate_ensure(acm_store_t *store, const acm_request_t *req,
     int64_t now, char *uuid, acm_err_t *err);
@@ -97,7 +98,7 @@ acm_rc_t acm_certificate_change(acm_store_t *store, acm_batch_t *batch,
 /* Sets due and due_at from renew_at and ari_at. */
 void acm_certificate_schedule(acm_cert_t *cert);
 
-/* Record, materials, names and due entry, in one batch. */
+/* Record, materials, names, due entry and use, in one batch. */
 acm_rc_t acm_certificate_delete(acm_store_t *store, const char *account,
     const char *region, const char *uuid, acm_err_t *err);
 

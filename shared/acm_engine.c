@@ -40,6 +40,7 @@ typedef struct {
     acm_rc_t     rc;                     /* of reading the certificate */
     acm_demand_e demand;                 /* YES: it may be renewed */
     int64_t      demand_at;              /* when NOT_NOW */
+    char         idle[64];               /* why it is unused, or "" */
 } acm_work_t;
 
 
@@ -283,6 +284,9 @@ acm_engine_next(acm_engine_t *e, int64_t now, acm_work_t *work,
 
         if (rc == ACM_OK && acm_engine_read(snap, &entry, work) == ACM_OK) {
 
+            acm_engine_idle(e, snap, &work->cert, now, work->idle,
+                            sizeof(work->idle));
+
             if (acm_engine_can(e, work, now)) {
                 break;
             }
@@ -374,6 +378,10 @@ acm_engine_step(acm_engine_t *e, acm_work_t *work, int64_t now,
         return acm_engine_retire(e, work, now, "", err);
     }
 
+    if (work->idle[0] != '\0') {
+        return acm_engine_retire(e, work, now, work->idle, err);
+    }
+
     if (work->demand == ACM_DEMAND_NO) {
         return acm_engine_retire(e, work, now,
                                  "is refused by \"on_demand\"", err);
@@ -401,7 +409,7 @@ acm_engine_can(acm_engine_t *e, acm_work_t *work, int64_t now)
     work->demand = ACM_DEMAND_YES;
 
     if (work->rc != ACM_OK || work->cert.due != work->kind
-        || work->cert.due_at != work->at
+        || work->cert.due_at != work->at || work->idle[0] != '\0'
         || (work->kind != ACM_DUE_ISSUE && work->kind != ACM_DUE_RENEW))
     {
         return 1;
@@ -612,6 +620,7 @@ acm_engine_retire(acm_engine_t *e, acm_work_t *work, int64_t now,
     acm_cert_t  next;
 
     next = work->cert;
+    next.unused_at = (work->idle[0] != '\0') ? now : 0;
     next.due = ACM_DUE_NONE;
     next.due_at = 0;
 

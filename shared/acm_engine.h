@@ -17,13 +17,15 @@
 #include "acm_demand.h"
 #include "acm_orders.h"
 #include "acm_sched.h"
+#include "acm_used.h"
 
 
 typedef enum {
     ACM_STEP_ISSUED,
     ACM_STEP_RENEWED,
     ACM_STEP_FAILED,             /* will be tried again */
-    ACM_STEP_IDLE                /* e.g. no longer configured: postponed */
+    ACM_STEP_IDLE,               /* e.g. no longer configured: postponed */
+    ACM_STEP_SERVED              /* was given up as unused: to be renewed */
 } acm_step_e;
 
 
@@ -51,6 +53,8 @@ typedef struct {
     acm_engine_report_pt    report;
     acm_engine_demand_pt    demand;      /* NULL: nothing is on demand */
     void                   *data;
+    int64_t                 unused;      /* not renewed if not served for so
+                                            long, seconds; 0: renewed */
 
     /* internal, all zero at first */
 
@@ -77,6 +81,14 @@ typedef struct {
  */
 acm_rc_t acm_engine_tick(acm_engine_t *engine, int64_t now, int64_t *next,
     acm_err_t *err);
+
+/*
+ * Takes samples of what was served, ACM_MAX_NOTES at most: one batch, and one
+ * for each certificate whose renewal was given up before.  Notes of
+ * certificates that are not there are dropped.  A failure loses samples only.
+ */
+acm_rc_t acm_engine_served(acm_engine_t *engine,
+    const acm_used_note_t *notes, size_t n, int64_t now, acm_err_t *err);
 
 /* Frees what the engine holds itself; it may then be given a new
    configuration. */

@@ -16,6 +16,11 @@
 /* 1: a place that is kept for urgent orders may be used. */
 int acm_engine_urgent(const acm_cert_t *cert, int64_t now);
 
+/* Why a certificate that is due for renewal is not renewed, as it is not
+   served; "" if it is. */
+void acm_engine_idle(acm_engine_t *e, acm_snap_t *snap,
+    const acm_cert_t *cert, int64_t now, char *why, size_t size);
+
 /* The issuer that is to be asked now; NULL if none of them is configured. */
 const acm_issuer_t *acm_engine_turn(acm_engine_t *e, const acm_cert_t *cert);
 

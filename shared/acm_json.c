@@ -201,6 +201,7 @@ acm_json_put_life(json_t *o, const acm_cert_t *cert, int64_t now)
     rc |= acm_json_put_text(o, "LastError", cert->last_error);
     rc |= acm_json_put_time(o, "LastErrorAt", cert->last_error_at);
     rc |= acm_json_put_time(o, "RenewAt", cert->renew_at);
+    rc |= acm_json_put_time(o, "UnusedAt", cert->unused_at);
     rc |= acm_json_put_time(o, "RenewalWindowStart", cert->ari_start);
     rc |= acm_json_put_time(o, "RenewalWindowEnd", cert->ari_end);
     rc |= acm_json_put_text(o, "IssuedBy", cert->issued_by);
@@ -213,6 +214,19 @@ acm_json_put_life(json_t *o, const acm_cert_t *cert, int64_t now)
     if (cert->findings != NULL && *cert->findings != '\0') {
         rc |= acm_json_put(o, "Findings", acm_json_lines(cert->findings));
     }
+
+    return rc;
+}
+
+
+int
+acm_json_used(json_t *cert, const acm_used_t *used)
+{
+    int  rc;
+
+    rc = acm_json_put_time(cert, "FirstServedAt", used->first);
+    rc |= acm_json_put_time(cert, "LastServedAt", used->last);
+    rc |= acm_json_put(cert, "HandshakeCount", json_integer(used->count));
 
     return rc;
 }

@@ -13,7 +13,7 @@
 
 #include <jansson.h>
 
-#include "acm_record.h"
+#include "acm_used.h"
 
 
 #define ACM_MAX_JSON_DEPTH  16
@@ -37,6 +37,9 @@ json_t *acm_json_clean(const char *text);
 
 /* A new reference, or NULL without memory. now: seconds, for DaysLeft. */
 json_t *acm_json_cert(const acm_cert_t *cert, int64_t now);
+
+/* Adds FirstServedAt, LastServedAt and HandshakeCount to it; 0 or -1. */
+int acm_json_used(json_t *cert, const acm_used_t *used);
 
 /* The same for acm_store_stat_t. */
 json_t *acm_json_store(const acm_store_stat_t *stat);

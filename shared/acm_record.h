@@ -184,6 +184,8 @@ typedef struct {
     acm_revocation_e  revocation;
     uint32_t       forced;       /* 1: somebody asked for the renewal */
     uint32_t       rolled_back;  /* 1: this version is an old one again */
+    int64_t        unused_at;    /* when its renewal was given up because
+                                    nobody asks for it; 0: it was not */
 } acm_cert_t;
 
 

@@ -74,7 +74,8 @@ static const acm_field_t  acm_cert_fields[] = {
     acm_field(49, ACM_FIELD_ENUM, acm_cert_t, revocation, ACM_REVOKED_NOT,
               ACM_REVOKED_A_A_COMPROMISE),
     acm_field(50, ACM_FIELD_U32, acm_cert_t, forced, 0, 0),
-    acm_field(51, ACM_FIELD_U32, acm_cert_t, rolled_back, 0, 0)
+    acm_field(51, ACM_FIELD_U32, acm_cert_t, rolled_back, 0, 0),
+    acm_field(52, ACM_FIELD_TIME, acm_cert_t, unused_at, 0, 0)
 };
 
 static const acm_field_t  acm_material_fields[] = {

@@ -151,7 +151,7 @@ acmctl_usage(FILE *f)
     fputs("usage: acmctl [--store DIR] [--master-key FILE] [--account N]\n"
           "              [--region NAME] COMMAND ...\n"
           "\n"
-          "  list [--json]\n"
+          "  list [--json] [--unused TIME]  not served for TIME, like 30d\n"
           "  show ARN|UUID|NAME [--json]\n"
           "  import --cert FILE --key FILE [--chain FILE] [--arn ARN]\n"
           "  import --certbot DIR      take over a certbot live directory\n"

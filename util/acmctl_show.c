@@ -17,46 +17,100 @@
 #define ACMCTL_SLICE  128            /* certificates read in one snapshot */
 
 
+/* what is shown of a certificate; used is all zero if it never was */
+
 typedef struct {
-    acm_cert_t    certs[ACMCTL_SLICE];
+    acm_cert_t    cert;
+    acm_used_t    used;
+} acmctl_item_t;
+
+
+typedef struct {
+    acmctl_item_t items[ACMCTL_SLICE];
     size_t        n;
+    int64_t       unused;            /* only what was not served for so long,
+                                        seconds; -1: all */
     uint8_t       key[ACM_MAX_STORE_KEY + 1];
     size_t        len;
     int           end;
 } acmctl_slice_t;
 
 
-static int acmctl_flag_json(acmctl_t *ctl, int argc, char **argv);
+static int acmctl_flags(acmctl_t *ctl, int argc, char **argv,
+    int64_t *unused);
+static int acmctl_seconds(const char *text, int64_t *seconds);
 static int acmctl_list_slice(acmctl_t *ctl, acmctl_slice_t *slice);
+static int acmctl_list_item(acm_snap_t *snap, acmctl_slice_t *slice);
 static int acmctl_show_name(acmctl_t *ctl, const char *name);
 static int acmctl_get_named(acm_snap_t *snap, const acm_name_rec_t *rec,
-    acm_cert_t *certs, size_t *n);
+    acmctl_item_t *items, size_t *n);
 static int acmctl_get(acm_snap_t *snap, const acm_ref_t *ref,
-    acm_cert_t *cert);
-static void acmctl_print_cert(const acm_cert_t *cert);
-static int acmctl_print_text(const acm_cert_t *cert);
-static int acmctl_print_json(const acm_cert_t *cert, size_t n);
+    acmctl_item_t *item);
+static int acmctl_get_used(acm_snap_t *snap, acmctl_item_t *item);
+static void acmctl_print_cert(const acmctl_item_t *item);
+static json_t *acmctl_item_json(const acmctl_item_t *item);
+static int acmctl_print_text(const acmctl_item_t *item);
+static int acmctl_print_json(const acmctl_item_t *item, size_t n);
 
+
+/* --json, and if unused is not NULL --unused. */
 
 static int
-acmctl_flag_json(acmctl_t *ctl, int argc, char **argv)
+acmctl_flags(acmctl_t *ctl, int argc, char **argv, int64_t *unused)
 {
     static const struct option  options[] = {
         { "json", no_argument, NULL, 'j' },
+        { "unused", required_argument, NULL, 'u' },
         { NULL, 0, NULL, 0 }
     };
 
     int  ch;
 
     while ((ch = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (ch != 'j') {
+
+        if (ch == 'j') {
+            ctl->json = 1;
+
+        } else if (ch != 'u' || unused == NULL
+                   || acmctl_seconds(optarg, unused) != ACMCTL_OK)
+        {
             return ACMCTL_USAGE;
         }
-
-        ctl->json = 1;
     }
 
     return ACMCTL_OK;
+}
+
+
+/* "30d": a number and one of s, m, h, d, w, y, as in nginx.conf */
+
+static int
+acmctl_seconds(const char *text, int64_t *seconds)
+{
+    size_t              i, n;
+    int64_t             value;
+    static const struct {
+        const char   *unit;
+        int64_t       seconds;
+    } units[] = {
+        { "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 },
+        { "w", 7 * 86400 }, { "y", 365 * 86400 }
+    };
+
+    value = 0;
+
+    for (n = 0; text[n] >= '0' && text[n] <= '9' && n < 10; n++) {
+        value = value * 10 + (text[n] - '0');
+    }
+
+    for (i = 0; n > 0 && i < sizeof(units) / sizeof(units[0]); i++) {
+        if (strcmp(text + n, units[i].unit) == 0) {
+            *seconds = value * units[i].seconds;
+            return ACMCTL_OK;
+        }
+    }
+
+    return acmctl_fail("\"%s\" is no time like \"30d\"", text);
 }
 
 
@@ -70,7 +124,12 @@ acmctl_list(acmctl_t *ctl, int argc, char **argv)
     size_t          i, total;
     acmctl_slice_t  slice;
 
-    if (acmctl_flag_json(ctl, argc, argv) != ACMCTL_OK || optind != argc) {
+    memset(&slice, 0, sizeof(acmctl_slice_t));
+    slice.unused = -1;
+
+    if (acmctl_flags(ctl, argc, argv, &slice.unused) != ACMCTL_OK
+        || optind != argc)
+    {
         return ACMCTL_USAGE;
     }
 
@@ -78,7 +137,6 @@ acmctl_list(acmctl_t *ctl, int argc, char **argv)
         return ACMCTL_FAULT;
     }
 
-    memset(&slice, 0, sizeof(acmctl_slice_t));
     rc = ACMCTL_OK;
     total = 0;
 
@@ -95,14 +153,14 @@ acmctl_list(acmctl_t *ctl, int argc, char **argv)
         for (i = 0; i < slice.n; i++, total++) {
 
             if (!ctl->json) {
-                acmctl_print_cert(&slice.certs[i]);
+                acmctl_print_cert(&slice.items[i]);
 
-            } else if (acmctl_print_json(&slice.certs[i], total) != ACMCTL_OK)
+            } else if (acmctl_print_json(&slice.items[i], total) != ACMCTL_OK)
             {
                 rc = ACMCTL_FAULT;
             }
 
-            acm_cert_free(&slice.certs[i]);
+            acm_cert_free(&slice.items[i].cert);
         }
     }
 
@@ -146,11 +204,11 @@ acmctl_list_slice(acmctl_t *ctl, acmctl_slice_t *slice)
 
         if (code == ACM_OK) {
             code = acm_cert_decode(entry.data, entry.len,
-                                   &slice->certs[slice->n]);
+                                   &slice->items[slice->n].cert);
         }
 
         if (code == ACM_OK) {
-            slice->n++;
+            rc |= acmctl_list_item(snap, slice);
 
         } else {
             rc = acmctl_fail("certificate \"%.*s\": %s", (int) entry.key_len,
@@ -176,30 +234,74 @@ acmctl_list_slice(acmctl_t *ctl, acmctl_slice_t *slice)
 }
 
 
-static void
-acmctl_print_cert(const acm_cert_t *cert)
+/* Takes the one that was read last, or not. */
+
+static int
+acmctl_list_item(acm_snap_t *snap, acmctl_slice_t *slice)
 {
-    char  arn[ACM_MAX_ARN], end[32];
+    acmctl_item_t  *item;
+
+    item = &slice->items[slice->n];
+
+    if (slice->unused >= 0
+        && !acm_used_idle(snap, &item->cert, slice->unused, acm_now(), NULL))
+    {
+        acm_cert_free(&item->cert);
+        return ACMCTL_OK;
+    }
+
+    slice->n++;
+
+    return acmctl_get_used(snap, item);
+}
+
+
+static void
+acmctl_print_cert(const acmctl_item_t *item)
+{
+    char               arn[ACM_MAX_ARN], end[32], last[32];
+    const acm_cert_t  *cert;
+
+    cert = &item->cert;
 
     (void) acm_arn_text(arn, cert->account, cert->region, cert->uuid);
 
-    printf("%s %s %s %s %s\n", arn, acm_status_text(cert->status),
+    printf("%s %s %s %s %s %s\n", arn, acm_status_text(cert->status),
            acm_key_text(cert->key),
            cert->not_after ? acm_time_text(cert->not_after, end) : "-",
-           cert->domain);
+           cert->domain,
+           item->used.last ? acm_time_text(item->used.last, last) : "-");
+}
+
+
+static json_t *
+acmctl_item_json(const acmctl_item_t *item)
+{
+    json_t  *json;
+
+    json = acm_json_cert(&item->cert, acm_now());
+
+    if (json != NULL && item->used.last != 0
+        && acm_json_used(json, &item->used) != 0)
+    {
+        json_decref(json);
+        return NULL;
+    }
+
+    return json;
 }
 
 
 /* One certificate; n of them came before it in a list. */
 
 static int
-acmctl_print_json(const acm_cert_t *cert, size_t n)
+acmctl_print_json(const acmctl_item_t *item, size_t n)
 {
     json_t     *json;
     acm_err_t   err;
     acm_str_t   text;
 
-    json = acm_json_cert(cert, acm_now());
+    json = acmctl_item_json(item);
 
     if (json == NULL) {
         return acmctl_fail("no memory for JSON");
@@ -223,13 +325,14 @@ acmctl_print_json(const acm_cert_t *cert, size_t n)
 int
 acmctl_show(acmctl_t *ctl, int argc, char **argv)
 {
-    int          rc;
-    acm_err_t    err;
-    acm_ref_t    ref;
-    acm_cert_t   cert;
-    acm_snap_t  *snap;
+    int             rc;
+    acm_err_t       err;
+    acm_ref_t       ref;
+    acm_snap_t     *snap;
+    acmctl_item_t   item;
 
-    if (acmctl_flag_json(ctl, argc, argv) != ACMCTL_OK || optind + 1 != argc)
+    if (acmctl_flags(ctl, argc, argv, NULL) != ACMCTL_OK
+        || optind + 1 != argc)
     {
         return ACMCTL_USAGE;
     }
@@ -248,14 +351,14 @@ acmctl_show(acmctl_t *ctl, int argc, char **argv)
         return acmctl_fail("%s", err.text);
     }
 
-    rc = acmctl_get(snap, &ref, &cert);
+    rc = acmctl_get(snap, &ref, &item);
 
     acm_store_end(snap);
 
     if (rc == ACMCTL_OK) {
-        rc = ctl->json ? acmctl_print_json(&cert, 0)
-                       : acmctl_print_text(&cert);
-        acm_cert_free(&cert);
+        rc = ctl->json ? acmctl_print_json(&item, 0)
+                       : acmctl_print_text(&item);
+        acm_cert_free(&item.cert);
     }
 
     return rc;
@@ -268,14 +371,14 @@ acmctl_show(acmctl_t *ctl, int argc, char **argv)
 static int
 acmctl_show_name(acmctl_t *ctl, const char *name)
 {
-    int           rc;
-    char          host[ACM_MAX_NAME + 3];
-    size_t        i, n, star;
-    acm_rc_t      code;
-    acm_err_t     err;
-    acm_cert_t    certs[2];
-    acm_snap_t   *snap;
-    acm_found_t   found;
+    int             rc;
+    char            host[ACM_MAX_NAME + 3];
+    size_t          i, n, star;
+    acm_rc_t        code;
+    acm_err_t       err;
+    acm_snap_t     *snap;
+    acm_found_t     found;
+    acmctl_item_t   items[2];
 
     star = (strncmp(name, "*.", 2) == 0) ? 2 : 0;
     memcpy(host, "*.", 2);
@@ -301,8 +404,8 @@ acmctl_show_name(acmctl_t *ctl, const char *name)
     code = acm_find_name(snap, host, acm_now(), &found);
 
     if (code == ACM_OK) {
-        rc |= acmctl_get_named(snap, &found.ec, certs, &n);
-        rc |= acmctl_get_named(snap, &found.rsa, certs, &n);
+        rc |= acmctl_get_named(snap, &found.ec, items, &n);
+        rc |= acmctl_get_named(snap, &found.rsa, items, &n);
     }
 
     acm_store_end(snap);
@@ -315,9 +418,9 @@ acmctl_show_name(acmctl_t *ctl, const char *name)
     fputs(ctl->json ? "[\n" : "", stdout);
 
     for (i = 0; i < n; i++) {
-        rc |= ctl->json ? acmctl_print_json(&certs[i], i)
-                        : acmctl_print_text(&certs[i]);
-        acm_cert_free(&certs[i]);
+        rc |= ctl->json ? acmctl_print_json(&items[i], i)
+                        : acmctl_print_text(&items[i]);
+        acm_cert_free(&items[i].cert);
     }
 
     fputs(ctl->json ? "]\n" : "", stdout);
@@ -328,7 +431,7 @@ acmctl_show_name(acmctl_t *ctl, const char *name)
 
 static int
 acmctl_get_named(acm_snap_t *snap, const acm_name_rec_t *rec,
-    acm_cert_t *certs, size_t *n)
+    acmctl_item_t *items, size_t *n)
 {
     int             rc;
     acm_ref_t       ref;
@@ -348,7 +451,7 @@ acmctl_get_named(acm_snap_t *snap, const acm_name_rec_t *rec,
     (void) snprintf(ref.region, sizeof(ref.region), "%s", m.region);
     acm_material_free(&m);
 
-    rc = acmctl_get(snap, &ref, &certs[*n]);
+    rc = acmctl_get(snap, &ref, &items[*n]);
 
     if (rc == ACMCTL_OK) {
         (*n)++;
@@ -359,27 +462,56 @@ acmctl_get_named(acm_snap_t *snap, const acm_name_rec_t *rec,
 
 
 static int
-acmctl_get(acm_snap_t *snap, const acm_ref_t *ref, acm_cert_t *cert)
+acmctl_get(acm_snap_t *snap, const acm_ref_t *ref, acmctl_item_t *item)
 {
     acm_rc_t  code;
 
-    code = acm_cert_get(snap, ref->account, ref->region, ref->uuid, cert,
-                        NULL);
+    code = acm_cert_get(snap, ref->account, ref->region, ref->uuid,
+                        &item->cert, NULL);
 
-    return (code == ACM_OK) ? ACMCTL_OK
-                            : acmctl_fail("certificate %s: %s", ref->uuid,
-                                          acm_rc_text(code));
+    if (code != ACM_OK) {
+        return acmctl_fail("certificate %s: %s", ref->uuid,
+                           acm_rc_text(code));
+    }
+
+    /* told, but the certificate can be shown */
+
+    (void) acmctl_get_used(snap, item);
+
+    return ACMCTL_OK;
 }
 
 
 static int
-acmctl_print_text(const acm_cert_t *cert)
+acmctl_get_used(acm_snap_t *snap, acmctl_item_t *item)
 {
-    json_t      *json, *value;
-    size_t       i;
-    const char  *key;
+    acm_rc_t  code;
 
-    json = acm_json_cert(cert, acm_now());
+    code = acm_used_get(snap, item->cert.uuid, &item->used);
+
+    if (code == ACM_OK) {
+        return ACMCTL_OK;
+    }
+
+    memset(&item->used, 0, sizeof(acm_used_t));
+
+    return (code == ACM_NOTFOUND)
+           ? ACMCTL_OK
+           : acmctl_fail("when certificate %s was served: %s",
+                         item->cert.uuid, acm_rc_text(code));
+}
+
+
+static int
+acmctl_print_text(const acmctl_item_t *item)
+{
+    json_t            *json, *value;
+    size_t             i;
+    const char        *key;
+    const acm_cert_t  *cert;
+
+    cert = &item->cert;
+    json = acmctl_item_json(item);
 
     if (json == NULL) {
         return acmctl_fail("no memory");

@@ -45,6 +45,7 @@ static void acmctl_verify_name(acmctl_verify_t *v, const acm_entry_t *e);
 static void acmctl_verify_due(acmctl_verify_t *v, const acm_entry_t *e);
 static void acmctl_verify_identity(acmctl_verify_t *v,
     const acm_entry_t *e);
+static void acmctl_verify_used(acmctl_verify_t *v, const acm_entry_t *e);
 static void acmctl_verify_any(acmctl_verify_t *v, const acm_entry_t *e);
 static void acmctl_verify_cas(acmctl_verify_t *v);
 static acm_rc_t acmctl_ref_cert(acmctl_verify_t *v, const acm_entry_t *e,
@@ -77,6 +78,7 @@ acmctl_verify(acmctl_t *ctl, int argc, char **argv)
     acmctl_each(&v, ACM_DB_NAME, acmctl_verify_name);
     acmctl_each(&v, ACM_DB_DUE, acmctl_verify_due);
     acmctl_each(&v, ACM_DB_IDENTITY, acmctl_verify_identity);
+    acmctl_each(&v, ACM_DB_USED, acmctl_verify_used);
 
     acmctl_verify_cas(&v);
 
@@ -149,6 +151,33 @@ acmctl_each(acmctl_verify_t *v, acm_db_e db, acmctl_entry_pt check)
     if (rc != ACM_NOTFOUND) {
         acmctl_fault(v, "map \"%s\" cannot be read to its end: %s",
                      acm_db_name(db), acm_rc_text(rc));
+    }
+}
+
+
+static void
+acmctl_verify_used(acmctl_verify_t *v, const acm_entry_t *e)
+{
+    char        uuid[ACM_UUID_LEN + 1];
+    acm_rc_t    rc;
+    acm_ref_t   ref;
+    acm_used_t  used;
+
+    memset(uuid, 0, sizeof(uuid));
+
+    if (e->key_len == ACM_UUID_LEN) {
+        memcpy(uuid, e->key, ACM_UUID_LEN);
+    }
+
+    rc = acm_used_owner(v->snap, uuid, &ref);
+
+    if (rc == ACM_OK) {
+        rc = acm_used_decode(e->data, e->len, &used);
+    }
+
+    if (rc != ACM_OK) {
+        acmctl_fault(v, "when certificate \"%s\" was served: %s", uuid,
+                     acm_rc_text(rc));
     }
 }
 

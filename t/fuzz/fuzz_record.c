@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "acm_record.h"
+#include "acm_used.h"
 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -50,6 +50,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     acm_ref_t       ref;
     acm_str_t       account, region;
     acm_ca_rec_t    ca;
+    acm_used_t      used;
     acm_seal_rec_t  seal;
     acm_name_rec_t  name;
     acm_material_t  m;
@@ -58,7 +59,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
 
-    switch (data[0] % 7) {
+    switch (data[0] % 8) {
 
     case 0:
         fuzz_cert(data + 1, size - 1);
@@ -90,10 +91,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         (void) acm_ref_decode(data + 1, size - 1, &ref);
         break;
 
-    default:
+    case 6:
         (void) acm_due_key_parse(data + 1, size - 1, &at, &kind, uuid);
         (void) acm_arn_parse((const char *) data + 1, size - 1, &account,
                              &region, uuid, &err);
+        break;
+
+    default:
+        (void) acm_used_decode(data + 1, size - 1, &used);
         break;
     }
 
