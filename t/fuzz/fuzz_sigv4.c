@@ -85,7 +85,7 @@ fuzz_verify(const test_request_t *t, const acm_buf_t *meaning)
 }
 
 
-/* All that can be signed is accepted, but for what policy refuses. */
+/* Signing takes what comes, too. */
 
 static void
 fuzz_sign(test_request_t *t)

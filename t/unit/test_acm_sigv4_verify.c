@@ -272,6 +272,18 @@ test_time(void **state)
               "earlier than 20261125T131542Z (20261125T131543Z - 1 sec.)");
     test_request_free(&t);
 
+    /* clocks that are far off */
+
+    test_sign(&t, TEST_TEXT);
+    test_policy.now = INT64_MAX;
+    test_want(&t, TEST_INVALID, "Signature expired: 20261125T130042Z is now "
+              "earlier than 99991231T235959Z (99991231T235959Z - 5 min.)");
+    test_policy.now = INT64_MIN;
+    test_want(&t, TEST_INVALID, "Signature not yet current: 20261125T130042Z "
+              "is still later than 19700101T000000Z (19700101T000000Z + "
+              "5 min.)");
+    test_request_free(&t);
+
     /* midnight: the scope's day is that of the request */
 
     test_sign(&t, "POST / HTTP/1.1\nHost: a\nX-Amz-Date: 20261125T235959Z\n");
@@ -312,7 +324,7 @@ test_date(void **state)
     test_want(&t, NULL, NULL);
     assert_int_equal(test_user.at, TEST_NOW);
 
-    t.headers[1].value.data[16]++;
+    t.headers[1].value.data[15]++;
     test_want(&t, TEST_INVALID, TEST_MISMATCH);
     test_request_free(&t);
 
@@ -400,6 +412,28 @@ test_fields(void **state)
                      "/" TEST_SCOPE ",SignedHeaders=x-amz-date;host,"
                      "Signature=0");
     test_want(&t, TEST_INVALID, TEST_MISMATCH);
+    t.r.nheaders--;
+    test_request_add(&t, "Authorization", TEST_AUTH "Credential=" TEST_KEY_ID
+                     "/" TEST_SCOPE ",SignedHeaders=Host;host;x-amz-date,"
+                     "Signature=0");
+    test_want(&t, TEST_INVALID, TEST_MISMATCH);
+
+    /* a value of no octets may have no address */
+
+    t.headers[2].value.data = NULL;
+    t.headers[2].value.len = 0;
+    test_want(&t, TEST_INCOMPLETE, "Unsupported AWS 'algorithm': ''.");
+    test_request_free(&t);
+
+    /* blanks do not matter, but their absence does */
+
+    test_sign(&t, TEST_BARE "\nX-Amz-Date: 20261125T130042Z\nX-Amz-A: b c");
+    t.headers[2].value.data = (uint8_t *) " \tb \t c\t ";
+    t.headers[2].value.len = 9;
+    test_want(&t, NULL, NULL);
+    t.headers[2].value.data = (uint8_t *) "bc";
+    t.headers[2].value.len = 2;
+    test_want(&t, TEST_INVALID, TEST_MISMATCH);
     test_request_free(&t);
 }
 
@@ -473,7 +507,7 @@ test_target(void **state)
     };
     static const char *const  other[] = {
         "", "*", "http://localhost/", "/a", "/?a", "/?a=b", "/%2f", "/?%",
-        "/?%4", "/?%4g", "/?a=%g4"
+        "/?%4", "/?%4g", "/?a=%g4", "/?%41%:1", "/?=&="
     };
 
     (void) state;
