@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "acm_handshake.h"
 #include "acm_issue.h"
 
 
@@ -337,6 +338,10 @@ acm_issue_sign(const acm_ca_t *ca, const acm_issuer_t *issuer,
         if (bundle->chain[0].data == NULL) {
             rc = acm_fail(err, ACM_NOMEM, "no memory for a chain");
         }
+    }
+
+    if (rc == ACM_OK) {
+        rc = acm_handshake_check(bundle, cert->names, cert->nnames, now, err);
     }
 
     if (rc != ACM_OK) {

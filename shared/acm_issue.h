@@ -16,9 +16,10 @@
 
 /*
  * A new key pair and a certificate for the names of cert, checked: it holds
- * the key and exactly the names.  The CA is made and stored at first use,
- * and gets a new issuing CA when the old one ends before such a certificate
- * would.  Release the bundle with acm_bundle_free().
+ * the key and exactly the names, and serves a TLS handshake.  The CA is made
+ * and stored at first use, and gets a new issuing CA when the old one ends
+ * before such a certificate would.  Release the bundle with
+ * acm_bundle_free().
  */
 acm_rc_t acm_issue_bundle(acm_keyring_t *ring, const acm_issuer_t *issuer,
     const acm_cert_t *cert, int64_t now, acm_bundle_t *bundle,

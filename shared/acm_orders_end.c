@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "acm_handshake.h"
 #include "acm_issued.h"
 #include "acm_limit.h"
 #include "acm_orders_impl.h"
@@ -197,6 +198,16 @@ acm_done_bundle(acm_job_t *job, const acm_cert_t *cert,
                           acm_now(), bundle, err);
 
     acm_free_secret(key_secret.data, key_secret.len);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    rc = acm_handshake_check(bundle, rec->names, rec->nnames, acm_now(), err);
+
+    if (rc != ACM_OK) {
+        acm_bundle_free(bundle);
+    }
 
     return rc;
 }

@@ -1,0 +1,480 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * The two contexts are kept: making them takes longer than a handshake.
+ */
+
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+
+#include "acm_handshake.h"
+#include "acm_name.h"
+
+
+/* turns of both sides; a handshake takes three */
+#define ACM_HANDSHAKE_TURNS  16
+
+#define ACM_HANDSHAKE_CURE   "the version in use stays; if it happens again, " \
+                             "tell the CA, or use another issuer"
+
+
+/* the parts of a bundle, decoded */
+
+typedef struct {
+    X509             *leaf;
+    EVP_PKEY         *pkey;
+    STACK_OF(X509)   *chain;     /* without the leaf */
+    X509_STORE       *trust;     /* its top */
+    const char       *host;      /* what the client asks for, or NULL */
+    int64_t           now;
+} acm_handshake_t;
+
+
+static acm_rc_t acm_handshake_ready(acm_err_t *err);
+static SSL_CTX *acm_handshake_ctx(const SSL_METHOD *method);
+static acm_rc_t acm_handshake_load(acm_handshake_t *h,
+    const acm_bundle_t *bundle, acm_err_t *err);
+static void acm_handshake_free(acm_handshake_t *h);
+static acm_rc_t acm_handshake_try(const acm_handshake_t *h, int version,
+    int *again, acm_err_t *err);
+static acm_rc_t acm_handshake_pair(const acm_handshake_t *h, int version,
+    SSL **server, SSL **client, acm_err_t *err);
+static int acm_handshake_join(SSL *server, SSL *client);
+static acm_rc_t acm_handshake_run(SSL *server, SSL *client);
+static acm_rc_t acm_handshake_failed(SSL *client, int *again,
+    acm_err_t *err);
+static acm_rc_t acm_handshake_order(const acm_handshake_t *h, SSL *client,
+    acm_err_t *err);
+static acm_rc_t acm_handshake_names(const acm_handshake_t *h,
+    char *const *names, size_t nnames, int cn_only, acm_err_t *err);
+static const char *acm_handshake_host(const char *name, char *buf);
+
+
+static SSL_CTX  *acm_handshake_server;
+static SSL_CTX  *acm_handshake_client;
+
+
+acm_rc_t
+acm_handshake_check(const acm_bundle_t *bundle, char *const *names,
+    size_t nnames, int64_t now, acm_err_t *err)
+{
+    int               again;
+    char              host[ACM_MAX_NAME + 1];
+    acm_rc_t          rc;
+    acm_err_t         why;
+    acm_handshake_t   h;
+
+    memset(&h, 0, sizeof(acm_handshake_t));
+
+    h.now = now;
+
+    ERR_clear_error();
+
+    rc = acm_handshake_ready(err);
+
+    if (rc == ACM_OK) {
+        rc = acm_handshake_load(&h, bundle, err);
+    }
+
+    if (rc == ACM_OK) {
+
+        /* an address is asked for without SNI, RFC 6066 s3 */
+
+        if (nnames > 0 && !acm_name_is_ip(names[0], strlen(names[0]))) {
+            h.host = acm_handshake_host(names[0], host);
+        }
+
+        rc = acm_handshake_try(&h, TLS1_3_VERSION, &again, err);
+
+        if (rc != ACM_OK && again
+            && acm_handshake_try(&h, TLS1_2_VERSION, &again, &why) == ACM_OK)
+        {
+            rc = ACM_OK;
+        }
+    }
+
+    if (rc == ACM_OK) {
+        rc = acm_handshake_names(&h, names, nnames, bundle->info.cn_only,
+                                 err);
+    }
+
+    acm_handshake_free(&h);
+    ERR_clear_error();
+
+    return rc;
+}
+
+
+void
+acm_handshake_done(void)
+{
+    SSL_CTX_free(acm_handshake_server);
+    SSL_CTX_free(acm_handshake_client);
+
+    acm_handshake_server = NULL;
+    acm_handshake_client = NULL;
+}
+
+
+static acm_rc_t
+acm_handshake_ready(acm_err_t *err)
+{
+    if (acm_handshake_server == NULL) {
+        acm_handshake_server = acm_handshake_ctx(TLS_server_method());
+    }
+
+    if (acm_handshake_client == NULL) {
+        acm_handshake_client = acm_handshake_ctx(TLS_client_method());
+    }
+
+    if (acm_handshake_server == NULL || acm_handshake_client == NULL) {
+        return acm_fail_ssl(err, ACM_ERROR, "no TLS for the self-check of a "
+                            "certificate");
+    }
+
+    SSL_CTX_set_verify(acm_handshake_client, SSL_VERIFY_PEER, NULL);
+
+    return ACM_OK;
+}
+
+
+/* Nobody resumes these sessions. */
+
+static SSL_CTX *
+acm_handshake_ctx(const SSL_METHOD *method)
+{
+    SSL_CTX  *ctx;
+
+    ctx = SSL_CTX_new(method);
+
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+
+    /* all that the bundle has, and nothing that OpenSSL finds elsewhere */
+
+    SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN);
+
+    if (SSL_CTX_set_num_tickets(ctx, 0) != 1) {
+        SSL_CTX_free(ctx);
+        return NULL;
+    }
+
+    return ctx;
+}
+
+
+static acm_rc_t
+acm_handshake_load(acm_handshake_t *h, const acm_bundle_t *bundle,
+    acm_err_t *err)
+{
+    X509      *x;
+    size_t     i;
+    acm_rc_t   rc;
+
+    h->chain = sk_X509_new_null();
+    h->trust = X509_STORE_new();
+
+    if (h->chain == NULL || h->trust == NULL) {
+        return acm_fail(err, ACM_NOMEM, "no memory for the self-check of a "
+                        "certificate");
+    }
+
+    rc = acm_x509_decode(bundle->leaf.data, bundle->leaf.len, &h->leaf, err);
+
+    if (rc == ACM_OK) {
+        rc = acm_key_decode(bundle->info.key, bundle->key_secret.data,
+                            bundle->key_secret.len, &h->pkey, err);
+    }
+
+    x = h->leaf;
+
+    for (i = 0; rc == ACM_OK && i < bundle->nchain; i++) {
+        rc = acm_x509_decode(bundle->chain[i].data, bundle->chain[i].len, &x,
+                             err);
+
+        if (rc == ACM_OK && sk_X509_push(h->chain, x) == 0) {
+            X509_free(x);
+            rc = acm_fail(err, ACM_NOMEM, "no memory for a chain");
+        }
+    }
+
+    if (rc == ACM_OK && X509_STORE_add_cert(h->trust, x) != 1) {
+        rc = acm_fail_ssl(err, ACM_NOMEM, "cannot trust the top of a chain");
+    }
+
+    return rc;
+}
+
+
+static void
+acm_handshake_free(acm_handshake_t *h)
+{
+    X509_free(h->leaf);
+    EVP_PKEY_free(h->pkey);
+    X509_STORE_free(h->trust);
+    sk_X509_pop_free(h->chain, X509_free);
+}
+
+
+/* again: it failed, but not for what the certificate is. */
+
+static acm_rc_t
+acm_handshake_try(const acm_handshake_t *h, int version, int *again,
+    acm_err_t *err)
+{
+    SSL       *server, *client;
+    acm_rc_t   rc;
+
+    *again = 0;
+    server = NULL;
+    client = NULL;
+
+    rc = acm_handshake_pair(h, version, &server, &client, err);
+
+    if (rc == ACM_OK) {
+        rc = (acm_handshake_run(server, client) == ACM_OK)
+             ? acm_handshake_order(h, client, err)
+             : acm_handshake_failed(client, again, err);
+    }
+
+    SSL_free(server);
+    SSL_free(client);
+    ERR_clear_error();
+
+    return rc;
+}
+
+
+static acm_rc_t
+acm_handshake_pair(const acm_handshake_t *h, int version, SSL **server,
+    SSL **client, acm_err_t *err)
+{
+    X509_VERIFY_PARAM  *param;
+
+    *server = SSL_new(acm_handshake_server);
+    *client = SSL_new(acm_handshake_client);
+
+    if (*server == NULL || *client == NULL
+        || SSL_set_min_proto_version(*server, version) != 1
+        || SSL_set_max_proto_version(*server, version) != 1
+        || SSL_set_min_proto_version(*client, version) != 1
+        || SSL_set_max_proto_version(*client, version) != 1
+        || SSL_set1_verify_cert_store(*client, h->trust) != 1
+        || (h->host != NULL
+            && SSL_set_tlsext_host_name(*client, h->host) != 1)
+        || !acm_handshake_join(*server, *client))
+    {
+        return acm_fail_ssl(err, ACM_ERROR, "no TLS for the self-check of a "
+                            "certificate");
+    }
+
+    /* as a worker does */
+
+    if (SSL_use_cert_and_key(*server, h->leaf, h->pkey, h->chain, 1) != 1) {
+        return acm_fail_ssl(err, ACM_INVALID, "TLS self-check: the "
+                            "certificate cannot be used with its key and "
+                            "chain; " ACM_HANDSHAKE_CURE);
+    }
+
+    param = SSL_get0_param(*client);
+
+    X509_VERIFY_PARAM_set_time(param, (time_t) h->now);
+    (void) X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
+
+    SSL_set_accept_state(*server);
+    SSL_set_connect_state(*client);
+
+    return ACM_OK;
+}
+
+
+/* What one writes the other reads. */
+
+static int
+acm_handshake_join(SSL *server, SSL *client)
+{
+    BIO  *up, *down;
+
+    up = BIO_new(BIO_s_mem());
+    down = BIO_new(BIO_s_mem());
+
+    if (up == NULL || down == NULL || BIO_up_ref(up) != 1) {
+        BIO_free(up);
+        BIO_free(down);
+        return 0;
+    }
+
+    if (BIO_up_ref(down) != 1) {
+        BIO_free(up);
+        BIO_free(up);
+        BIO_free(down);
+        return 0;
+    }
+
+    SSL_set_bio(client, down, up);
+    SSL_set_bio(server, up, down);
+
+    return 1;
+}
+
+
+/* The one that fails first has its reasons in OpenSSL's queue. */
+
+static acm_rc_t
+acm_handshake_run(SSL *server, SSL *client)
+{
+    int       i, n, done;
+    unsigned  turn;
+    SSL      *side[2];
+
+    side[0] = client;
+    side[1] = server;
+
+    for (turn = 0; turn < ACM_HANDSHAKE_TURNS; turn++) {
+        done = 0;
+
+        for (i = 0; i < 2; i++) {
+            n = SSL_do_handshake(side[i]);
+
+            if (n == 1) {
+                done++;
+
+            } else if (SSL_get_error(side[i], n) != SSL_ERROR_WANT_READ) {
+                return ACM_INVALID;
+            }
+        }
+
+        if (done == 2) {
+            return ACM_OK;
+        }
+    }
+
+    return ACM_INVALID;
+}
+
+
+static acm_rc_t
+acm_handshake_failed(SSL *client, int *again, acm_err_t *err)
+{
+    long  result;
+
+    result = SSL_get_verify_result(client);
+
+    if (result == X509_V_OK) {
+        *again = 1;
+
+        return acm_fail_ssl(err, ACM_INVALID, "TLS self-check: no handshake "
+                            "is possible with the certificate and its key; "
+                            ACM_HANDSHAKE_CURE);
+    }
+
+    return acm_fail(err, ACM_INVALID, "TLS self-check: a client refuses the "
+                    "certificate or its chain: %s; " ACM_HANDSHAKE_CURE,
+                    X509_verify_cert_error_string(result));
+}
+
+
+/* What was sent is what was verified: not only some of it, in any order. */
+
+static acm_rc_t
+acm_handshake_order(const acm_handshake_t *h, SSL *client, acm_err_t *err)
+{
+    int              i, n;
+    X509            *want;
+    STACK_OF(X509)  *sent, *verified;
+
+    sent = SSL_get_peer_cert_chain(client);
+    verified = SSL_get0_verified_chain(client);
+    n = sk_X509_num(h->chain) + 1;
+
+    if (sk_X509_num(sent) != n || sk_X509_num(verified) != n) {
+        return acm_fail(err, ACM_INVALID, "TLS self-check: %d certificates "
+                        "were sent, and %d of them lead from the leaf to the "
+                        "top; " ACM_HANDSHAKE_CURE, sk_X509_num(sent),
+                        sk_X509_num(verified));
+    }
+
+    for (i = 0; i < n; i++) {
+        want = (i == 0) ? h->leaf : sk_X509_value(h->chain, i - 1);
+
+        if (X509_cmp(sk_X509_value(sent, i), want) != 0
+            || X509_cmp(sk_X509_value(verified, i), want) != 0)
+        {
+            return acm_fail(err, ACM_INVALID, "TLS self-check: certificate "
+                            "%d of the chain is out of order; "
+                            ACM_HANDSHAKE_CURE, i + 1);
+        }
+    }
+
+    return ACM_OK;
+}
+
+
+static acm_rc_t
+acm_handshake_names(const acm_handshake_t *h, char *const *names,
+    size_t nnames, int cn_only, acm_err_t *err)
+{
+    int           ok;
+    char          buf[ACM_MAX_NAME + 1];
+    size_t        i;
+    unsigned      flags;
+    const char   *host;
+
+    /* clients ignore the common name, but then an import is only odd */
+
+    flags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
+    flags |= cn_only ? 0 : X509_CHECK_FLAG_NEVER_CHECK_SUBJECT;
+
+    for (i = 0; i < nnames; i++) {
+        host = acm_handshake_host(names[i], buf);
+
+        if (acm_name_is_ip(names[i], strlen(names[i]))) {
+            ok = X509_check_ip_asc(h->leaf, host, flags);
+
+        } else {
+            ok = X509_check_host(h->leaf, host, 0, flags, NULL);
+        }
+
+        if (ok != 1) {
+            return acm_fail(err, ACM_INVALID, "TLS self-check: a client that "
+                            "asks for \"%s\" refuses the certificate; "
+                            ACM_HANDSHAKE_CURE, host);
+        }
+    }
+
+    return ACM_OK;
+}
+
+
+/*
+ * A host that a wildcard is for.  OpenSSL, alone among clients, takes no
+ * wildcard right below a top-level domain, nor over an underscore: such a
+ * name is compared as it is.
+ */
+
+static const char *
+acm_handshake_host(const char *name, char *buf)
+{
+    size_t  len;
+
+    len = strlen(name);
+
+    if (strncmp(name, "*.", 2) != 0 || len > ACM_MAX_NAME
+        || strchr(name + 2, '.') == NULL || strchr(name, '_') != NULL)
+    {
+        return name;
+    }
+
+    memcpy(buf, name, len + 1);
+    buf[0] = 'a';
+
+    return buf;
+}
