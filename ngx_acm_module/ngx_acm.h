@@ -19,6 +19,7 @@
 #include "../shared/acm_engine.h"
 #include "../shared/acm_name.h"
 #include "../shared/acm_watch.h"
+#include "../shared/acm_version.h"
 
 
 #define NGX_ACM_MODULE         0x314d4341    /* "ACM1" */
@@ -187,6 +188,7 @@ typedef struct {
     ngx_array_t               *regions;      /* of ngx_str_t */
     ngx_int_t                  cache;
     time_t                     unused;       /* seconds, 0: off */
+    ngx_int_t                  versions;     /* kept of each certificate */
     ngx_array_t                issuers;      /* of ngx_acm_issuer_t */
     ngx_array_t               *default_issuers;  /* of ngx_str_t */
     ngx_flag_t                 no_port_80;   /* http listens, but not there */

@@ -31,6 +31,11 @@ static ngx_conf_num_bounds_t  ngx_acm_cache_bounds = {
 };
 
 
+static ngx_conf_num_bounds_t  ngx_acm_versions_bounds = {
+    ngx_conf_check_num_bounds, ACM_MIN_VERSIONS, ACM_MAX_VERSIONS
+};
+
+
 static ngx_command_t  ngx_acm_conf_commands[] = {
 
     /*
@@ -243,6 +248,23 @@ static ngx_command_t  ngx_acm_conf_commands[] = {
       0,
       NULL },
 
+    /*
+     * Syntax:  versions number;
+     * Default: versions 3;
+     * Context: acm
+     *
+     * How many versions of each certificate are kept in the store, 2 to 100,
+     * the one that is served included.  "acmctl rollback" puts an older one
+     * in use again.  When the number is made smaller, what is too much goes
+     * with the next version of each certificate.
+     */
+    { ngx_string("versions"),
+      NGX_ACM_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      0,
+      offsetof(ngx_acm_conf_t, versions),
+      &ngx_acm_versions_bounds },
+
     ngx_null_command
 };
 
@@ -353,6 +375,7 @@ ngx_acm_block_done(ngx_conf_t *cf, ngx_acm_conf_t *amcf)
     if (!amcf->warn_at) {
         acm_ladder_default(&amcf->ladder);
     }
+    ngx_conf_init_value(amcf->versions, ACM_VERSIONS);
 
     if (amcf->store.data == NULL
         && ngx_acm_default_store(cf, &amcf->store) != NGX_OK)

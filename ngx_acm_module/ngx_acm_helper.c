@@ -47,6 +47,7 @@ static void ngx_acm_helper_timer(ngx_event_t *ev);
 static void ngx_acm_helper_posted(ngx_event_t *ev);
 static void ngx_acm_helper_wake(void *data);
 static void ngx_acm_helper_ended(void *data);
+static void ngx_acm_helper_housekeep(ngx_acm_helper_t *h, ngx_log_t *log);
 static ngx_msec_t ngx_acm_helper_orders(ngx_acm_helper_t *h,
     ngx_msec_t wait, ngx_log_t *log);
 static acm_rc_t ngx_acm_helper_recover(ngx_acm_helper_t *h, acm_err_t *err);
@@ -280,6 +281,7 @@ ngx_acm_helper_adopt(ngx_acm_helper_t *h, ngx_acm_conf_t *amcf,
     acm_engine_done(&h->engine);
 
     h->recovered = 0;
+    h->housekeep = 0;
 
     ngx_memzero(&h->engine, sizeof(acm_engine_t));
 
@@ -380,8 +382,7 @@ ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log)
     }
 
     if (ngx_time() >= h->housekeep) {
-        (void) acm_store_housekeep(h->engine.store);
-        h->housekeep = ngx_time() + NGX_ACM_HOUSEKEEP;
+        ngx_acm_helper_housekeep(h, log);
     }
 
     ngx_acm_used_run(h->amcf, &h->engine, log);
@@ -406,6 +407,25 @@ ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log)
     shared->orders = (ngx_atomic_uint_t) acm_orders_count(h->engine.orders);
 
     return wait;
+}
+
+
+/* For a setting that cannot be written no renewal waits. */
+
+static void
+ngx_acm_helper_housekeep(ngx_acm_helper_t *h, ngx_log_t *log)
+{
+    acm_err_t  err;
+
+    h->housekeep = ngx_time() + NGX_ACM_HOUSEKEEP;
+
+    (void) acm_store_housekeep(h->engine.store);
+
+    if (acm_versions_set(h->engine.store, (uint32_t) h->amcf->versions, &err)
+        != ACM_OK)
+    {
+        ngx_log_error(NGX_LOG_CRIT, log, 0, "acm: %s", err.text);
+    }
 }
 
 

@@ -97,6 +97,7 @@ ngx_acm_create_conf(ngx_cycle_t *cycle)
     amcf->map_size = NGX_CONF_UNSET;
     amcf->cache = NGX_CONF_UNSET;
     amcf->unused = NGX_CONF_UNSET;
+    amcf->versions = NGX_CONF_UNSET;
     amcf->bell = -1;
 
     ngx_rbtree_init(&amcf->identities, &amcf->sentinel,

@@ -72,8 +72,9 @@ ngx_acm_watch_report(void *data, const acm_cert_t *old,
 {
     ngx_acm_shared_t  *shared = data;
 
-    char        arn[ACM_MAX_ARN], at[32];
-    ngx_log_t  *log;
+    char         arn[ACM_MAX_ARN], at[32];
+    ngx_log_t   *log;
+    ngx_uint_t   level;
 
     log = ngx_cycle->log;
 
@@ -84,8 +85,9 @@ ngx_acm_watch_report(void *data, const acm_cert_t *old,
 
         /* nobody minds the end of one that nobody asks for */
 
-        ngx_log_error(next->unused_at ? NGX_LOG_NOTICE : NGX_LOG_CRIT, log,
-                      0, "acm: certificate \"%s\" for \"%s\" expired at %s",
+        level = next->unused_at ? NGX_LOG_NOTICE : NGX_LOG_CRIT;
+
+        ngx_log_error(level, log, 0, "acm: certificate \"%s\" for \"%s\" expired at %s",
                       arn, next->domain, at);
         return;
     }

@@ -732,8 +732,8 @@ acm_certificate_delete(acm_store_t *store, const char *account,
     uint8_t      key[ACM_MAX_STORE_KEY], none[ACM_HASH_LEN];
     acm_rc_t     rc;
     uint64_t     revision;
-    uint32_t     version;
     acm_cert_t   cert;
+    acm_snap_t  *snap;
     acm_batch_t  batch;
 
     rc = acm_read_cert(store, account, region, uuid, &cert, &revision, err);
@@ -752,13 +752,6 @@ acm_certificate_delete(acm_store_t *store, const char *account,
     len = acm_cert_key(key, account, region, uuid);
     acm_batch_delete(&batch, ACM_DB_CERTIFICATE, key, len);
 
-    for (version = cert.version; version > 0 && version + 2 > cert.version;
-         version--)
-    {
-        len = acm_material_key(key, uuid, version);
-        acm_batch_delete(&batch, ACM_DB_MATERIAL, key, len);
-    }
-
     memset(none, 0, ACM_HASH_LEN);
 
     if (memcmp(cert.identity, none, ACM_HASH_LEN) != 0) {
@@ -768,7 +761,16 @@ acm_certificate_delete(acm_store_t *store, const char *account,
 
     acm_used_delete(&batch, uuid);
 
-    rc = acm_commit(store, &batch, err);
+    rc = acm_store_begin(store, &snap, err);
+
+    if (rc == ACM_OK) {
+        rc = acm_batch_versions(&batch, snap, uuid, cert.version, err);
+        acm_store_end(snap);
+    }
+
+    if (rc == ACM_OK) {
+        rc = acm_commit(store, &batch, err);
+    }
 
     acm_batch_free(&batch);
     acm_cert_free(&cert);

@@ -67,8 +67,9 @@ typedef struct {
 
 /*
  * Commits new material for a certificate: material, chain, names, status,
- * dates, next due time in one batch; the version before stays until the next
- * one.  cert is the record as read at `revision` and is updated on success.
+ * dates, next due time in one batch; of the versions before as many stay as
+ * acm_versions_get() says.  cert is the record as read at `revision` and is
+ * updated on success.
  * With install->into the caller commits, and forgets cert if that fails.
  */
 acm_rc_t acm_certificate_install(acm_keyring_t *ring, acm_cert_t *cert,

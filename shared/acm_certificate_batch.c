@@ -11,6 +11,7 @@
 #include "acm_event.h"
 #include "acm_history.h"
 #include "acm_name.h"
+#include "acm_version.h"
 
 
 static void acm_batch_record(acm_batch_t *batch, acm_db_e db,
@@ -256,6 +257,7 @@ acm_batch_material(acm_batch_t *batch, acm_keyring_t *ring,
     size_t           len;
     uint8_t          key[ACM_MAX_STORE_KEY];
     acm_rc_t         rc;
+    uint32_t         n;
     acm_buf_t        buf;
     acm_snap_t      *snap;
     acm_material_t   m;
@@ -283,6 +285,15 @@ acm_batch_material(acm_batch_t *batch, acm_keyring_t *ring,
         rc = acm_batch_chain(batch, snap, bundle, &m);
     }
 
+    /* the version before always stays: a worker may be reading it */
+
+    n = acm_versions_get(snap);
+
+    if (rc == ACM_OK && next->version > n) {
+        rc = acm_batch_versions(batch, snap, next->uuid, next->version - n,
+                                err);
+    }
+
     acm_store_end(snap);
 
     if (rc == ACM_OK) {
@@ -291,13 +302,6 @@ acm_batch_material(acm_batch_t *batch, acm_keyring_t *ring,
         len = acm_material_key(key, next->uuid, next->version);
         acm_batch_record(batch, ACM_DB_MATERIAL, key, len,
                          acm_material_encode(&m, &buf), &buf);
-    }
-
-    /* the version before stays, for a worker that is just reading it */
-
-    if (next->version > 2) {
-        len = acm_material_key(key, next->uuid, next->version - 2);
-        acm_batch_delete(batch, ACM_DB_MATERIAL, key, len);
     }
 
     acm_free(m.sealed.data);

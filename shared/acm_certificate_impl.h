@@ -36,10 +36,14 @@ void acm_batch_indices(acm_batch_t *batch, const acm_cert_t *cert, int put);
 void acm_batch_names(acm_batch_t *batch, const acm_cert_t *cert,
     int put);
 
-/* Material and chain; drops the version before the last. */
+/* Material and chain; drops the versions that are not kept any more. */
 acm_rc_t acm_batch_material(acm_batch_t *batch, acm_keyring_t *ring,
     acm_store_t *store, const acm_cert_t *next, const acm_bundle_t *bundle,
     acm_err_t *err);
+
+/* Deletes the material of all versions up to and including `last`. */
+acm_rc_t acm_batch_versions(acm_batch_t *batch, acm_snap_t *snap,
+    const char *uuid, uint32_t last, acm_err_t *err);
 
 /* Commits, or tells why the batch could not be built. */
 acm_rc_t acm_commit(acm_store_t *store, acm_batch_t *batch,

@@ -70,6 +70,7 @@ acm_orders_ask_ari(acm_orders_t *o, const acm_issuer_t *issuer,
     rec.account = acm_strdup(cert->account);
     rec.region = acm_strdup(cert->region);
     memcpy(rec.uuid, cert->uuid, sizeof(rec.uuid));
+    rec.version = cert->version;
 
     job = NULL;
 
@@ -196,7 +197,9 @@ acm_job_ari_step(acm_job_t *job, acm_err_t *err)
 
     acm_store_end(snap);
 
-    if (rc != ACM_OK || cert.renew_at == 0) {
+    /* the answer is about the version that was asked for */
+
+    if (rc != ACM_OK || cert.renew_at == 0 || cert.version != rec->version) {
         job->gone = 1;
 
         if (rc == ACM_OK) {

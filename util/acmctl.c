@@ -57,6 +57,8 @@ static const acmctl_command_t  acmctl_commands[] = {
     { "export", acmctl_export },
     { "renew", acmctl_renew },
     { "delete", acmctl_delete },
+    { "versions", acmctl_versions },
+    { "rollback", acmctl_rollback },
     { "verify", acmctl_verify },
     { "backup", acmctl_backup },
     { "rekey", acmctl_rekey },
@@ -158,6 +160,10 @@ acmctl_usage(FILE *f)
           "  export ARN|UUID [--out DIR] [--with-key]\n"
           "  renew ARN|UUID            at once, whatever its dates say\n"
           "  delete ARN|UUID\n"
+          "  versions ARN|UUID [--json]\n"
+          "                            those that are kept\n"
+          "  rollback ARN|UUID [--version N] [--force]\n"
+          "                            an old one, or the last, in use again\n"
           "  verify                    every record, seal and chain\n"
           "  backup DIR                a compacting copy into an empty DIR\n"
           "  rekey --new-master-key FILE\n"

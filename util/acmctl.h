@@ -13,6 +13,7 @@
 #include "../shared/acm_issue.h"
 #include "../shared/acm_json.h"
 #include "../shared/acm_renewal.h"
+#include "../shared/acm_version.h"
 
 
 #define ACMCTL_OK     0
@@ -63,6 +64,8 @@ int acmctl_list(acmctl_t *ctl, int argc, char **argv);
 int acmctl_show(acmctl_t *ctl, int argc, char **argv);
 int acmctl_import(acmctl_t *ctl, int argc, char **argv);
 int acmctl_verify(acmctl_t *ctl, int argc, char **argv);
+int acmctl_versions(acmctl_t *ctl, int argc, char **argv);
+int acmctl_rollback(acmctl_t *ctl, int argc, char **argv);
 int acmctl_rekey(acmctl_t *ctl, int argc, char **argv);
 int acmctl_account(acmctl_t *ctl, int argc, char **argv);
 int acmctl_dns(acmctl_t *ctl, int argc, char **argv);

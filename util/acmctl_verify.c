@@ -222,7 +222,7 @@ acmctl_verify_cert(acmctl_verify_t *v, const acm_entry_t *e)
 }
 
 
-/* The material in use and the one before it: both are opened. */
+/* The material in use and those before it: all are opened. */
 
 static void
 acmctl_verify_material(acmctl_verify_t *v, const acm_entry_t *e)
@@ -269,7 +269,9 @@ acmctl_verify_material(acmctl_verify_t *v, const acm_entry_t *e)
                      acm_rc_text(rc));
 
     } else {
-        if (version > cert.version || cert.version - version > 1) {
+        if (version > cert.version
+            || cert.version - version >= ACM_MAX_VERSIONS)
+        {
             acmctl_fault(v, "material of certificate %s, version %u: the "
                          "certificate is at version %u", uuid,
                          (unsigned) version, (unsigned) cert.version);
