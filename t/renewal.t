@@ -78,7 +78,7 @@ is($c->{LastError}, undef, 'no attempt failed');
 
 my $s = $t->status();
 is(scalar(@{$s->{Certificates}}), 1, 'one certificate');
-cmp_ok($s->{Store}{Entries}{material}, '<=', 2, 'old versions are removed');
+cmp_ok($s->{Store}{Entries}{material}, '<=', 3, 'old versions are removed');
 cmp_ok($s->{Store}{Entries}{name}, '==', 1, 'one name entry');
 cmp_ok($s->{Store}{Entries}{chain}, '==', 1, 'one chain certificate');
 

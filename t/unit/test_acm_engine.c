@@ -243,7 +243,7 @@ test_life(void **state)
         assert_int_equal(t.steps[ACM_STEP_ISSUED], 1);
         assert_int_equal(t.steps[ACM_STEP_RENEWED], 11);
         assert_int_equal(t.steps[ACM_STEP_FAILED], 0);
-        assert_int_equal(test_entries(&t, ACM_DB_MATERIAL), 2);
+        assert_int_equal(test_entries(&t, ACM_DB_MATERIAL), 3);
         assert_int_equal(test_entries(&t, ACM_DB_NAME), 2);
         assert_int_equal(test_entries(&t, ACM_DB_DUE), 1);
         acm_free(old.data);
