@@ -2,7 +2,9 @@
 /*
  * Copyright (C) The ngx_acm authors
  *
- * The two contexts are kept: making them takes longer than a handshake.
+ * The two contexts are kept from one check to the next, and so is the chain,
+ * which is mostly that of the check before: to make them takes longer than
+ * the handshake.
  */
 
 
@@ -22,7 +24,7 @@
                              "tell the CA, or use another issuer"
 
 
-/* the parts of a bundle, decoded */
+/* all borrowed */
 
 typedef struct {
     X509             *leaf;
@@ -34,11 +36,25 @@ typedef struct {
 } acm_handshake_t;
 
 
+/* a chain as it was given, and decoded */
+
+typedef struct {
+    acm_str_t         ders[ACM_MAX_CHAIN];
+    size_t            n;
+    STACK_OF(X509)   *certs;
+    X509_STORE       *trust;
+} acm_handshake_chain_t;
+
+
 static acm_rc_t acm_handshake_ready(acm_err_t *err);
 static SSL_CTX *acm_handshake_ctx(const SSL_METHOD *method);
-static acm_rc_t acm_handshake_load(acm_handshake_t *h,
-    const acm_bundle_t *bundle, acm_err_t *err);
-static void acm_handshake_free(acm_handshake_t *h);
+static acm_rc_t acm_handshake_chain(acm_handshake_chain_t *kept,
+    const acm_bundle_t *bundle, X509 *leaf, acm_err_t *err);
+static int acm_handshake_same(const acm_handshake_chain_t *kept,
+    const acm_bundle_t *bundle);
+static acm_rc_t acm_handshake_chain_add(acm_handshake_chain_t *kept,
+    const acm_str_t *der, X509 **x, acm_err_t *err);
+static void acm_handshake_chain_free(acm_handshake_chain_t *kept);
 static acm_rc_t acm_handshake_try(const acm_handshake_t *h, int version,
     int *again, acm_err_t *err);
 static acm_rc_t acm_handshake_pair(const acm_handshake_t *h, int version,
@@ -54,33 +70,66 @@ static acm_rc_t acm_handshake_names(const acm_handshake_t *h,
 static const char *acm_handshake_host(const char *name, char *buf);
 
 
-static SSL_CTX  *acm_handshake_server;
-static SSL_CTX  *acm_handshake_client;
+static SSL_CTX                *acm_handshake_server;
+static SSL_CTX                *acm_handshake_client;
+static acm_handshake_chain_t   acm_handshake_kept;
 
 
 acm_rc_t
 acm_handshake_check(const acm_bundle_t *bundle, char *const *names,
     size_t nnames, int64_t now, acm_err_t *err)
 {
+    X509      *leaf;
+    acm_rc_t   rc;
+    EVP_PKEY  *pkey;
+
+    leaf = NULL;
+    pkey = NULL;
+
+    rc = acm_x509_decode(bundle->leaf.data, bundle->leaf.len, &leaf, err);
+
+    if (rc == ACM_OK) {
+        rc = acm_key_decode(bundle->info.key, bundle->key_secret.data,
+                            bundle->key_secret.len, &pkey, err);
+    }
+
+    if (rc == ACM_OK) {
+        rc = acm_handshake_pair_check(bundle, leaf, pkey, names, nnames, now,
+                                      err);
+    }
+
+    X509_free(leaf);
+    EVP_PKEY_free(pkey);
+
+    return rc;
+}
+
+
+acm_rc_t
+acm_handshake_pair_check(const acm_bundle_t *bundle, X509 *leaf,
+    EVP_PKEY *pkey, char *const *names, size_t nnames, int64_t now,
+    acm_err_t *err)
+{
     int               again;
     char              host[ACM_MAX_NAME + 1];
     acm_rc_t          rc;
-    acm_err_t         why;
     acm_handshake_t   h;
-
-    memset(&h, 0, sizeof(acm_handshake_t));
-
-    h.now = now;
 
     ERR_clear_error();
 
     rc = acm_handshake_ready(err);
 
     if (rc == ACM_OK) {
-        rc = acm_handshake_load(&h, bundle, err);
+        rc = acm_handshake_chain(&acm_handshake_kept, bundle, leaf, err);
     }
 
     if (rc == ACM_OK) {
+        h.leaf = leaf;
+        h.pkey = pkey;
+        h.chain = acm_handshake_kept.certs;
+        h.trust = acm_handshake_kept.trust;
+        h.host = NULL;
+        h.now = now;
 
         /* an address is asked for without SNI, RFC 6066 s3 */
 
@@ -91,7 +140,7 @@ acm_handshake_check(const acm_bundle_t *bundle, char *const *names,
         rc = acm_handshake_try(&h, TLS1_3_VERSION, &again, err);
 
         if (rc != ACM_OK && again
-            && acm_handshake_try(&h, TLS1_2_VERSION, &again, &why) == ACM_OK)
+            && acm_handshake_try(&h, TLS1_2_VERSION, &again, NULL) == ACM_OK)
         {
             rc = ACM_OK;
         }
@@ -102,7 +151,6 @@ acm_handshake_check(const acm_bundle_t *bundle, char *const *names,
                                  err);
     }
 
-    acm_handshake_free(&h);
     ERR_clear_error();
 
     return rc;
@@ -117,6 +165,8 @@ acm_handshake_done(void)
 
     acm_handshake_server = NULL;
     acm_handshake_client = NULL;
+
+    acm_handshake_chain_free(&acm_handshake_kept);
 }
 
 
@@ -171,56 +221,117 @@ acm_handshake_ctx(const SSL_METHOD *method)
 }
 
 
+/* The chain of a bundle and its top, if they are not there already. */
+
 static acm_rc_t
-acm_handshake_load(acm_handshake_t *h, const acm_bundle_t *bundle,
-    acm_err_t *err)
+acm_handshake_chain(acm_handshake_chain_t *kept, const acm_bundle_t *bundle,
+    X509 *leaf, acm_err_t *err)
 {
-    X509      *x;
+    X509      *top;
     size_t     i;
     acm_rc_t   rc;
 
-    h->chain = sk_X509_new_null();
-    h->trust = X509_STORE_new();
-
-    if (h->chain == NULL || h->trust == NULL) {
-        return acm_fail(err, ACM_NOMEM, "no memory for the self-check of a "
-                        "certificate");
+    if (acm_handshake_same(kept, bundle)) {
+        return ACM_OK;
     }
 
-    rc = acm_x509_decode(bundle->leaf.data, bundle->leaf.len, &h->leaf, err);
+    acm_handshake_chain_free(kept);
 
-    if (rc == ACM_OK) {
-        rc = acm_key_decode(bundle->info.key, bundle->key_secret.data,
-                            bundle->key_secret.len, &h->pkey, err);
-    }
+    kept->certs = sk_X509_new_null();
+    kept->trust = X509_STORE_new();
 
-    x = h->leaf;
+    rc = (kept->certs != NULL && kept->trust != NULL)
+         ? ACM_OK : acm_fail(err, ACM_NOMEM, "no memory for a chain");
+
+    top = leaf;
 
     for (i = 0; rc == ACM_OK && i < bundle->nchain; i++) {
-        rc = acm_x509_decode(bundle->chain[i].data, bundle->chain[i].len, &x,
-                             err);
-
-        if (rc == ACM_OK && sk_X509_push(h->chain, x) == 0) {
-            X509_free(x);
-            rc = acm_fail(err, ACM_NOMEM, "no memory for a chain");
-        }
+        rc = acm_handshake_chain_add(kept, &bundle->chain[i], &top, err);
     }
 
-    if (rc == ACM_OK && X509_STORE_add_cert(h->trust, x) != 1) {
+    if (rc == ACM_OK && X509_STORE_add_cert(kept->trust, top) != 1) {
         rc = acm_fail_ssl(err, ACM_NOMEM, "cannot trust the top of a chain");
+    }
+
+    if (rc != ACM_OK) {
+        acm_handshake_chain_free(kept);
     }
 
     return rc;
 }
 
 
-static void
-acm_handshake_free(acm_handshake_t *h)
+/* Without a chain the leaf is the top, and each is another one. */
+
+static int
+acm_handshake_same(const acm_handshake_chain_t *kept,
+    const acm_bundle_t *bundle)
 {
-    X509_free(h->leaf);
-    EVP_PKEY_free(h->pkey);
-    X509_STORE_free(h->trust);
-    sk_X509_pop_free(h->chain, X509_free);
+    size_t  i;
+
+    if (bundle->nchain == 0 || bundle->nchain != kept->n) {
+        return 0;
+    }
+
+    for (i = 0; i < kept->n; i++) {
+        if (kept->ders[i].len != bundle->chain[i].len
+            || memcmp(kept->ders[i].data, bundle->chain[i].data,
+                      kept->ders[i].len)
+               != 0)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static acm_rc_t
+acm_handshake_chain_add(acm_handshake_chain_t *kept, const acm_str_t *der,
+    X509 **x, acm_err_t *err)
+{
+    acm_rc_t   rc;
+    acm_str_t  copy;
+
+    copy.len = der->len;
+    copy.data = acm_memdup(der->data, der->len);
+
+    if (copy.data == NULL) {
+        return acm_fail(err, ACM_NOMEM, "no memory for a chain");
+    }
+
+    rc = acm_x509_decode(der->data, der->len, x, err);
+
+    if (rc == ACM_OK && sk_X509_push(kept->certs, *x) == 0) {
+        X509_free(*x);
+        rc = acm_fail(err, ACM_NOMEM, "no memory for a chain");
+    }
+
+    if (rc != ACM_OK) {
+        acm_free(copy.data);
+        return rc;
+    }
+
+    kept->ders[kept->n++] = copy;
+
+    return ACM_OK;
+}
+
+
+static void
+acm_handshake_chain_free(acm_handshake_chain_t *kept)
+{
+    size_t  i;
+
+    for (i = 0; i < kept->n; i++) {
+        acm_free(kept->ders[i].data);
+    }
+
+    sk_X509_pop_free(kept->certs, X509_free);
+    X509_STORE_free(kept->trust);
+
+    memset(kept, 0, sizeof(acm_handshake_chain_t));
 }
 
 

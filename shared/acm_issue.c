@@ -341,7 +341,8 @@ acm_issue_sign(const acm_ca_t *ca, const acm_issuer_t *issuer,
     }
 
     if (rc == ACM_OK) {
-        rc = acm_handshake_check(bundle, cert->names, cert->nnames, now, err);
+        rc = acm_handshake_pair_check(bundle, x, pkey, cert->names,
+                                      cert->nnames, now, err);
     }
 
     if (rc != ACM_OK) {
