@@ -87,7 +87,8 @@ ngx_acm_watch_report(void *data, const acm_cert_t *old,
 
         level = next->unused_at ? NGX_LOG_NOTICE : NGX_LOG_CRIT;
 
-        ngx_log_error(level, log, 0, "acm: certificate \"%s\" for \"%s\" expired at %s",
+        ngx_log_error(level, log, 0,
+                      "acm: certificate \"%s\" for \"%s\" expired at %s",
                       arn, next->domain, at);
         return;
     }

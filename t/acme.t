@@ -106,7 +106,8 @@ my %certs = (otherkey => 'key', missingsan => 'lacks the name',
     extrasan => 'not asked for', html => 'no certificate|content of type',
     empty => 'empty|no certificate', expired => 'expired|not valid',
     future => 'not valid|not yet', selfsigned => '', reorder => '',
-    garbage => '', toolong => '');
+    garbage => '', toolong => '',
+    clientonly => 'self-check: .*unsuitable certificate purpose');
 
 for my $cert (keys %certs) {
     next if $cert eq 'missingsan';

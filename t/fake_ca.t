@@ -686,6 +686,7 @@ for (
     ['toolong', sub { length($_[0]) > 1e6 }],
     ['longlife', sub { verify($_[0], $root) }],
     ['leafonly', sub { !verify($_[0], $root) }],
+    ['clientonly', sub { text($_[0]) =~ /TLS Web Client/ }],
     ['crlf', sub { $_[0] =~ /\r\n/ && verify($_[0], $root) }],
 ) {
     my ($fault, $check) = @$_;

@@ -14,7 +14,7 @@ const { Problem, fromRule } = require('./problem.js');
 const { find, settle, setOf, view, date, retryAfter } = require('./order.js');
 
 const REISSUED = ['otherkey', 'missingsan', 'extrasan', 'expired', 'future',
-    'selfsigned', 'longlife'];
+    'selfsigned', 'longlife', 'clientonly'];
 
 
 function badCsr(why) {

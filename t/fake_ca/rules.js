@@ -34,7 +34,7 @@ const ACTIONS = {
 
 const CERTS = ['otherkey', 'missingsan', 'extrasan', 'html', 'empty',
     'expired', 'future', 'selfsigned', 'reorder', 'garbage', 'toolong',
-    'longlife', 'leafonly', 'crlf'];
+    'longlife', 'leafonly', 'crlf', 'clientonly'];
 
 
 function known(object, keys, what) {

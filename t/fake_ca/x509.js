@@ -177,6 +177,10 @@ class Hierarchy {
             sans = [...names, { type: 'dns', value: 'extra.example.net' }];
         }
 
+        if (fault === 'clientonly') {
+            opts = { ...opts, eku: ['clientAuth'] };
+        }
+
         const self = fault === 'selfsigned' || fault === 'otherkey';
         const key = self ? this.other : this.int;
         const cn = this.commonName(sans, opts);
