@@ -61,6 +61,7 @@ static acm_rc_t acm_handshake_pair(const acm_handshake_t *h, int version,
     SSL **server, SSL **client, acm_err_t *err);
 static int acm_handshake_join(SSL *server, SSL *client);
 static acm_rc_t acm_handshake_run(SSL *server, SSL *client);
+static int acm_handshake_verify(int ok, X509_STORE_CTX *ctx);
 static acm_rc_t acm_handshake_failed(SSL *client, int *again,
     acm_err_t *err);
 static acm_rc_t acm_handshake_order(const acm_handshake_t *h, SSL *client,
@@ -73,6 +74,7 @@ static const char *acm_handshake_host(const char *name, char *buf);
 static SSL_CTX                *acm_handshake_server;
 static SSL_CTX                *acm_handshake_client;
 static acm_handshake_chain_t   acm_handshake_kept;
+static int                     acm_handshake_depth;  /* of what is bad */
 
 
 acm_rc_t
@@ -186,7 +188,8 @@ acm_handshake_ready(acm_err_t *err)
                             "certificate");
     }
 
-    SSL_CTX_set_verify(acm_handshake_client, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_verify(acm_handshake_client, SSL_VERIFY_PEER,
+                       acm_handshake_verify);
 
     return ACM_OK;
 }
@@ -472,10 +475,22 @@ acm_handshake_run(SSL *server, SSL *client)
 }
 
 
+static int
+acm_handshake_verify(int ok, X509_STORE_CTX *ctx)
+{
+    if (!ok) {
+        acm_handshake_depth = X509_STORE_CTX_get_error_depth(ctx);
+    }
+
+    return ok;
+}
+
+
 static acm_rc_t
 acm_handshake_failed(SSL *client, int *again, acm_err_t *err)
 {
-    long  result;
+    long         result;
+    const char  *clock;
 
     result = SSL_get_verify_result(client);
 
@@ -487,9 +502,20 @@ acm_handshake_failed(SSL *client, int *again, acm_err_t *err)
                             ACM_HANDSHAKE_CURE);
     }
 
-    return acm_fail(err, ACM_INVALID, "TLS self-check: a client refuses the "
-                    "certificate or its chain: %s; " ACM_HANDSHAKE_CURE,
-                    X509_verify_cert_error_string(result));
+    clock = (result == X509_V_ERR_CERT_NOT_YET_VALID
+             || result == X509_V_ERR_CERT_HAS_EXPIRED)
+            ? "look at the clock of this host; " : "";
+
+    if (acm_handshake_depth == 0) {
+        return acm_fail(err, ACM_INVALID, "TLS self-check: a client refuses "
+                        "the certificate: %s; %s" ACM_HANDSHAKE_CURE,
+                        X509_verify_cert_error_string(result), clock);
+    }
+
+    return acm_fail(err, ACM_INVALID, "TLS self-check: a client refuses "
+                    "certificate %d of the chain: %s; %s" ACM_HANDSHAKE_CURE,
+                    acm_handshake_depth,
+                    X509_verify_cert_error_string(result), clock);
 }
 
 
@@ -521,7 +547,7 @@ acm_handshake_order(const acm_handshake_t *h, SSL *client, acm_err_t *err)
         {
             return acm_fail(err, ACM_INVALID, "TLS self-check: certificate "
                             "%d of the chain is out of order; "
-                            ACM_HANDSHAKE_CURE, i + 1);
+                            ACM_HANDSHAKE_CURE, i);
         }
     }
 

@@ -384,7 +384,7 @@ test_chains(void **state)
     test_one(&t, chain, "www.example.com", NOW, "invalid CA");
     X509_free(chain[0]);
 
-    /* the limit of the chain */
+    /* not for servers */
 
     chain[0] = NULL;
     t = test_leaf();
@@ -408,12 +408,14 @@ test_dates(void **state)
     test_one(&t, chain, "www.example.com", t.from, NULL);
     test_one(&t, chain, "www.example.com", t.from - 1, "not yet valid");
     test_one(&t, chain, "www.example.com", t.to - 1, NULL);
-    test_one(&t, chain, "www.example.com", t.to + 1, "expired");
+    test_one(&t, chain, "www.example.com", t.to + 1,
+             "the certificate: certificate has expired; look at the clock");
 
     /* the leaf is good, its issuer is not any more */
 
     chain[0] = ca_old;
-    test_one(&t, chain, "www.example.com", NOW, "expired");
+    test_one(&t, chain, "www.example.com", NOW,
+             "certificate 1 of the chain: certificate has expired");
 }
 
 
