@@ -461,7 +461,7 @@ acm_install_next(acm_cert_t *next, const acm_cert_t *cert,
     next->ari_start = 0;
     next->ari_end = 0;
     next->issued_by = (char *) install->issued_by;
-    next->scts = install->scts;
+    next->scts = bundle->info.scts;
     next->findings = (char *) "";
     next->checks = 0;
     next->turn = 0;
@@ -475,7 +475,7 @@ acm_install_next(acm_cert_t *next, const acm_cert_t *cert,
     next->overdue = 0;
     next->exported = 0;
     next->forced = 0;
-    next->rolled_back = 0;
+    next->rolled_back = install->rolled_back;
     next->unused_at = 0;
 
     if (cert->version != 0 && cert->type != ACM_TYPE_IMPORTED) {

@@ -58,7 +58,7 @@ typedef struct {
     int64_t        renew_at;     /* 0: nobody renews it, it expires */
     int64_t        ari_at;       /* when to ask for a window, 0: never */
     const char    *issued_by;    /* of several issuers, or "" */
-    uint32_t       scts;         /* embedded */
+    uint32_t       rolled_back;  /* 1: it was in use before */
     acm_batch_t   *also;         /* committed together; or NULL */
     acm_batch_t   *into;         /* not committed: all goes into this one; or
                                     NULL */

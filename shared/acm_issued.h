@@ -30,9 +30,6 @@ acm_rc_t acm_issued_check(const acm_buf_t *pem, const acm_issued_key_t *key,
     char *const *names, size_t nnames, int64_t now, acm_bundle_t *bundle,
     acm_err_t *err);
 
-/* The number of SCTs embedded in a leaf; 0 if it cannot be read. */
-unsigned acm_issued_scts(const acm_str_t *leaf);
-
 /* Whether the top of a PEM chain is issued by this common name, as a root is
    by itself; 0 for a chain that is damaged or too long. */
 int acm_chain_is(const acm_buf_t *pem, const char *common_name);

@@ -232,7 +232,6 @@ acm_done_install(acm_job_t *job, acm_cert_t *cert, uint64_t revision,
                                             bundle->info.not_after,
                                             install.now);
     install.issued_by = job->slot->issuer->name;
-    install.scts = bundle->info.scts;
     install.also = &batch;
     install.into = &all;
 

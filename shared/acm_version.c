@@ -493,7 +493,7 @@ acm_rollback_install(acm_keyring_t *ring, acm_cert_t *cert,
 
     install.now = now;
     install.issued_by = "";
-    install.scts = acm_issued_scts(&bundle->leaf);
+    install.rolled_back = 1;
 
     if (cert->type != ACM_TYPE_IMPORTED) {
         install.renew_at = acm_sched_renew_next(bundle->info.not_before,
