@@ -569,7 +569,7 @@ acm_outbox_done(acm_outbox_t *o, size_t sink, acm_letter_t *letter,
         if (!s->failing && s->rec.attempts != 0) {
             if (o->note != NULL) {
                 o->note(o->data, ACM_OUTBOX_UP, s->rec.name,
-                        s->rec.attempts, s->rec.last_error);
+                        s->rec.attempts - s->counted, s->rec.last_error);
             }
 
             s->rec.attempts = 0;

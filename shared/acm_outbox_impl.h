@@ -57,6 +57,9 @@ void acm_letter_free(acm_letter_t *letter);
 /* Reads what others have written since. */
 acm_rc_t acm_outbox_look(acm_outbox_t *o, int64_t now, acm_err_t *err);
 
+/* Once a day: it is still configured. */
+void acm_outbox_seen(acm_outbox_sink_t *s, int64_t now);
+
 /* 1 unless the sink is one of ours and does not want the event. */
 int acm_outbox_wants(acm_outbox_t *o, const char *name,
     const acm_entry_t *entry);

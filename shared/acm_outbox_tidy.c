@@ -28,6 +28,7 @@ acm_rc_t
 acm_outbox_tidy(acm_outbox_t *o, int64_t now, int *more, acm_err_t *err)
 {
     char                gone[ACM_MAX_SINK_NAME + 1];
+    size_t              i;
     acm_rc_t            rc;
     uint64_t            low, events;
     acm_snap_t         *snap;
@@ -36,6 +37,10 @@ acm_outbox_tidy(acm_outbox_t *o, int64_t now, int *more, acm_err_t *err)
     acm_store_stat_t    stat;
 
     *more = 0;
+
+    for (i = 0; i < o->n; i++) {
+        acm_outbox_seen(o->sinks[i], now);
+    }
 
     rc = acm_outbox_flush(o, now, err);
 

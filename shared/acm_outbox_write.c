@@ -170,14 +170,21 @@ acm_outbox_load_sink(acm_outbox_sink_t *s, acm_snap_t *snap,
         acm_outbox_forget_window(s);
     }
 
-    /* a clock that was wrong is put right, too */
+    acm_outbox_seen(s, now);
 
+    return ACM_OK;
+}
+
+
+/* A clock that was wrong is put right, too. */
+
+void
+acm_outbox_seen(acm_outbox_sink_t *s, int64_t now)
+{
     if (s->rec.seen_at < now - 86400 || s->rec.seen_at > now + 86400) {
         s->rec.seen_at = now;
         s->dirty = 1;
     }
-
-    return ACM_OK;
 }
 
 
