@@ -2,7 +2,7 @@
 /*
  * Copyright (C) The ngx_acm authors
  *
- * The helper's HTTP client: libcurl in nginx's event loop.
+ * The helper's client for HTTP and SMTP: libcurl in nginx's event loop.
  */
 
 
@@ -33,6 +33,36 @@ ngx_int_t ngx_acm_curl_init(acm_transport_t *transport,
 /* One for each init; the last one forgets all requests, as cancel does, and
    closes all connections. */
 void ngx_acm_curl_done(void);
+
+
+/* a mail; everything is borrowed */
+
+typedef struct ngx_acm_mail_s  ngx_acm_mail_t;
+
+struct ngx_acm_mail_s {
+    const char           *url;           /* smtp or smtps */
+    const char           *user;          /* NULL: none */
+    const char           *password;
+    const char           *ca_file;       /* NULL: the system's */
+    const char           *from;
+    const char *const    *to;
+    size_t                nto;
+    acm_str_t             text;
+    long                  timeout;       /* milliseconds, of the whole */
+    unsigned              starttls:1;    /* if it is offered */
+    unsigned              required:1;    /* or else not at all */
+
+    acm_rc_t              rc;            /* ACM_INVALID: refused for good */
+    acm_err_t             why;
+
+    void                (*done)(ngx_acm_mail_t *mail);
+    void                 *data;
+    void                 *handle;
+};
+
+/* As send and cancel of the transport. */
+acm_rc_t ngx_acm_curl_mail(ngx_acm_mail_t *mail, acm_err_t *err);
+void ngx_acm_curl_mail_cancel(ngx_acm_mail_t *mail);
 
 
 #endif /* _NGX_ACM_CURL_H_INCLUDED_ */

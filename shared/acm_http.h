@@ -37,6 +37,9 @@ struct acm_http_s {
     const char          *type;           /* Content-Type of the body */
     const char          *accept;
     acm_buf_t            body;
+    const char *const   *fields;         /* borrowed: more header fields, as
+                                            "Name: value" */
+    size_t               nfields;
     const char          *ca_file;        /* borrowed; NULL: the system's */
     const char          *address;        /* borrowed: where the host is, IPv6
                                             in brackets; NULL: looked up */

@@ -22,7 +22,7 @@
 #define ACM_MAX_WEBHOOK        64
 #define ACM_WEBHOOK_SIGNATURE  48          /* octets, "v1," and NUL */
 #define ACM_MAX_PUT_EVENTS     10          /* events of one request */
-#define ACM_MAX_PUT_BODY       204800      /* octets at which no more is added */
+#define ACM_MAX_PUT_BODY       204800      /* octets: no more is added */
 #define ACM_MAX_PASSWORD       256         /* octets */
 
 
