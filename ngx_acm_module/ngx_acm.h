@@ -179,6 +179,9 @@ typedef struct {
 } ngx_acm_zone_t;
 
 
+typedef struct ngx_acm_smtp_s  ngx_acm_smtp_t;
+
+
 typedef struct {
     ngx_flag_t                 enabled;      /* acm {} was given */
     ngx_str_t                  store;
@@ -206,6 +209,8 @@ typedef struct {
     ngx_array_t               *updates;      /* of dns_update; NULL: none */
     acm_ladder_t               ladder;       /* of warn_at */
     unsigned                   warn_at:1;    /* it was given */
+    ngx_array_t               *sinks;        /* of event_sink; NULL: none */
+    ngx_acm_smtp_t            *smtp;         /* NULL: no smtp */
     u_char                    *dns_file;     /* of the first acm_dns, or NULL */
     ngx_uint_t                 dns_line;
     ngx_path_t                *path;
@@ -253,6 +258,14 @@ char *ngx_acm_warn_at(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* for acm_watch_t: data is the shared memory */
 void ngx_acm_watch_report(void *data, const acm_cert_t *old,
     const acm_cert_t *next);
+
+
+/* sinks of events: ngx_acm_sink_conf.c */
+
+char *ngx_acm_event_sink(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_acm_smtp(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* At the end of the block: what needs both of them. */
+char *ngx_acm_sink_check(ngx_conf_t *cf, ngx_acm_conf_t *amcf);
 
 
 /* what is made of it: ngx_acm_resolve.c */
@@ -338,6 +351,17 @@ void ngx_acm_demand_run(ngx_log_t *log);
 /* As the engine asks before a renewal; acm_engine_demand_pt. */
 acm_demand_e ngx_acm_demand_renew(void *data, const acm_cert_t *cert,
     int64_t now, int64_t *at);
+
+
+/* deliveries of events, in the helper: ngx_acm_sink.c */
+
+/* Without sinks it keeps the outbox small.  wake as of
+   ngx_acm_acme_start(). */
+ngx_int_t ngx_acm_sink_start(ngx_acm_conf_t *amcf, acm_store_t *store,
+    void (*wake)(void *data), void *data, ngx_log_t *log);
+void ngx_acm_sink_stop(void);
+/* Looks for events, and delivers them; waits for nothing. */
+void ngx_acm_sink_run(ngx_log_t *log);
 
 
 /* the certificates in memory: ngx_acm_cache.c */

@@ -214,6 +214,67 @@ static ngx_command_t  ngx_acm_conf_commands[] = {
       NULL },
 
     /*
+     * Syntax:  event_sink file:path | syslog:server=address[,...] | URL |
+     *              mailto:address[,...] | exec:path [argument ...] |
+     *              eventbridge:URL [parameter ...];
+     * Default: -
+     * Context: acm
+     *
+     * Where events go, in the structure of Amazon EventBridge: certificates
+     * that were issued, renewed, are about to expire or did, and alarms.  May
+     * be given 32 times.  Each sink gets the events from its first start on,
+     * in order and at least once; one that comes twice, after a crash, has
+     * the same id.  A sink that fails is tried again, after 1 second to 15
+     * minutes.  What it refuses for good, or has not taken in time, becomes a
+     * dead letter: see "acmctl events".
+     *
+     * "file:" appends JSON lines to a file, which USR1 reopens.  "syslog:"
+     * sends RFC 5424 messages, with the parameters of nginx's error_log.  An
+     * https URL, or an http one at a loopback address, gets a POST for each
+     * event, in the JSON format of CloudEvents 1.0: 400, 413, 415 and 422 are
+     * refusals, other answers than 2xx failures.  "mailto:" sends mail
+     * through "smtp".  "exec:" runs a program with the event as JSON on its
+     * standard input: status 0 is success, 65 a refusal, others failures.
+     * "eventbridge:" calls PutEvents, in lots of up to ten.
+     *
+     * Parameters of all sinks: "name=" in status and logs, by default the
+     * sink without the path of its URL; "events=" takes only these, of
+     * approaching, expired, available, action, revoked, health and alarm;
+     * "expire=" is how long an event is tried, 7d by default.  Of URLs, mail
+     * and programs: "timeout=", 30s by default.  Of URLs: "secret=" is a file
+     * with the key that signs requests, as of Standard Webhooks; "header=",
+     * up to 16 times, adds a field; "trusted_certificate=" is a file with the
+     * certificates of CAs.  Of eventbridge: "region=", "credentials=" with a
+     * file as the AWS CLI has it, "bus=", and "source=", "ngx_acm" by default,
+     * since "aws." is reserved.  Nobody but the owner may be allowed to read
+     * these files.  Other words behind "exec:" are arguments.
+     */
+    { ngx_string("event_sink"),
+      NGX_ACM_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_acm_event_sink,
+      0,
+      0,
+      NULL },
+
+    /*
+     * Syntax:  smtp URL from=address [user=name password_file=file]
+     *              [starttls=on|required|off] [trusted_certificate=file];
+     * Default: -
+     * Context: acm
+     *
+     * The mail server of "event_sink mailto:", as in
+     * smtp://mail.example.com:587 or smtps://mail.example.com.  TLS is used
+     * if the server offers it; with "required", which is the default with
+     * "user", mail is not sent without.
+     */
+    { ngx_string("smtp"),
+      NGX_ACM_MAIN_CONF|NGX_CONF_2MORE,
+      ngx_acm_smtp,
+      0,
+      0,
+      NULL },
+
+    /*
      * Syntax:  cache number;
      * Default: cache 4096;
      * Context: acm
@@ -362,6 +423,10 @@ ngx_acm_block_done(ngx_conf_t *cf, ngx_acm_conf_t *amcf)
         }
 
         issuer->ca = 1;
+    }
+
+    if (ngx_acm_sink_check(cf, amcf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
     }
 
     if (amcf->account.data == NULL) {

@@ -57,6 +57,7 @@ static void ngx_acm_helper_adopt(ngx_acm_helper_t *h, ngx_acm_conf_t *amcf,
     ngx_log_t *log);
 static ngx_int_t ngx_acm_helper_lock(ngx_acm_helper_t *h, ngx_log_t *log);
 static ngx_msec_t ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log);
+static void ngx_acm_helper_sinks(ngx_acm_helper_t *h, ngx_log_t *log);
 static ngx_msec_t ngx_acm_helper_fault(ngx_acm_helper_t *h, acm_rc_t rc,
     acm_err_t *err, ngx_log_t *log);
 static void ngx_acm_helper_report(void *data, acm_step_e step,
@@ -276,6 +277,7 @@ static void
 ngx_acm_helper_adopt(ngx_acm_helper_t *h, ngx_acm_conf_t *amcf,
     ngx_log_t *log)
 {
+    ngx_acm_sink_stop();
     ngx_acm_demand_stop();
     ngx_acm_acme_stop(h->engine.orders);
     acm_engine_done(&h->engine);
@@ -388,7 +390,9 @@ ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log)
     ngx_acm_used_run(h->amcf, &h->engine, log);
 
     if (h->engine.orders == NULL) {
-        return ngx_acm_helper_due(h, log);
+        wait = ngx_acm_helper_due(h, log);
+        ngx_acm_helper_sinks(h, log);
+        return wait;
     }
 
     /*
@@ -405,6 +409,8 @@ ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log)
     }
 
     shared->orders = (ngx_atomic_uint_t) acm_orders_count(h->engine.orders);
+
+    ngx_acm_helper_sinks(h, log);
 
     return wait;
 }
@@ -425,6 +431,20 @@ ngx_acm_helper_housekeep(ngx_acm_helper_t *h, ngx_log_t *log)
         != ACM_OK)
     {
         ngx_log_error(NGX_LOG_CRIT, log, 0, "acm: %s", err.text);
+    }
+}
+
+
+/* Behind the rest, whose commits have brought events. */
+
+static void
+ngx_acm_helper_sinks(ngx_acm_helper_t *h, ngx_log_t *log)
+{
+    if (ngx_acm_sink_start(h->amcf, h->engine.store, ngx_acm_helper_wake, h,
+                           log)
+        == NGX_OK)
+    {
+        ngx_acm_sink_run(log);
     }
 }
 

@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 
 #include "ngx_acm.h"
+#include "ngx_acm_sink.h"
 #include "ngx_acm_update.h"
 
 
@@ -88,6 +89,8 @@ ngx_acm_create_conf(ngx_cycle_t *cycle)
      *     amcf->key_secret = NULL;
      *     amcf->validation = NULL;
      *     amcf->updates = NULL;
+     *     amcf->sinks = NULL;
+     *     amcf->smtp = NULL;
      *     amcf->dns_file = NULL;
      *     amcf->dns_line = 0;
      *     amcf->path = NULL;
@@ -216,6 +219,7 @@ ngx_acm_init_process(ngx_cycle_t *cycle)
 
     if (ngx_process == NGX_PROCESS_WORKER) {
         ngx_acm_update_forget(amcf);
+        ngx_acm_sink_forget(amcf);
         (void) ngx_acm_open(amcf, 0, &store, &ring, cycle->log);
     }
 
