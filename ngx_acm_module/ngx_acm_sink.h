@@ -83,6 +83,16 @@ struct ngx_acm_smtp_s {
 };
 
 
+/* What both directives have: a file of certificates, a secret in text and in
+   a page of its own (NGX_DECLINED: not read, for "nginx -s"), a word. */
+ngx_int_t ngx_acm_sink_trusted(ngx_conf_t *cf, ngx_str_t *ca,
+    ngx_str_t *value);
+ngx_int_t ngx_acm_sink_secret(ngx_conf_t *cf,
+    ngx_acm_sink_secret_t **secret, ngx_str_t *file, char *text,
+    size_t size, size_t *len);
+ngx_int_t ngx_acm_sink_word(ngx_conf_t *cf, const char *what,
+    ngx_str_t *value, size_t max, char **out);
+
 /* Wipes this process's copy of secrets: for workers. */
 void ngx_acm_sink_forget(ngx_acm_conf_t *amcf);
 
@@ -125,6 +135,8 @@ void ngx_acm_sink_result(ngx_acm_sink_t *s, size_t i, acm_sink_e result,
 /* The same of all that are left. */
 void ngx_acm_sink_results(ngx_acm_sink_t *s, acm_sink_e result,
     const char *why);
+/* Those that are left were not even tried. */
+void ngx_acm_sink_untake(ngx_acm_sink_t *s);
 /* It asks for so many seconds of peace. */
 void ngx_acm_sink_wait(ngx_acm_sink_t *s, int64_t seconds);
 /* A delivery that came to its end later. */

@@ -11,7 +11,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "../shared/acm_json.h"
+#include "../shared/acm_json_sinks.h"
 #include "ngx_acm.h"
 #include "ngx_http_acm.h"
 
@@ -193,7 +193,7 @@ static ngx_int_t
 ngx_http_acm_status_store(ngx_http_request_t *r, ngx_acm_conf_t *amcf,
     json_t *root)
 {
-    json_t            *o, *issuers;
+    json_t            *o, *issuers, *sinks;
     acm_err_t          err;
     ngx_int_t          rc;
     ngx_uint_t         queue;
@@ -216,6 +216,7 @@ ngx_http_acm_status_store(ngx_http_request_t *r, ngx_acm_conf_t *amcf,
     queue = ngx_http_acm_status_queue(snap);
     rc = ngx_http_acm_status_certs(r, amcf, snap, root);
     issuers = ngx_http_acm_status_issuers(amcf, snap);
+    sinks = acm_json_sinks(snap, acm_now());
 
     acm_store_end(snap);
 
@@ -227,6 +228,7 @@ ngx_http_acm_status_store(ngx_http_request_t *r, ngx_acm_conf_t *amcf,
         != 0
         || json_object_set_new(root, "Store", o) != 0
         || json_object_set_new(root, "Issuers", issuers) != 0
+        || json_object_set_new(root, "Sinks", sinks) != 0
         || json_object_set_new(json_object_get(root, "Helper"), "Queue",
                                json_integer((json_int_t) queue))
            != 0)

@@ -65,6 +65,7 @@ static const acmctl_command_t  acmctl_commands[] = {
     { "ca", acmctl_ca },
     { "account", acmctl_account },
     { "dns", acmctl_dns },
+    { "events", acmctl_events },
     { "version", acmctl_version },
     { NULL, NULL }
 };
@@ -171,6 +172,10 @@ acmctl_usage(FILE *f)
           "  account [list]            accounts at ACME issuers\n"
           "  account rollover|deactivate|forget ISSUER\n"
           "  dns [NAME ...]            the CNAMEs that prove names\n"
+          "  events [--sink NAME] [--dead] [--json]\n"
+          "  events replay --sink NAME --dead|--from ID\n"
+          "  events sinks              how far each sink has got\n"
+          "  events test               puts an alarm for all sinks\n"
           "  version\n"
           "\n"
           "Defaults: --store /var/lib/nginx/acm, --master-key\n"
