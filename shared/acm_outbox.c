@@ -13,9 +13,12 @@
 #include "acm_sched.h"
 
 
+#define ACM_OUTBOX_ROUNDS  4         /* of reading, at a time */
+
+
 static void acm_outbox_sink_free(acm_outbox_sink_t *s);
 static acm_rc_t acm_outbox_fill(acm_outbox_t *o, acm_outbox_sink_t *s,
-    int64_t now, acm_err_t *err);
+    size_t max, int64_t now, acm_err_t *err);
 static acm_rc_t acm_outbox_fetch(acm_outbox_t *o, acm_outbox_sink_t *s,
     acm_snap_t *snap);
 static acm_rc_t acm_outbox_fetch_dead(acm_outbox_sink_t *s,
@@ -165,7 +168,7 @@ acm_outbox_take(acm_outbox_t *o, size_t sink, size_t max, int64_t now,
         return ACM_OK;
     }
 
-    rc = acm_outbox_fill(o, s, now, err);
+    rc = acm_outbox_fill(o, s, max, now, err);
 
     if (rc != ACM_OK || acm_outbox_waiting(s) == 0) {
         return rc;
@@ -204,19 +207,25 @@ acm_outbox_take(acm_outbox_t *o, size_t sink, size_t max, int64_t now,
 }
 
 
-/* Makes sure that there are letters which wait, if there are any. */
+/* Makes sure that max letters wait, if there are so many. */
 
 static acm_rc_t
-acm_outbox_fill(acm_outbox_t *o, acm_outbox_sink_t *s, int64_t now,
-    acm_err_t *err)
+acm_outbox_fill(acm_outbox_t *o, acm_outbox_sink_t *s, size_t max,
+    int64_t now, acm_err_t *err)
 {
+    size_t       i, waiting;
     acm_rc_t     rc;
     acm_snap_t  *snap;
 
-    for ( ;; ) {
+    for (i = 0; i < ACM_OUTBOX_ROUNDS; i++) {
         acm_outbox_expire(s, now);
 
-        if (acm_outbox_waiting(s) != 0) {
+        waiting = acm_outbox_waiting(s);
+
+        if (waiting >= max
+            || (waiting != 0 && (s->n == ACM_OUTBOX_WINDOW || s->redoing
+                                 || s->rec.redo_to != 0)))
+        {
             return ACM_OK;
         }
 
@@ -249,24 +258,25 @@ acm_outbox_fill(acm_outbox_t *o, acm_outbox_sink_t *s, int64_t now,
 
         acm_store_end(snap);
 
-        if (rc == ACM_BUSY) {
-            /* no letter in so many events: others have work to do, too */
+        if (rc == ACM_BUSY || rc == ACM_NOTFOUND) {
+
+            /* none, or none in so many events: others have work to do, too */
+
+            acm_outbox_expire(s, now);
             return ACM_OK;
         }
 
-        if (rc != ACM_OK && rc != ACM_NOTFOUND) {
+        if (rc != ACM_OK) {
             return acm_fail(err, rc, "the outbox cannot be read: %s",
                             acm_rc_text(rc));
         }
-
-        if (rc == ACM_NOTFOUND && s->n == 0) {
-            return ACM_OK;
-        }
-
-        if (rc == ACM_NOTFOUND && acm_outbox_waiting(s) == 0) {
-            return ACM_OK;
-        }
     }
+
+    /* a window after the other had expired: the rest comes next time */
+
+    acm_outbox_expire(s, now);
+
+    return ACM_OK;
 }
 
 

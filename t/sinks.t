@@ -1,0 +1,449 @@
+#!/usr/bin/perl
+
+# Copyright (C) The ngx_acm authors
+
+# Sinks of events: a file, syslog, a webhook, EventBridge, mail with STARTTLS,
+# a program; their failures, dead letters, replays, restarts.
+
+use warnings;
+use strict;
+
+package Receiver;
+
+use parent -norequire, 'Test::Nginx::Daemon';
+
+sub prepare {
+    my ($self) = @_;
+    ($self->{port}) = Test::Nginx::Daemon::free_ports(1);
+    return;
+}
+
+sub command {
+    my ($self) = @_;
+    return ($ENV{TEST_NGINX_NODE} || 'node',
+        "$FindBin::Bin/sink_http.js", $self->{port}, $self->{dir});
+}
+
+sub answers {
+    my ($self) = @_;
+    return IO::Socket::INET->new(PeerAddr => "127.0.0.1:$self->{port}");
+}
+
+sub answer {
+    my ($self, %rule) = @_;
+    $self->write_file('answer.new', JSON::PP::encode_json(\%rule));
+    rename("$self->{dir}/answer.new", "$self->{dir}/answer") or die $!;
+    return;
+}
+
+sub requests {
+    my ($self) = @_;
+    open(my $fh, '<', "$self->{dir}/requests") or return;
+    return map { JSON::PP::decode_json($_) } grep { /\n$/ } <$fh>;
+}
+
+package Mail;
+
+use parent -norequire, 'Test::Nginx::Daemon';
+
+sub prepare {
+    my ($self) = @_;
+    ($self->{port}) = Test::Nginx::Daemon::free_ports(1);
+    return;
+}
+
+sub command {
+    my ($self) = @_;
+    return ('/usr/bin/python3', '-m', 'aiosmtpd', '-n', '-c',
+        'aiosmtpd.handlers.Mailbox', '--tlscert', $self->{args}{cert},
+        '--tlskey', $self->{args}{key}, '-l', "127.0.0.1:$self->{port}",
+        "$self->{dir}/box");
+}
+
+sub answers {
+    my ($self) = @_;
+    return IO::Socket::INET->new(PeerAddr => "127.0.0.1:$self->{port}");
+}
+
+sub mails {
+    my ($self) = @_;
+    my @mails;
+
+    for my $file (glob("$self->{dir}/box/new/*")) {
+        open(my $fh, '<', $file) or next;
+        local $/;
+        push @mails, scalar(<$fh>);
+    }
+
+    return @mails;
+}
+
+package main;
+
+use Test::More;
+
+use Digest::SHA qw/ hmac_sha256_base64 /;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use IO::Socket::INET;
+use JSON::PP;
+use MIME::Base64;
+use MIME::QuotedPrint;
+use Test::Nginx::ACM;
+use Test::Nginx::Daemon;
+
+my $t = Test::Nginx::ACM->new();
+my $key = '0123456789abcdef0123456789abcdef';
+
+sub secret {
+    my ($name, $text) = @_;
+    my $file = $t->write_file($name, $text);
+    chmod(0600, $file);
+    return $file;
+}
+
+secret('hook.key', 'whsec_' . encode_base64($key, ''));
+secret('aws', "[default]\naws_access_key_id = AKIDEXAMPLE\n"
+    . "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG\n");
+
+system("openssl req -x509 -newkey rsa:2048 -nodes -days 10 "
+    . "-subj /CN=mail.example -addext subjectAltName=IP:127.0.0.1 "
+    . "-keyout $t->{dir}/mail.key -out $t->{dir}/mail.crt 2>/dev/null") == 0
+    or die 'openssl failed';
+
+my $hook = Receiver->new();
+my $bus = Receiver->new();
+my $mail = Mail->new(cert => "$t->{dir}/mail.crt",
+    key => "$t->{dir}/mail.key");
+my $syslog = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1')
+    or die "udp: $!";
+
+mkdir("$t->{dir}/out");
+chmod(0777, "$t->{dir}/out");
+
+sub program {
+    my ($text) = @_;
+    my $file = $t->write_file('program.new', "#!/bin/sh\n$text\n");
+    chmod(0755, $file);
+    rename($file, "$t->{dir}/program") or die $!;
+    return;
+}
+
+program("cat > $t->{dir}/out/in.\$ACM_EVENT_ID; env > $t->{dir}/out/env; "
+    . "echo \"\$1\" > $t->{dir}/out/args; "
+    . "ls /proc/self/fd > $t->{dir}/out/fds");
+
+my $sinks = <<'EOC';
+    event_sink file:%%DIR%%/out/events.json name=file;
+    event_sink syslog:server=%%SYSLOG%%,facility=local3,tag=acm name=syslog;
+    event_sink http://%%HOOK%%/hook/s3cret secret=%%DIR%%/hook.key
+               "header=Authorization: Bearer x" timeout=5s;
+    event_sink http://%%HOOK%%/only events=expired name=only;
+    event_sink mailto:ops@example.com,dev@example.com name=mail;
+    event_sink exec:%%DIR%%/program "an argument" name=program timeout=1s;
+    event_sink eventbridge:http://%%BUS%%/events region=eu-west-1
+               bus=certs credentials=%%DIR%%/aws name=bus;
+    smtp smtp://%%MAIL%% from=acm@example.com starttls=required
+         trusted_certificate=%%DIR%%/mail.crt;
+EOC
+
+sub config {
+    my ($sinks) = @_;
+
+    return <<"EOC";
+%%GLOBALS%%
+worker_processes 1;
+events { worker_connections 1024; }
+acm {
+    store %%DIR%%/store size=1g;
+    master_key %%DIR%%/acm.key;
+$sinks
+}
+http {
+    %%HTTP%%
+    server {
+        listen 127.0.0.1:8080;
+        location /status { acm_status; }
+    }
+}
+EOC
+}
+
+$t->raw(HOOK => "127.0.0.1:$hook->{port}");
+$t->raw(BUS => "127.0.0.1:$bus->{port}");
+$t->raw(MAIL => "127.0.0.1:$mail->{port}");
+$t->raw(SYSLOG => '127.0.0.1:' . $syslog->sockport());
+
+$t->write_config(config($sinks));
+$t->run();
+
+sub sinks { return map { $_->{Name} => $_ } @{$t->status()->{Sinks} || []} }
+sub sink { my %s = sinks(); return $s{$_[0]} || {} }
+
+sub event {
+    my ($rc, $out) = $t->acmctl('events', 'test');
+    die "acmctl: $out" if $rc;
+    chomp $out;
+    return $out;
+}
+
+sub lines {
+    return map { decode_json($_) }
+        split(/\n/, $t->read_file('out/events.json'));
+}
+
+my $name = "http://127.0.0.1:$hook->{port}";
+
+ok($t->wait_for(sub { sink('bus')->{Name} }), 'sinks are known')
+    or diag($t->read_file('error.log'));
+
+# one event, everywhere
+
+my $id = event();
+
+ok($t->wait_for(sub {
+    my %s = sinks();
+    return 6 == grep { $s{$_}{Delivered} } keys %s;
+}), 'delivered by all') or diag(explain({ sinks() }),
+    $t->read_file('error.log'));
+
+my @lines = lines();
+is(scalar(@lines), 1, 'file: a line');
+is($lines[0]{id}, $id, 'file: the event');
+is($lines[0]{'detail-type'}, 'ngx_acm Alarm', 'file: its type');
+
+$syslog->recv(my $text, 65536);
+like($text, qr/^<158>1 \S+Z \S+ acm - alarm - \{.*"id":"$id"/, 'syslog');
+
+my ($r) = $hook->requests();
+is($r->{method}, 'POST', 'webhook: POST');
+is($r->{url}, '/hook/s3cret', 'webhook: the whole path');
+like($r->{headers}{'content-type'}, qr!^application/cloudevents\+json!,
+    'webhook: CloudEvents');
+is($r->{headers}{authorization}, 'Bearer x', 'webhook: a field');
+is($r->{headers}{'webhook-id'}, $id, 'webhook: id');
+is($r->{headers}{'webhook-signature'}, 'v1,' . hmac_sha256_base64(
+    "$id.$r->{headers}{'webhook-timestamp'}.$r->{body}", $key) . '=',
+    'webhook: signature');
+
+my $ce = decode_json($r->{body});
+is($ce->{specversion}, '1.0', 'webhook: version');
+is($ce->{id}, $id, 'webhook: id of the event');
+is($ce->{type}, 'ngx_acm Alarm', 'webhook: type');
+is($ce->{data}{Name}, 'test', 'webhook: data');
+
+($r) = $bus->requests();
+is($r->{headers}{'x-amz-target'}, 'AWSEvents.PutEvents', 'bus: PutEvents');
+like($r->{headers}{authorization},
+    qr!^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/\d+/eu-west-1/events/!,
+    'bus: signed');
+my $entry = decode_json($r->{body})->{Entries}[0];
+is($entry->{EventBusName}, 'certs', 'bus: its name');
+is($entry->{Source}, 'ngx_acm', 'bus: source');
+is(decode_json($entry->{Detail})->{EventId}, $id, 'bus: id');
+
+my @mails = $mail->mails();
+is(scalar(@mails), 1, 'mail: one');
+my $m = $mails[0] // '';
+$m =~ s/\r//g;
+like($m, qr/^From: acm\@example\.com$/m, 'mail: from');
+like($m, qr/^To: ops\@example\.com,\n dev\@example\.com$/m, 'mail: to');
+like($m, qr/^Subject: ngx_acm Alarm: test, \S+Z$/m, 'mail: subject');
+like($m, qr/^Message-ID: <$id\@example\.com>$/m, 'mail: id');
+my ($body) = $m =~ /\n\n(.*)/s;
+like(decode_qp($body // ''), qr/"Name": "test"/, 'mail: detail');
+
+is(decode_json($t->read_file("out/in.$id"))->{id}, $id, 'program: stdin');
+is($t->read_file('out/args'), "an argument\n", 'program: argument');
+like($t->read_file('out/env'), qr/^ACM_EVENT_KIND=alarm$/m,
+    'program: environment');
+unlike($t->read_file('out/env'), qr/NGINX|LD_PRELOAD/, 'program: no more');
+is_deeply([ sort grep { $_ > 2 } split(/\s+/, $t->read_file('out/fds')) ],
+    [ 3 ], 'program: no descriptors but that of ls');
+
+is(sink('only')->{Delivered}, 0, 'an event that is filtered');
+
+# failures: one sink fails, the others do not wait
+
+$hook->answer(status => 503, headers => { 'Retry-After' => 1 });
+$id = event();
+
+ok($t->wait_for(sub { grep { $_->{id} eq $id } lines() }),
+    'a failing sink delays no other');
+ok($t->wait_for(sub { (sink($name)->{Attempts} // 0) >= 2 }), 'tried again');
+like(sink($name)->{LastError}, qr/HTTP status 503/, 'why');
+is(sink($name)->{Backlog}, 1, 'backlog');
+
+my ($rc, $out) = $t->acmctl('events', '--sink', $name);
+like($out, qr/$id alarm/, 'listed as not taken');
+
+$hook->answer(status => 204);
+ok($t->wait_for(sub { sink($name)->{Backlog} == 0 }, 60), 'works again');
+
+# refused for good
+
+$hook->answer(status => 422);
+$id = event();
+ok($t->wait_for(sub { sink($name)->{DeadLetters} == 1 }), 'dead letter');
+
+($rc, $out) = $t->acmctl('events', '--sink', $name, '--dead');
+like($out, qr/$id alarm - dead at \S+: HTTP status 422/, 'listed');
+
+$hook->answer(status => 200);
+($rc, $out) = $t->acmctl('events', 'replay', '--sink', $name, '--dead');
+is($rc, 0, 'replay') or diag($out);
+ok($t->wait_for(sub { sink($name)->{DeadLetters} == 0 }), 'taken now');
+is((grep { $_->{status} == 200 && $_->{url} =~ /hook/ }
+    $hook->requests())[-1]{headers}{'webhook-id'}, $id, 'the same event');
+
+($rc, $out) = $t->acmctl('events', 'replay', '--sink', 'nobody', '--dead');
+is($rc, 1, 'no such sink');
+
+# a program that fails, hangs, refuses
+
+program('echo no luck >&2; exit 3');
+$id = event();
+ok($t->wait_for(sub { (sink('program')->{LastError} // '')
+    eq 'exit status 3: no luck' }), 'program: failed')
+    or diag(explain(sink('program')));
+
+program("sleep 100 & echo \$! > $t->{dir}/out/pid; sleep 100");
+ok($t->wait_for(sub { (sink('program')->{LastError} // '')
+    =~ /ended after 1000 ms/ }, 60), 'program: ended')
+    or diag(explain(sink('program')));
+my $pid = $t->read_file('out/pid') + 0;
+ok($t->wait_for(sub { !kill(0, $pid) }), 'program: and what it has started');
+
+program('exit 65');
+ok($t->wait_for(sub { sink('program')->{DeadLetters} == 1 }, 60),
+    'program: refused');
+program("cat > $t->{dir}/out/in.\$ACM_EVENT_ID");
+
+# a part of a lot fails
+
+$bus->answer(status => 500);
+$id = event();
+ok($t->wait_for(sub { sink('bus')->{Attempts} }), 'bus: failed');
+my @ids = ($id, map { event() } 1 .. 3);
+$bus->answer(fail => { 1 => 'ThrottlingException', 2 => 'MalformedDetail' });
+ok($t->wait_for(sub { sink('bus')->{DeadLetters} == 1 }, 60),
+    'bus: one refused');
+$bus->answer();
+ok($t->wait_for(sub { sink('bus')->{Backlog} == 0 }, 60), 'bus: done');
+
+my %put;
+
+for my $r (grep { $_->{status} == 200 } $bus->requests()) {
+    $put{decode_json($_->{Detail})->{EventId}}++
+        for @{decode_json($r->{body})->{Entries}};
+}
+
+is($put{$ids[0]}, 1, 'bus: delivered once');
+is($put{$ids[1]}, 2, 'bus: throttled, and tried again');
+is($put{$ids[2]}, 1, 'bus: refused');
+is($put{$ids[3]}, 1, 'bus: delivered once, behind it');
+
+# USR1, and a disk that is full
+
+rename("$t->{dir}/out/events.json", "$t->{dir}/out/old.json") or die $!;
+my $old = scalar(split(/\n/, $t->read_file('out/old.json')));
+kill('USR1', $t->pid());
+ok($t->wait_for(sub { -e "$t->{dir}/out/events.json" }), 'file: reopened');
+$t->wait_for(sub { -e "$t->{dir}/out/events.json"
+    && (stat("$t->{dir}/out/events.json"))[4] != 0 }, 2);
+$id = event();
+ok($t->wait_for(sub { -s "$t->{dir}/out/events.json" || -s
+    "$t->{dir}/out/old.json" > 0 && grep { /$id/ }
+    split(/\n/, $t->read_file('out/old.json')) }), 'file: goes on');
+
+# the helper dies, nginx reloads: nothing is lost
+
+my $before = () = $t->read_file('out/events.json') =~ /\n/g;
+$t->wait_for(sub { !grep { $_->{Backlog} } values %{{ sinks() }} }, 60);
+my ($helper) = $t->helpers();
+$t->allow(qr/exited on signal 9/);
+kill('KILL', $helper);
+@ids = map { event() } 1 .. 5;
+ok($t->wait_for(sub { my $x = $t->read_file('out/events.json');
+    5 == grep { $x =~ /$_/ } @ids }), 'file: after a crash');
+$t->reload();
+push @ids, map { event() } 1 .. 5;
+ok($t->wait_for(sub { my $x = $t->read_file('out/events.json');
+    10 == grep { $x =~ /$_/ } @ids }), 'file: during a reload');
+ok($t->wait_for(sub { !grep { $_->{Backlog} } values %{{ sinks() }} }, 60),
+    'nothing is left');
+
+my @all = map { $_->{id} } lines();
+my %all = map { $_ => 1 } @all;
+is(scalar(@all), scalar(keys %all), 'and nothing came twice')
+    or diag(join("\n", @all));
+
+@mails = $mail->mails();
+is(scalar(@mails), sink('mail')->{Delivered}, 'mail: each once');
+
+# the place of a sink that goes and comes back
+
+$t->write_config(config("event_sink file:%%DIR%%/out/other.json;"));
+$t->reload();
+ok($t->wait_for(sub { sink("file:$t->{dir}/out/other.json")->{Name} }),
+    'another one');
+$id = event();
+ok($t->wait_for(sub { $t->read_file('out/other.json') =~ /$id/ }),
+    'gets what is new');
+is(scalar(split(/\n/, $t->read_file('out/other.json'))), 1, 'and no more');
+
+$t->write_config(config($sinks));
+$t->reload();
+ok($t->wait_for(sub { $t->read_file('out/events.json') =~ /$id/ }),
+    'the one before has lost nothing');
+
+# mistakes
+
+my @bad = (
+    [ 'event_sink ftp://x/;', qr/invalid event sink "ftp:/ ],
+    [ 'event_sink http://example.com/;', qr/https URL/ ],
+    [ 'event_sink file:;', qr/has no path/ ],
+    [ 'event_sink exec:sh;', qr/whole path/ ],
+    [ 'event_sink exec:/nowhere;', qr/cannot be found/ ],
+    [ 'event_sink exec:/etc/passwd;', qr/no program/ ],
+    [ 'event_sink mailto:a@b.example;', qr/needs a mail server/ ],
+    [ 'event_sink "mailto:a b@c";', qr/invalid address/ ],
+    [ 'event_sink https://x/ events=born;', qr/invalid "events=born"/ ],
+    [ 'event_sink https://x/ expire=0;', qr/invalid "expire=0"/ ],
+    [ 'event_sink https://x/ timeout=1y;', qr/invalid "timeout=1y"/ ],
+    [ 'event_sink https://x/ header=x;', qr/invalid "header=x"/ ],
+    [ 'event_sink https://x/ bus=x;', qr/invalid parameter "bus=x"/ ],
+    [ 'event_sink https://x/ name=a name=b;', qr/duplicate "name=b"/ ],
+    [ 'event_sink https://x/ name=;', qr/has no value/ ],
+    [ 'event_sink https://x/a; event_sink https://x/b;',
+      qr/duplicate event sink "https:\/\/x", the first is in .*:\d+/ ],
+    [ 'event_sink https://x/ secret=%%DIR%%/mail.crt;', qr/chmod 600/ ],
+    [ 'event_sink https://x/ secret=%%DIR%%/aws;', qr/not a secret/ ],
+    [ 'event_sink eventbridge:https://x/;', qr/needs "region="/ ],
+    [ 'event_sink eventbridge:https://x/ region=a credentials='
+      . '%%DIR%%/hook.key;', qr/no credentials/ ],
+    [ 'event_sink eventbridge:https://x/ source=aws.acm;', qr/reserved/ ],
+    [ 'event_sink syslog:x;', qr/syslog/ ],
+    [ 'smtp http://x from=a@b;', qr/invalid mail server/ ],
+    [ 'smtp smtp://x:0 from=a@b;', qr/invalid mail server/ ],
+    [ 'smtp smtp://x starttls=on;', qr/needs "from="/ ],
+    [ 'smtp smtp://x from=a@b user=c;', qr/needs both/ ],
+    [ 'smtp smtp://x from=a;', qr/invalid "from=a"/ ],
+    [ join("\n", map { "event_sink https://x/ name=$_;" } 1 .. 33),
+      qr/more than 32 event sinks/ ],
+);
+
+my @store = stat("$t->{dir}/store/data.mdb");
+
+for (@bad) {
+    my ($conf, $re) = @$_;
+    $t->write_config(config($conf), 'bad.conf');
+    my ($rc, $out) = $t->nginx('-t', '-c', "$t->{dir}/bad.conf");
+    my ($first) = $conf =~ /^(.{1,60})/;
+    ok($rc != 0 && $out =~ $re && $out =~ /bad\.conf:\d+/, "-t: $first")
+        or diag($out);
+}
+
+$t->finish();
+
+done_testing();
