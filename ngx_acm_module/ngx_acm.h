@@ -18,8 +18,9 @@
 #include "../shared/acm_dns_answer.h"
 #include "../shared/acm_engine.h"
 #include "../shared/acm_name.h"
-#include "../shared/acm_watch.h"
 #include "../shared/acm_version.h"
+#include "../shared/acm_watch.h"
+#include "ngx_acm_metrics.h"
 
 
 #define NGX_ACM_MODULE         0x314d4341    /* "ACM1" */
@@ -38,7 +39,8 @@
 #define NGX_ACM_DEMANDS        256           /* names posted to the helper */
 #define NGX_ACM_MAX_HOOK       1024          /* octets of its URL */
 #define NGX_ACM_USED           4096          /* certificates noted as served */
-#define NGX_ACM_ZONE_PAGES     96            /* ngx_acm_shared_t and slab */
+#define NGX_ACM_HELPER_TIMEOUT 60            /* seconds */
+#define NGX_ACM_SHARED         1             /* layout of shared memory */
 
 
 /* what an issuer's CA last complained of, in the order of the issuers */
@@ -78,6 +80,7 @@ typedef struct {
    table of what is served */
 
 typedef struct {
+    uint64_t                   layout;           /* NGX_ACM_LAYOUT */
     ngx_atomic_t               helper_pid;
     ngx_atomic_t               helper_locked;
     ngx_atomic_t               helper_started;   /* seconds */
@@ -87,8 +90,8 @@ typedef struct {
     ngx_atomic_t               renewed;
     ngx_atomic_t               failed;
     ngx_atomic_t               overdue;          /* alarms */
-    ngx_atomic_t               hits;
-    ngx_atomic_t               misses;
+    ngx_atomic_t               hits;             /* these three by */
+    ngx_atomic_t               misses;           /* ngx_acm_metrics_sum() */
     ngx_atomic_t               fallbacks;
     ngx_atomic_t               orders;           /* under way */
     u_char                     helper_error[ACM_MAX_ERROR];
@@ -102,7 +105,14 @@ typedef struct {
     ngx_acm_posted_t           posted[NGX_ACM_DEMANDS];
     ngx_atomic_t               used_since;       /* seconds: noted from then */
     ngx_acm_used_t             used[NGX_ACM_USED];
+    ngx_acm_metrics_t          metrics;
 } ngx_acm_shared_t;
+
+
+/* a reload by another version must not take over what it reads otherwise */
+
+#define NGX_ACM_LAYOUT                                                        \
+    (((uint64_t) NGX_ACM_SHARED << 32) | sizeof(ngx_acm_shared_t))
 
 
 typedef struct {
@@ -192,6 +202,10 @@ typedef struct {
     ngx_int_t                  cache;
     time_t                     unused;       /* seconds, 0: off */
     ngx_int_t                  versions;     /* kept of each certificate */
+    time_t                     helper_timeout;   /* seconds */
+    ngx_array_t                statics;      /* of ngx_acm_static_t * */
+    ngx_rbtree_t               static_tree;  /* by SHA-256 */
+    ngx_rbtree_node_t          static_sentinel;
     ngx_array_t                issuers;      /* of ngx_acm_issuer_t */
     ngx_array_t               *default_issuers;  /* of ngx_str_t */
     ngx_flag_t                 no_port_80;   /* http listens, but not there */
@@ -252,11 +266,11 @@ ngx_int_t ngx_acm_zone_check(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf);
 char *ngx_acm_dns_update(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 
-/* who is told of an end: ngx_acm_watch.c */
+/* who is told of an end: ngx_acm_warn.c */
 
 char *ngx_acm_warn_at(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* for acm_watch_t: data is the shared memory */
-void ngx_acm_watch_report(void *data, const acm_cert_t *old,
+void ngx_acm_warn_report(void *data, const acm_cert_t *old,
     const acm_cert_t *next);
 
 
@@ -303,6 +317,66 @@ void ngx_acm_ring(ngx_acm_conf_t *amcf, ngx_log_t *log);
 
 ngx_msec_t ngx_acm_helper_manager(void *data);
 void ngx_acm_helper_start(ngx_cycle_t *cycle);
+
+
+/* counters: ngx_acm_metrics.c */
+
+/* By a worker; costs a handshake nothing that could be measured. */
+#define ngx_acm_count(amcf, what)                                             \
+    (void) ngx_atomic_fetch_add(                                              \
+        &ngx_acm_shared(amcf)->metrics.slots[ngx_worker % NGX_ACM_SLOTS]      \
+            .n[what], 1)
+
+/* The sum over all workers. */
+uint64_t ngx_acm_metrics_total(ngx_acm_conf_t *amcf, ngx_acm_counter_e what);
+/* Brings hits, misses and fallbacks of the zone up to date. */
+void ngx_acm_metrics_sum(ngx_acm_conf_t *amcf);
+/* acm_store_watch_pt */
+void ngx_acm_metrics_commit(void *data, acm_rc_t rc, uint64_t took);
+/* An answer of a CA, or none; others are not counted. */
+void ngx_acm_metrics_request(const acm_http_t *http);
+/* What the engine and the orders report. */
+void ngx_acm_metrics_step(ngx_acm_conf_t *amcf, acm_step_e step,
+    const acm_cert_t *cert);
+void ngx_acm_metrics_order(ngx_acm_conf_t *amcf, acm_orders_e what,
+    const acm_order_t *order);
+/* A slice of the census, if it is time; 1: go on soon. */
+ngx_uint_t ngx_acm_metrics_census(ngx_acm_conf_t *amcf, acm_store_t *store,
+    ngx_log_t *log);
+/* The last census; NGX_DECLINED: there was none yet. */
+ngx_int_t ngx_acm_metrics_counted(ngx_acm_conf_t *amcf,
+    acm_census_t *census);
+
+
+/* is the helper alive?  ngx_acm_watch.c */
+
+void ngx_acm_watch_start(ngx_cycle_t *cycle);
+ngx_uint_t ngx_acm_helper_up(ngx_acm_conf_t *amcf);
+
+
+/* certificates of "ssl_certificate": ngx_acm_static.c */
+
+typedef struct {
+    ngx_str_node_t             sn;           /* SHA-256, also below */
+    u_char                     hash[ACM_HASH_LEN];
+    ngx_array_t                names;        /* ngx_str_t: server names */
+    ngx_str_t                  file;         /* empty: not known */
+    char                      *subject;
+    char                      *issuer;
+    char                      *key;          /* "RSA-2048" */
+    int64_t                    not_before;   /* seconds */
+    int64_t                    not_after;
+} ngx_acm_static_t;
+
+/*
+ * Notes all certificates in a server's context but our placeholder, in
+ * amcf->statics, whose elements are pointers.  names: of ngx_str_t, n of
+ * them, borrowed from the cycle.
+ */
+ngx_int_t ngx_acm_static_add(ngx_conf_t *cf, SSL_CTX *ctx,
+    ngx_array_t *names);
+/* Those that are about to expire are told of, when all are known. */
+void ngx_acm_static_warn(ngx_acm_conf_t *amcf, ngx_log_t *log);
 
 
 /* its orders over ACME: ngx_acm_acme.c */
@@ -388,6 +462,8 @@ struct ngx_acm_material_s {
 typedef struct {
     ngx_acm_material_t        *ec;
     ngx_acm_material_t        *rsa;
+    ngx_uint_t                 wildcard;     /* the name is not in it as it
+                                                is, but matches */
 } ngx_acm_pair_t;
 
 /*

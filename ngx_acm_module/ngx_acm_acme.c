@@ -145,7 +145,12 @@ ngx_acm_acme_report(void *data, acm_orders_e what, const acm_cert_t *cert,
     (void) acm_arn_text(arn, cert->account, cert->region, cert->uuid);
     (void) acm_time_text(cert->due_at, due);
 
+    ngx_acm_metrics_order(acme->amcf, what, order);
+
     switch (what) {
+
+    case ACM_ORDERS_STARTED:
+        return;
 
     case ACM_ORDERS_ISSUED:
     case ACM_ORDERS_RENEWED:

@@ -120,6 +120,8 @@ ngx_acm_alpn_client_hello(ngx_ssl_conn_t *ssl, int *alert, void *arg)
         return SSL_CLIENT_HELLO_ERROR;
     }
 
+    ngx_acm_count(ngx_acm_get_conf(ngx_cycle), NGX_ACM_SERVED_ALPN);
+
     ngx_log_error(NGX_LOG_INFO, c->log, 0,
                   "acm: tls-alpn-01 challenge for \"%s\" answered", name);
 

@@ -70,6 +70,8 @@ static ngx_acm_material_t *ngx_acm_cache_parse(ngx_acm_cache_t *cache,
 static void ngx_acm_cache_free_material(ngx_acm_material_t *m);
 static ngx_uint_t ngx_acm_cache_covers(ngx_acm_material_t *m,
     const char *name);
+static ngx_uint_t ngx_acm_cache_named(ngx_acm_pair_t *pair,
+    const char *name);
 static X509 *ngx_acm_cache_link(ngx_acm_cache_t *cache, acm_str_t *der,
     acm_err_t *err);
 static void ngx_acm_cache_free_links(ngx_acm_cache_t *cache);
@@ -137,11 +139,11 @@ ngx_acm_cache_get(ngx_acm_conf_t *amcf, ngx_acm_want_t *want,
         && entry->generation == acm_store_generation(store)
         && ngx_time() < entry->recheck)
     {
-        (void) ngx_atomic_fetch_add(&ngx_acm_shared(amcf)->hits, 1);
+        ngx_acm_count(amcf, NGX_ACM_CACHE_HIT);
         goto cached;
     }
 
-    (void) ngx_atomic_fetch_add(&ngx_acm_shared(amcf)->misses, 1);
+    ngx_acm_count(amcf, NGX_ACM_CACHE_MISS);
 
     rc = ngx_acm_cache_resolve(amcf, want, name, entry, pair, &generation,
                                log);
@@ -257,6 +259,7 @@ ngx_acm_cache_resolve(ngx_acm_conf_t *amcf, ngx_acm_want_t *want,
     }
 
     if (pair->ec || pair->rsa) {
+        pair->wildcard = name && !ngx_acm_cache_named(pair, name);
         return NGX_OK;
     }
 
@@ -513,6 +516,26 @@ ngx_acm_cache_covers(ngx_acm_material_t *m, const char *name)
 }
 
 
+/* As it is, and not by a wildcard. */
+
+static ngx_uint_t
+ngx_acm_cache_named(ngx_acm_pair_t *pair, const char *name)
+{
+    size_t               i;
+    ngx_acm_material_t  *m;
+
+    m = pair->ec ? pair->ec : pair->rsa;
+
+    for (i = 0; i < m->nnames; i++) {
+        if (ngx_strcmp(m->names[i], name) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 /* A CA certificate is parsed once, however many leaves it has signed. */
 
 static X509 *
@@ -595,6 +618,8 @@ ngx_acm_cache_store(ngx_acm_conf_t *amcf, ngx_acm_cache_t *cache,
     if (entry == NULL) {
 
         if (cache->nentries >= (ngx_uint_t) amcf->cache) {
+            ngx_acm_count(amcf, NGX_ACM_CACHE_EVICTED);
+
             q = ngx_queue_last(&cache->lru);
             ngx_acm_cache_remove(cache,
                                  ngx_queue_data(q, ngx_acm_entry_t, queue));

@@ -9,6 +9,8 @@
 #include "ngx_acm.h"
 
 
+#define NGX_ACM_ZONE_PAGES  16               /* besides two layouts of it */
+
 typedef struct {
     void                     **conf;
 } ngx_acm_conf_ctx_t;
@@ -33,6 +35,11 @@ static ngx_conf_num_bounds_t  ngx_acm_cache_bounds = {
 
 static ngx_conf_num_bounds_t  ngx_acm_versions_bounds = {
     ngx_conf_check_num_bounds, ACM_MIN_VERSIONS, ACM_MAX_VERSIONS
+};
+
+
+static ngx_conf_num_bounds_t  ngx_acm_timeout_bounds = {
+    ngx_conf_check_num_bounds, 1, 86400
 };
 
 
@@ -326,6 +333,22 @@ static ngx_command_t  ngx_acm_conf_commands[] = {
       offsetof(ngx_acm_conf_t, versions),
       &ngx_acm_versions_bounds },
 
+    /*
+     * Syntax:  helper_timeout time;
+     * Default: helper_timeout 60s;
+     * Context: acm
+     *
+     * How long the helper may be silent before it is called down, in the log
+     * and in "acm_status".  It speaks once a second, but waits up to half a
+     * minute when the store is in trouble.
+     */
+    { ngx_string("helper_timeout"),
+      NGX_ACM_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      0,
+      offsetof(ngx_acm_conf_t, helper_timeout),
+      &ngx_acm_timeout_bounds },
+
     ngx_null_command
 };
 
@@ -435,12 +458,13 @@ ngx_acm_block_done(ngx_conf_t *cf, ngx_acm_conf_t *amcf)
 
     ngx_conf_init_value(amcf->map_size, (off_t) ACM_STORE_MAP_SIZE);
     ngx_conf_init_value(amcf->cache, NGX_ACM_CACHE);
+    ngx_conf_init_value(amcf->helper_timeout, NGX_ACM_HELPER_TIMEOUT);
     ngx_conf_init_value(amcf->unused, 0);
+    ngx_conf_init_value(amcf->versions, ACM_VERSIONS);
 
     if (!amcf->warn_at) {
         acm_ladder_default(&amcf->ladder);
     }
-    ngx_conf_init_value(amcf->versions, ACM_VERSIONS);
 
     if (amcf->store.data == NULL
         && ngx_acm_default_store(cf, &amcf->store) != NGX_OK)
@@ -460,7 +484,9 @@ ngx_acm_block_done(ngx_conf_t *cf, ngx_acm_conf_t *amcf)
     }
 
     amcf->zone = ngx_shared_memory_add(cf, &zone,
-                                       NGX_ACM_ZONE_PAGES * ngx_pagesize,
+                                       2 * ngx_align(sizeof(ngx_acm_shared_t),
+                                                     ngx_pagesize)
+                                       + NGX_ACM_ZONE_PAGES * ngx_pagesize,
                                        &ngx_acm_module);
     if (amcf->zone == NULL) {
         return NGX_CONF_ERROR;
@@ -526,17 +552,15 @@ ngx_acm_init_zone(ngx_shm_zone_t *zone, void *data)
     ngx_slab_pool_t   *shpool;
     ngx_acm_shared_t  *shared;
 
-    if (data) {
-        zone->data = data;
-        return NGX_OK;
-    }
-
     shpool = (ngx_slab_pool_t *) zone->shm.addr;
+    shared = data ? data : zone->shm.exists ? shpool->data : NULL;
 
-    if (zone->shm.exists) {
-        zone->data = shpool->data;
+    if (shared && shared->layout == NGX_ACM_LAYOUT) {
+        zone->data = shared;
         return NGX_OK;
     }
+
+    /* one of another layout stays where it is, for the old processes */
 
     shared = ngx_slab_calloc(shpool, sizeof(ngx_acm_shared_t));
     if (shared == NULL) {
@@ -544,9 +568,11 @@ ngx_acm_init_zone(ngx_shm_zone_t *zone, void *data)
     }
 
     shared->used_since = (ngx_atomic_uint_t) ngx_time();
+    shared->layout = NGX_ACM_LAYOUT;
+    shared->metrics.beat = (ngx_atomic_uint_t) acm_ticks();
 
-    zone->data = shared;
     shpool->data = shared;
+    zone->data = shared;
 
     return NGX_OK;
 }

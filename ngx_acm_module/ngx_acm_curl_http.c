@@ -343,6 +343,7 @@ ngx_acm_curl_http_complete(ngx_acm_curl_request_t *req, CURLcode code)
     ngx_acm_curl_finish(req, code);
     ngx_acm_curl_free(&ngx_acm_curl, req);
 
+    ngx_acm_metrics_request(http);
     http->done(http);
 }
 

@@ -252,6 +252,7 @@ ngx_acm_helper_run(ngx_acm_helper_t *h, ngx_log_t *log)
     }
 
     shared = ngx_acm_shared(amcf);
+    shared->metrics.beat = (ngx_atomic_uint_t) acm_ticks();
 
     if (!h->locked) {
         if (ngx_acm_helper_lock(h, log) != NGX_OK) {
@@ -260,10 +261,12 @@ ngx_acm_helper_run(ngx_acm_helper_t *h, ngx_log_t *log)
 
         shared->helper_pid = (ngx_atomic_uint_t) ngx_pid;
         shared->helper_started = (ngx_atomic_uint_t) ngx_time();
-        shared->helper_locked = 1;
         shared->helper_error[0] = '\0';
     }
 
+    /* the watchdog may have taken it away from one that was stopped */
+
+    shared->helper_locked = 1;
     shared->helper_tick = (ngx_atomic_uint_t) ngx_time();
 
     return ngx_acm_helper_work(h, log);
@@ -298,7 +301,7 @@ ngx_acm_helper_adopt(ngx_acm_helper_t *h, ngx_acm_conf_t *amcf,
     ngx_memzero(&h->watch, sizeof(acm_watch_t));
 
     h->watch.ladder = &amcf->ladder;
-    h->watch.report = ngx_acm_watch_report;
+    h->watch.report = ngx_acm_warn_report;
     h->watch.data = ngx_acm_shared(amcf);
 
     h->amcf = amcf;
@@ -351,6 +354,7 @@ static ngx_msec_t
 ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log)
 {
     ngx_msec_t         wait;
+    ngx_uint_t         more;
     ngx_acm_shared_t  *shared;
 
     shared = ngx_acm_shared(h->amcf);
@@ -387,12 +391,14 @@ ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log)
         ngx_acm_helper_housekeep(h, log);
     }
 
+    more = ngx_acm_metrics_census(h->amcf, h->engine.store, log);
+
     ngx_acm_used_run(h->amcf, &h->engine, log);
 
     if (h->engine.orders == NULL) {
         wait = ngx_acm_helper_due(h, log);
         ngx_acm_helper_sinks(h, log);
-        return wait;
+        return more ? 1 : wait;
     }
 
     /*
@@ -412,7 +418,7 @@ ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log)
 
     ngx_acm_helper_sinks(h, log);
 
-    return wait;
+    return more ? 1 : wait;
 }
 
 
@@ -522,6 +528,7 @@ ngx_acm_helper_due(ngx_acm_helper_t *h, ngx_log_t *log)
 
         ngx_time_update();
 
+        shared->metrics.beat = (ngx_atomic_uint_t) acm_ticks();
         shared->helper_tick = (ngx_atomic_uint_t) ngx_time();
 
         if (rc == ACM_NOTFOUND) {
@@ -579,6 +586,8 @@ ngx_acm_helper_report(void *data, acm_step_e step, const acm_cert_t *cert,
     (void) acm_arn_text(arn, cert->account, cert->region, cert->uuid);
     (void) acm_time_text(cert->not_after, not_after);
     (void) acm_time_text(cert->due_at, due);
+
+    ngx_acm_metrics_step(h->amcf, step, cert);
 
     switch (step) {
 

@@ -101,6 +101,7 @@ ngx_acm_create_conf(ngx_cycle_t *cycle)
     amcf->cache = NGX_CONF_UNSET;
     amcf->unused = NGX_CONF_UNSET;
     amcf->versions = NGX_CONF_UNSET;
+    amcf->helper_timeout = NGX_CONF_UNSET;
     amcf->bell = -1;
 
     ngx_rbtree_init(&amcf->identities, &amcf->sentinel,
@@ -120,6 +121,16 @@ ngx_acm_create_conf(ngx_cycle_t *cycle)
     }
 
     if (ngx_array_init(&amcf->requests, cycle->pool, 4, sizeof(acm_request_t))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    ngx_rbtree_init(&amcf->static_tree, &amcf->static_sentinel,
+                    ngx_str_rbtree_insert_value);
+
+    if (ngx_array_init(&amcf->statics, cycle->pool, 4,
+                       sizeof(ngx_acm_static_t *))
         != NGX_OK)
     {
         return NULL;
@@ -152,6 +163,8 @@ ngx_acm_init_conf(ngx_cycle_t *cycle, void *conf)
     if (amcf->enabled && ngx_acm_load_key(cycle, amcf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
+
+    ngx_acm_static_warn(amcf, cycle->log);
 
     return NGX_CONF_OK;
 }
@@ -220,6 +233,7 @@ ngx_acm_init_process(ngx_cycle_t *cycle)
     if (ngx_process == NGX_PROCESS_WORKER) {
         ngx_acm_update_forget(amcf);
         ngx_acm_sink_forget(amcf);
+        ngx_acm_watch_start(cycle);
         (void) ngx_acm_open(amcf, 0, &store, &ring, cycle->log);
     }
 

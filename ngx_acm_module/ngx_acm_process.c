@@ -104,6 +104,8 @@ ngx_acm_open_store(ngx_acm_conf_t *amcf, ngx_uint_t create, acm_err_t *err,
             p->store = NULL;
             return NGX_DECLINED;
         }
+
+        acm_store_watch(p->store, ngx_acm_metrics_commit, NULL);
     }
 
     *rc = acm_keyring_open(p->store, amcf->key_secret, (int) create, &p->ring,

@@ -69,6 +69,10 @@ ngx_acm_ssl_cert_cb(ngx_ssl_conn_t *ssl, void *arg)
          * the placeholder would stay in the other.
          */
 
+        ngx_acm_count(amcf, name == NULL ? NGX_ACM_SERVED_DEFAULT
+                            : pair.wildcard ? NGX_ACM_SERVED_WILDCARD
+                            : NGX_ACM_SERVED_EXACT);
+
         SSL_certs_clear(ssl);
 
         n = ngx_acm_ssl_use(ssl, pair.rsa, c->log);
@@ -82,7 +86,8 @@ ngx_acm_ssl_cert_cb(ngx_ssl_conn_t *ssl, void *arg)
         return n > 0;
     }
 
-    (void) ngx_atomic_fetch_add(&ngx_acm_shared(amcf)->fallbacks, 1);
+    ngx_acm_count(amcf, want->reject ? NGX_ACM_SERVED_REJECTED
+                                     : NGX_ACM_SERVED_FALLBACK);
 
     ngx_log_debug1(NGX_LOG_DEBUG_EVENT, c->log, 0,
                    "acm: no certificate for \"%s\"", name ? name : "");

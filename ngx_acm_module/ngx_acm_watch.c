@@ -2,116 +2,134 @@
 /*
  * Copyright (C) The ngx_acm authors
  *
- * When somebody is told that a certificate comes to its end: "warn_at", and
- * what the log says of it.
+ * The watchdog: the first worker looks whether the helper is alive.  One
+ * that hangs is found out by nobody else; one that dies is started again by
+ * the master.  The clock stands still while the machine sleeps.
  */
 
 
 #include "ngx_acm.h"
 
 
-char *
-ngx_acm_warn_at(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_acm_conf_t  *amcf = conf;
+#define NGX_ACM_WATCH_MIN  100               /* milliseconds between looks */
+#define NGX_ACM_WATCH_MAX  5000
 
-    time_t         at;
-    ngx_str_t     *value;
-    ngx_uint_t     i;
-    acm_ladder_t  *ladder;
 
-    ladder = &amcf->ladder;
+typedef struct {
+    ngx_connection_t   dumb;                 /* what the timer's log reads */
+    ngx_event_t        timer;
+    int64_t            last;                 /* look, acm_ticks() */
+    int64_t            since;                /* this process is not stopped */
+} ngx_acm_watch_t;
 
-    if (amcf->warn_at) {
-        return "is duplicate: name all times in one";
-    }
 
-    amcf->warn_at = 1;
+static void ngx_acm_watch_timer(ngx_event_t *ev);
+static ngx_msec_t ngx_acm_watch_wait(ngx_acm_conf_t *amcf);
 
-    value = cf->args->elts;
 
-    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
-        return NGX_CONF_OK;
-    }
-
-    if (cf->args->nelts - 1 > ACM_MAX_RUNGS) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "more than %d times", ACM_MAX_RUNGS);
-        return NGX_CONF_ERROR;
-    }
-
-    for (i = 1; i < cf->args->nelts; i++) {
-        at = ngx_parse_time(&value[i], 1);
-
-        if (at == (time_t) NGX_ERROR || at < 1 || at > ACM_MAX_RUNG) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid time \"%V\": use 1s to 3650d, as in "
-                               "\"45d 30d 15d 7d 3d 1d\"", &value[i]);
-            return NGX_CONF_ERROR;
-        }
-
-        if (i > 1 && (uint32_t) at >= ladder->rungs[i - 2]) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V\" is not shorter than the time before "
-                               "it: begin with the longest", &value[i]);
-            return NGX_CONF_ERROR;
-        }
-
-        ladder->rungs[i - 1] = (uint32_t) at;
-    }
-
-    ladder->nrungs = cf->args->nelts - 1;
-
-    return NGX_CONF_OK;
-}
+static ngx_acm_watch_t  ngx_acm_watch;
 
 
 void
-ngx_acm_watch_report(void *data, const acm_cert_t *old,
-    const acm_cert_t *next)
+ngx_acm_watch_start(ngx_cycle_t *cycle)
 {
-    ngx_acm_shared_t  *shared = data;
+    ngx_acm_watch_t  *w;
 
-    char         arn[ACM_MAX_ARN], at[32];
-    ngx_log_t   *log;
-    ngx_uint_t   level;
-
-    log = ngx_cycle->log;
-
-    (void) acm_arn_text(arn, next->account, next->region, next->uuid);
-    (void) acm_time_text(next->not_after, at);
-
-    if (next->status == ACM_STATUS_EXPIRED && old->status != next->status) {
-
-        /* nobody minds the end of one that nobody asks for */
-
-        level = next->unused_at ? NGX_LOG_NOTICE : NGX_LOG_CRIT;
-
-        ngx_log_error(level, log, 0,
-                      "acm: certificate \"%s\" for \"%s\" expired at %s",
-                      arn, next->domain, at);
+    if (ngx_worker != 0) {
         return;
     }
 
-    if (next->overdue && !old->overdue) {
+    w = &ngx_acm_watch;
 
-        (void) ngx_atomic_fetch_add(&shared->overdue, 1);
+    w->dumb.fd = (ngx_socket_t) -1;
+    w->last = acm_ticks();
+    w->since = w->last;
 
-        ngx_log_error(NGX_LOG_ERR, log, 0,
-                      "acm: certificate \"%s\" for \"%s\" should have been "
-                      "%s by now%s%s%s%s", arn, next->domain,
-                      next->version ? "renewed" : "issued",
-                      next->version ? ", it expires at " : "",
-                      next->version ? at : "",
-                      next->last_error[0] ? "; last error: " : "",
-                      next->last_error);
+    w->timer.handler = ngx_acm_watch_timer;
+    w->timer.data = &w->dumb;
+    w->timer.log = cycle->log;
+    w->timer.cancelable = 1;
+
+    ngx_add_timer(&w->timer, ngx_acm_watch_wait(ngx_acm_get_conf(cycle)));
+}
+
+
+static ngx_msec_t
+ngx_acm_watch_wait(ngx_acm_conf_t *amcf)
+{
+    ngx_msec_t  wait;
+
+    wait = (ngx_msec_t) amcf->helper_timeout * 1000 / 4;
+    wait = ngx_max(wait, NGX_ACM_WATCH_MIN);
+
+    return ngx_min(wait, NGX_ACM_WATCH_MAX);
+}
+
+
+static void
+ngx_acm_watch_timer(ngx_event_t *ev)
+{
+    int64_t             now, silent;
+    ngx_msec_t          wait;
+    ngx_acm_conf_t     *amcf;
+    ngx_acm_watch_t    *w;
+    ngx_acm_metrics_t  *m;
+
+    if (ngx_exiting || ngx_quit || ngx_terminate) {
+        return;
     }
 
-    if (next->warned && (old->warned == 0 || next->warned < old->warned)) {
-        ngx_log_error(NGX_LOG_WARN, log, 0,
-                      "acm: certificate \"%s\" for \"%s\" expires at %s and "
-                      "is not renewed yet%s%s", arn, next->domain, at,
-                      next->last_error[0] ? "; last error: " : "",
-                      next->last_error);
+    w = &ngx_acm_watch;
+    amcf = ngx_acm_get_conf(ngx_cycle);
+    m = &ngx_acm_shared(amcf)->metrics;
+
+    wait = ngx_acm_watch_wait(amcf);
+    now = acm_ticks();
+
+    /* a look that comes late: all of us were stopped, the helper too */
+
+    if (now - w->last > 3 * (int64_t) wait) {
+        w->since = now;
     }
+
+    w->last = now;
+    silent = now - ngx_max((int64_t) m->beat, w->since);
+
+    if (silent > (int64_t) amcf->helper_timeout * 1000) {
+
+        ngx_acm_shared(amcf)->helper_locked = 0;
+
+        if (!m->down) {
+            m->down = 1;
+            (void) ngx_atomic_fetch_add(&m->outages, 1);
+
+            ngx_log_error(NGX_LOG_ERR, ev->log, 0,
+                          "acm: the helper process %P has been silent for "
+                          "%L s: nothing is issued or renewed; if it hangs, "
+                          "kill it, and nginx starts another one",
+                          (ngx_pid_t) ngx_acm_shared(amcf)->helper_pid,
+                          silent / 1000);
+        }
+
+    } else if (m->down && ngx_acm_helper_up(amcf)) {
+
+        m->down = 0;
+
+        ngx_log_error(NGX_LOG_NOTICE, ev->log, 0,
+                      "acm: the helper process %P is back",
+                      (ngx_pid_t) ngx_acm_shared(amcf)->helper_pid);
+    }
+
+    ngx_add_timer(ev, wait);
+}
+
+
+ngx_uint_t
+ngx_acm_helper_up(ngx_acm_conf_t *amcf)
+{
+    int64_t  beat;
+
+    beat = (int64_t) ngx_acm_shared(amcf)->metrics.beat;
+
+    return acm_ticks() - beat <= (int64_t) amcf->helper_timeout * 1000;
 }

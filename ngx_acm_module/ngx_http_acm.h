@@ -23,6 +23,20 @@ json_t *ngx_http_acm_status_records(ngx_acm_conf_t *amcf, acm_snap_t *snap,
 /* The content handler of acm_status; GET and HEAD only. */
 ngx_int_t ngx_http_acm_status_handler(ngx_http_request_t *r);
 
+/* Metrics and /healthz: NGX_DECLINED if something else was asked for. */
+ngx_int_t ngx_http_acm_status_text(ngx_http_request_t *r,
+    ngx_acm_conf_t *amcf);
+ngx_int_t ngx_http_acm_status_metrics(ngx_http_request_t *r,
+    ngx_acm_conf_t *amcf, ngx_uint_t open);
+/* How many certificates have metrics of their own in this location. */
+ngx_uint_t ngx_http_acm_metrics_limit(ngx_http_request_t *r);
+
+/* Notes the certificates from files that a server has. */
+ngx_int_t ngx_http_acm_static_init(ngx_conf_t *cf,
+    ngx_http_core_srv_conf_t *cscf);
+/* All that were noted, of http and stream; NULL without memory. */
+json_t *ngx_acm_static_list(ngx_acm_conf_t *amcf);
+
 /* Answers CAs in every server: http-01, RFC 8555 s8.3. */
 ngx_int_t ngx_http_acm_challenge_init(ngx_conf_t *cf);
 

@@ -14,12 +14,22 @@
 #include "ngx_http_acm.h"
 
 
+#define NGX_HTTP_ACM_METRICS      1000       /* certificates with metrics */
+#define NGX_HTTP_ACM_MAX_METRICS  100000
+
+
 typedef struct {
     ngx_acm_want_t            *want;
 } ngx_http_acm_srv_conf_t;
 
 
+typedef struct {
+    ngx_int_t                  metrics;      /* certificates */
+} ngx_http_acm_loc_conf_t;
+
+
 static void *ngx_http_acm_create_srv_conf(ngx_conf_t *cf);
+static void *ngx_http_acm_create_loc_conf(ngx_conf_t *cf);
 static ngx_int_t ngx_http_acm_init(ngx_conf_t *cf);
 static void ngx_http_acm_ports(ngx_conf_t *cf,
     ngx_http_core_main_conf_t *cmcf);
@@ -96,15 +106,22 @@ static ngx_command_t  ngx_http_acm_commands[] = {
       NULL },
 
     /*
-     * Syntax:  acm_status;
+     * Syntax:  acm_status [metrics=number];
      * Default: -
      * Context: location
      *
      * Answers with the state of certificates, helper and store as JSON.  The
      * arguments "limit" and "after" page through the certificates.
+     *
+     * Metrics for Prometheus are what "/metrics" below the location answers
+     * with, the argument "format=prometheus", or whoever accepts that format
+     * or OpenMetrics.  "metrics" is how many certificates have metrics of
+     * their own, those that expire first; 1000 by default, 0 for none.
+     * "/healthz" below the location answers with 200 and "ok", or with 503
+     * and what is wrong, a line each.
      */
     { ngx_string("acm_status"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
       ngx_http_acm_status,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -124,7 +141,7 @@ static ngx_http_module_t  ngx_http_acm_module_ctx = {
     ngx_http_acm_create_srv_conf,          /* create server configuration */
     NULL,                                  /* merge server configuration */
 
-    NULL,                                  /* create location configuration */
+    ngx_http_acm_create_loc_conf,          /* create location configuration */
     NULL                                   /* merge location configuration */
 };
 
@@ -158,6 +175,22 @@ ngx_http_acm_create_srv_conf(ngx_conf_t *cf)
 }
 
 
+static void *
+ngx_http_acm_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_acm_loc_conf_t  *alcf;
+
+    alcf = ngx_palloc(cf->pool, sizeof(ngx_http_acm_loc_conf_t));
+    if (alcf == NULL) {
+        return NULL;
+    }
+
+    alcf->metrics = NGX_HTTP_ACM_METRICS;
+
+    return alcf;
+}
+
+
 static ngx_int_t
 ngx_http_acm_init(ngx_conf_t *cf)
 {
@@ -178,7 +211,9 @@ ngx_http_acm_init(ngx_conf_t *cf)
     }
 
     for (i = 0; i < cmcf->servers.nelts; i++) {
-        if (ngx_http_acm_init_server(cf, cscfp[i]) != NGX_OK) {
+        if (ngx_http_acm_init_server(cf, cscfp[i]) != NGX_OK
+            || ngx_http_acm_static_init(cf, cscfp[i]) != NGX_OK)
+        {
             return NGX_ERROR;
         }
 
@@ -747,10 +782,47 @@ ngx_http_acm_placeholder(ngx_conf_t *cf, ngx_acm_want_t *want,
 static char *
 ngx_http_acm_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
+    ngx_http_acm_loc_conf_t *alcf = conf;
+
+    ngx_str_t                 *value;
     ngx_http_core_loc_conf_t  *clcf;
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2) {
+
+        if (ngx_strncmp(value[1].data, "metrics=", 8) != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\": \"metrics=\" is "
+                               "the only one", &value[1]);
+            return NGX_CONF_ERROR;
+        }
+
+        alcf->metrics = ngx_atoi(value[1].data + 8, value[1].len - 8);
+
+        if (alcf->metrics == NGX_ERROR
+            || alcf->metrics > NGX_HTTP_ACM_MAX_METRICS)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid number in \"%V\": use 0 to %d",
+                               &value[1], NGX_HTTP_ACM_MAX_METRICS);
+            return NGX_CONF_ERROR;
+        }
+    }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_acm_status_handler;
 
     return NGX_CONF_OK;
+}
+
+
+ngx_uint_t
+ngx_http_acm_metrics_limit(ngx_http_request_t *r)
+{
+    ngx_http_acm_loc_conf_t  *alcf;
+
+    alcf = ngx_http_get_module_loc_conf(r, ngx_http_acm_module);
+
+    return (ngx_uint_t) alcf->metrics;
 }

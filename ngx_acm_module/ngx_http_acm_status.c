@@ -63,6 +63,13 @@ ngx_http_acm_status_handler(ngx_http_request_t *r)
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
 
+    n = ngx_http_acm_status_text(r, amcf);
+    if (n != NGX_DECLINED) {
+        return n;
+    }
+
+    ngx_acm_metrics_sum(amcf);
+
     root = ngx_http_acm_status_json(r, amcf);
     if (root == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -113,6 +120,9 @@ ngx_http_acm_status_json(ngx_http_request_t *r, ngx_acm_conf_t *amcf)
                                ngx_http_acm_status_handshakes(
                                    ngx_acm_shared(amcf)))
            != 0
+        || json_object_set_new(root, "StaticCertificates",
+                               ngx_acm_static_list(amcf))
+           != 0
         || (amcf->demands.nelts
             && json_object_set_new(root, "OnDemand",
                                    ngx_http_acm_status_demand(
@@ -151,6 +161,10 @@ ngx_http_acm_status_helper(ngx_acm_shared_t *shared)
     if (o == NULL) {
         return NULL;
     }
+
+    (void) json_object_set_new(o, "Up",
+                               json_boolean(ngx_acm_helper_up(
+                                   ngx_acm_get_conf(ngx_cycle))));
 
     if ((shared->helper_next
          && json_object_set_new(o, "NextStepAt", json_string(next)) != 0)

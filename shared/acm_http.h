@@ -44,6 +44,7 @@ struct acm_http_s {
     const char          *address;        /* borrowed: where the host is, IPv6
                                             in brackets; NULL: looked up */
     long                 timeout;        /* milliseconds, of the whole */
+    unsigned             acme:1;         /* to a CA, for who counts them */
     unsigned             plain:1;        /* http to any host is meant */
 
     /* the answer */

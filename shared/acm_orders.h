@@ -77,11 +77,12 @@ typedef enum {
     ACM_ORDERS_RENEWED,
     ACM_ORDERS_REHEARSED,                /* by the staging directory */
     ACM_ORDERS_FAILED,
+    ACM_ORDERS_STARTED,
     ACM_ORDERS_WINDOW                    /* the CA moved the renewal */
 } acm_orders_e;
 
 
-/* told after each end; order may be NULL; both are only lent */
+/* told of each start and end; order may be NULL; both are only lent */
 typedef void (*acm_orders_report_pt)(void *data, acm_orders_e what,
     const acm_cert_t *cert, const acm_order_t *order, const char *text);
 

@@ -113,6 +113,11 @@ acm_orders_begin(acm_orders_t *o, const acm_issuer_t *issuer,
         acm_job_go(job, ACM_EVENT_GO);
     }
 
+    if (o->conf.report != NULL) {
+        o->conf.report(o->conf.data, ACM_ORDERS_STARTED, cert, &job->order,
+                       "");
+    }
+
     return ACM_OK;
 }
 

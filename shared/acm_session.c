@@ -438,6 +438,7 @@ acm_session_send(acm_session_t *s, acm_http_t *http, acm_err_t *err)
     }
 
     http->ca_file = s->conf.issuer->ca_file;
+    http->acme = 1;
 
     t = s->conf.transport;
 

@@ -5,7 +5,9 @@
 
 
 #include <string.h>
+#include <time.h>
 #include <zlib.h>
+
 #include "acm_store_impl.h"
 
 
@@ -24,6 +26,7 @@ static acm_op_t *acm_batch_add(acm_batch_t *batch, acm_op_e type,
 static acm_rc_t acm_batch_reserve(acm_batch_t *batch);
 static acm_rc_t acm_store_key_check(acm_snap_t *snap, acm_db_e db,
     size_t len);
+static uint64_t acm_store_clock(void);
 static uint32_t acm_envelope_crc(acm_db_e db, const uint8_t *revision,
     const acm_entry_t *entry);
 
@@ -427,6 +430,9 @@ acm_batch_join(acm_batch_t *batch, const acm_batch_t *from)
 acm_rc_t
 acm_store_commit(acm_store_t *store, acm_batch_t *batch, acm_err_t *err)
 {
+    acm_rc_t  rc;
+    uint64_t  before;
+
     if (batch->rc != ACM_OK) {
         return acm_fail(err, batch->rc, "batch could not be built: %s "
                         "(operation %zu)", acm_rc_text(batch->rc),
@@ -443,7 +449,36 @@ acm_store_commit(acm_store_t *store, acm_batch_t *batch, acm_err_t *err)
                         "open it for writing to commit");
     }
 
-    return store->ops->commit(store, batch, err);
+    if (store->watch == NULL) {
+        return store->ops->commit(store, batch, err);
+    }
+
+    before = acm_store_clock();
+
+    rc = store->ops->commit(store, batch, err);
+
+    store->watch(store->data, rc, acm_store_clock() - before);
+
+    return rc;
+}
+
+
+static uint64_t
+acm_store_clock(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
+}
+
+
+void
+acm_store_watch(acm_store_t *store, acm_store_watch_pt watch, void *data)
+{
+    store->watch = watch;
+    store->data = data;
 }
 
 

@@ -199,6 +199,13 @@ void acm_batch_join(acm_batch_t *batch, const acm_batch_t *from);
 acm_rc_t acm_store_commit(acm_store_t *store, acm_batch_t *batch,
     acm_err_t *err);
 
+/* Told of each commit that got as far as the back end: its result, and the
+   nanoseconds that it took.  NULL: nobody is told. */
+typedef void (*acm_store_watch_pt)(void *data, acm_rc_t rc, uint64_t took);
+
+void acm_store_watch(acm_store_t *store, acm_store_watch_pt watch,
+    void *data);
+
 acm_rc_t acm_store_stat(acm_store_t *store, acm_store_stat_t *stat,
     acm_err_t *err);
 

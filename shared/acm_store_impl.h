@@ -53,6 +53,8 @@ struct acm_snap_s {
 struct acm_store_s {
     const acm_store_ops_t  *ops;
     acm_snap_t              snap;
+    acm_store_watch_pt      watch;        /* or NULL */
+    void                   *data;
     unsigned                open:1;       /* snap is in use */
     unsigned                readonly:1;
 };
