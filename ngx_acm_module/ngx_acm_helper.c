@@ -253,6 +253,7 @@ ngx_acm_helper_run(ngx_acm_helper_t *h, ngx_log_t *log)
 
     shared = ngx_acm_shared(amcf);
     shared->metrics.beat = (ngx_atomic_uint_t) acm_ticks();
+    shared->metrics.pid = (ngx_atomic_uint_t) ngx_pid;
 
     if (!h->locked) {
         if (ngx_acm_helper_lock(h, log) != NGX_OK) {

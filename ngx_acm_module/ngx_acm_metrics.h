@@ -73,6 +73,7 @@ typedef struct {
 typedef struct {
     ngx_acm_slot_t             slots[NGX_ACM_SLOTS];
     ngx_atomic_t               beat;         /* of the helper: acm_ticks() */
+    ngx_atomic_t               pid;          /* whose beat it was */
     ngx_atomic_t               down;         /* 1: told that it is silent */
     ngx_atomic_t               outages;
     ngx_atomic_t               validations[NGX_ACM_METHODS][2];

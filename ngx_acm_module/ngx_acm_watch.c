@@ -107,7 +107,7 @@ ngx_acm_watch_timer(ngx_event_t *ev)
                           "acm: the helper process %P has been silent for "
                           "%L s: nothing is issued or renewed; if it hangs, "
                           "kill it, and nginx starts another one",
-                          (ngx_pid_t) ngx_acm_shared(amcf)->helper_pid,
+                          (ngx_pid_t) m->pid,
                           silent / 1000);
         }
 
@@ -117,7 +117,7 @@ ngx_acm_watch_timer(ngx_event_t *ev)
 
         ngx_log_error(NGX_LOG_NOTICE, ev->log, 0,
                       "acm: the helper process %P is back",
-                      (ngx_pid_t) ngx_acm_shared(amcf)->helper_pid);
+                      (ngx_pid_t) m->pid);
     }
 
     ngx_add_timer(ev, wait);

@@ -11,6 +11,7 @@ use strict;
 use Test::More;
 
 use FindBin;
+use JSON::PP;
 use lib "$FindBin::Bin/lib";
 use Test::Nginx::ACM;
 
@@ -106,8 +107,8 @@ sub value {
 my $open = 'application/openmetrics-text;version=1.0.0,text/plain;'
     . 'version=0.0.4;q=0.5,*/*;q=0.1';
 
-like(http('/status/metrics'), qr/^HTTP\S+ 200.*Content-Type: text\/plain; \Q
-    \Eversion=0.0.4/xs, 'sub-path');
+like(http('/status/metrics'), qr/^HTTP\S+ 200.*plain; version=0.0.4/s,
+    'sub-path');
 like(http('/status?format=prometheus'), qr/version=0.0.4.*acm_helper_up/s,
     'argument');
 like(http('/status', 'text/plain;version=0.0.4'),
@@ -225,7 +226,7 @@ $t->reload();
 ok($t->wait_for(sub {
     my ($h) = $t->helpers();
     my @w = $t->workers();
-    $h && $h != $helper && @w == 2 && !grep { $_ == $workers[0] } @w
+    $h && $h != $helper && @w == 2 && !(grep { $_ == $workers[0] } @w)
         && $t->status()->{Helper}{Pid} == $h
 }), 'reloaded');
 
@@ -271,12 +272,30 @@ for my $bad (qw/ metrics=x metrics=-1 metrics=100001 metric=1 /) {
     like($out, qr/"$bad"/, "$bad is named");
 }
 
+# every metric that rules and dashboard speak of is there
+
+my $util = "$FindBin::Bin/../util";
+my %have = map { $_ => 1 } $text =~ /^(acm_\w+)/mg;
+
+for my $file ('prometheus/acm.rules.yml', 'grafana/acm.json') {
+    open(my $fh, '<', "$util/$file") or die "$file: $!";
+    my $body = do { local $/; <$fh> };
+
+    eval { decode_json($body) } or fail("$file: $@") if $file =~ /json$/;
+
+    # what begins with an order at a CA is in no store of this test
+
+    is(join(' ', grep { !$have{$_} && !/^acm_order_duration_seconds/
+        && !/^acm_certificate_renewal/ && !/^acm_rules/ }
+        $body =~ /\b(acm_[a-z_]+)\b(?!\.)/g), '', "$file: metrics");
+}
+
 # the rules for alerts
 
 SKIP: {
     skip 'no promtool: apt-get install prometheus', 2 unless $promtool;
 
-    my $dir = "$FindBin::Bin/../util/prometheus";
+    my $dir = "$util/prometheus";
 
     my $out = `$promtool check rules $dir/acm.rules.yml 2>&1`;
     is($?, 0, 'promtool check rules') or diag($out);
