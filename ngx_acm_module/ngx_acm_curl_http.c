@@ -10,6 +10,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
+#include "ngx_acm.h"
 #include "ngx_acm_curl_impl.h"
 
 
