@@ -49,6 +49,7 @@ typedef struct {
 static ngx_int_t ngx_acm_sink_outbox(ngx_acm_sinks_t *all,
     acm_err_t *err);
 static ngx_uint_t ngx_acm_sink_next(ngx_acm_sinks_t *all, ngx_acm_sink_t *s);
+static void ngx_acm_sink_soon(ngx_acm_sinks_t *all);
 static void ngx_acm_sink_flush(ngx_acm_sinks_t *all, ngx_uint_t now);
 static void ngx_acm_sink_timer(ngx_event_t *ev);
 static void ngx_acm_sink_tidy(ngx_acm_sinks_t *all);
@@ -267,11 +268,23 @@ ngx_acm_sink_run(ngx_log_t *log)
     }
 
     if (more && ngx_time() >= all->fault) {
-
-        /* behind whatever else waits */
-
-        ngx_add_timer(&all->timer, 1);
+        ngx_acm_sink_soon(all);
     }
+}
+
+
+/* Behind whatever else waits. */
+
+static void
+ngx_acm_sink_soon(ngx_acm_sinks_t *all)
+{
+    /* nginx leaves a timer as it is if the change is small */
+
+    if (all->timer.timer_set) {
+        ngx_del_timer(&all->timer);
+    }
+
+    ngx_add_timer(&all->timer, 1);
 }
 
 
@@ -379,7 +392,7 @@ ngx_acm_sink_ended(ngx_acm_sink_t *s)
     ngx_acm_sink_flush(all, 0);
 
     if (ngx_time() >= all->fault && ngx_acm_sink_next(all, s)) {
-        ngx_add_timer(&all->timer, 1);
+        ngx_acm_sink_soon(all);
     }
 }
 

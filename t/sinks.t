@@ -93,7 +93,14 @@ use Test::Nginx::ACM;
 use Test::Nginx::Daemon;
 
 my $t = Test::Nginx::ACM->new();
+my @mounts;
 my $key = '0123456789abcdef0123456789abcdef';
+
+END {
+    my $rc = $?;
+    system("umount -l $_ 2>/dev/null") for @mounts;
+    $? = $rc;
+}
 
 sub secret {
     my ($name, $text) = @_;
@@ -396,6 +403,47 @@ $t->write_config(config($sinks));
 $t->reload();
 ok($t->wait_for(sub { $t->read_file('out/events.json') =~ /$id/ }),
     'the one before has lost nothing');
+
+# a disk that is full: whole lines, and none is lost
+
+SKIP: {
+    my $small = "$t->{dir}/small";
+    mkdir($small);
+    skip('no tmpfs', 4) if $> != 0
+        || system("mount -t tmpfs -o size=8k tmpfs $small 2>/dev/null") != 0;
+    push @mounts, $small;
+
+    $t->write_config(config("event_sink file:$small/x.json name=small;"));
+    $t->reload();
+    ok($t->wait_for(sub { sink('small')->{Name} }), 'a small disk');
+    @ids = map { event() } 1 .. 40;
+
+    ok($t->wait_for(sub { (sink('small')->{LastError} // '')
+        =~ /No space left/ }), 'is full') or diag(explain(sink('small')));
+
+    my $first = $t->read_file('small/x.json');
+    like($first, qr/\}\n\z/, 'no half line');
+
+    truncate("$small/x.json", 0) or die $!;
+
+    for (1 .. 60) {
+        last if $t->wait_for(sub { sink('small')->{Backlog} == 0 }, 1);
+        my $next = $t->read_file('small/x.json');
+
+        if (length($next) > 4096) {
+            $first .= $next;
+            truncate("$small/x.json", 0) or die $!;
+        }
+    }
+
+    $first .= $t->read_file('small/x.json');
+    my @got = map { decode_json($_)->{id} } split(/\n/, $first);
+    is_deeply(\@got, \@ids, 'all of them, in order, once');
+
+    $t->write_config(config($sinks));
+    $t->reload();
+    $t->wait_for(sub { system("umount $small 2>/dev/null") == 0 });
+}
 
 # mistakes
 
