@@ -801,6 +801,57 @@ test_names(void **state)
 }
 
 
+/* Without memory, whenever: nothing is lost, nothing doubled. */
+
+static void
+test_memory(void **state)
+{
+    int             more;
+    fix_t          *f;
+    size_t          i, j, n;
+    acm_err_t       err;
+    acm_letter_t   *letters[10];
+    unsigned long   at;
+
+    (void) state;
+
+    for (at = 1; at < 400; at++) {
+        f = fix_new(0);
+        fix_start(f, 2, NOW);
+        make(f, 20, NOW);
+
+        acm_alloc_fail_at(at);
+
+        for (i = 0; i < 6; i++) {
+            n = 0;
+            (void) acm_outbox_take(f->o, 0, 10, NOW, letters, &n, &err);
+
+            for (j = 0; j < n; j++) {
+                see(&f->seen[0], letters[j]->event.id);
+                acm_outbox_done(f->o, 0, letters[j],
+                                (j % 4 == 3) ? ACM_SINK_REFUSED
+                                             : ACM_SINK_DELIVERED, "x", NOW);
+            }
+
+            (void) acm_outbox_flush(f->o, NOW, &err);
+            (void) acm_outbox_tidy(f->o, NOW, &more, &err);
+        }
+
+        more = (acm_alloc_fail_at(0) != 0);
+
+        (void) drain(f, 0, ACM_SINK_DELIVERED, NOW);
+        check_seen(f, 0, 0);
+        fix_free(f);
+
+        if (more) {
+            break;
+        }
+    }
+
+    assert_in_range(at, 20, 399);
+}
+
+
 int
 main(void)
 {
@@ -815,7 +866,8 @@ main(void)
         cmocka_unit_test(test_filter),
         cmocka_unit_test(test_tidy),
         cmocka_unit_test(test_overflow),
-        cmocka_unit_test(test_names)
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_memory)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
