@@ -34,6 +34,7 @@ static int64_t acm_outbox_backoff(acm_outbox_t *o, acm_outbox_sink_t *s);
 static void acm_outbox_error(acm_outbox_sink_t *s, const char *why,
     int64_t now);
 static void acm_outbox_refuse(acm_letter_t *letter, const char *why);
+static void acm_outbox_visible(const char *why, acm_err_t *err);
 
 
 acm_outbox_t *
@@ -569,7 +570,8 @@ acm_outbox_done(acm_outbox_t *o, size_t sink, acm_letter_t *letter,
             acm_outbox_error(s, why, now);
 
             if (s->rec.attempts == 1 && o->note != NULL) {
-                o->note(o->data, ACM_OUTBOX_DOWN, s->rec.name, 1, why);
+                o->note(o->data, ACM_OUTBOX_DOWN, s->rec.name, 1,
+                        s->rec.last_error);
             }
         }
 
@@ -655,7 +657,7 @@ acm_outbox_error(acm_outbox_sink_t *s, const char *why, int64_t now)
     char       *copy;
     acm_err_t   err;
 
-    (void) acm_fail(&err, ACM_OK, "%s", (why != NULL) ? why : "");
+    acm_outbox_visible(why, &err);
 
     copy = acm_strdup(err.text);
 
@@ -673,11 +675,28 @@ acm_outbox_refuse(acm_letter_t *letter, const char *why)
 {
     acm_err_t  err;
 
-    (void) acm_fail(&err, ACM_OK, "%s", (why != NULL) ? why : "");
+    acm_outbox_visible(why, &err);
 
     letter->state = ACM_LETTER_REFUSED;
     acm_free(letter->why);
     letter->why = acm_strdup(err.text);
+}
+
+
+/* For logs and JSON: what a sink says may be anything. */
+
+static void
+acm_outbox_visible(const char *why, acm_err_t *err)
+{
+    char  *p;
+
+    (void) acm_fail(err, ACM_OK, "%s", (why != NULL) ? why : "");
+
+    for (p = err->text; *p != '\0'; p++) {
+        if (*p < ' ' || *p >= 0x7f) {
+            *p = '?';
+        }
+    }
 }
 
 

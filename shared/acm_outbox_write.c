@@ -309,9 +309,10 @@ static acm_rc_t
 acm_outbox_write(acm_outbox_sink_t *s, acm_snap_t *snap, acm_batch_t *batch,
     acm_sink_t *out, int64_t now)
 {
-    size_t         i, n;
+    size_t         i, n, len;
     uint8_t        key[ACM_MAX_STORE_KEY];
     acm_rc_t       rc;
+    acm_entry_t    entry;
     acm_letter_t  *letter;
 
     *out = s->rec;
@@ -332,9 +333,16 @@ acm_outbox_write(acm_outbox_sink_t *s, acm_snap_t *snap, acm_batch_t *batch,
             }
 
         } else if (s->redoing) {
-            acm_batch_delete(batch, ACM_DB_DEAD, key,
-                             acm_dead_key(key, s->rec.name, letter->number));
-            out->ndead -= (out->ndead != 0);
+            len = acm_dead_key(key, s->rec.name, letter->number);
+
+            /* it may have made room for others meanwhile */
+
+            if (acm_store_get(snap, ACM_DB_DEAD, key, len, &entry)
+                != ACM_NOTFOUND)
+            {
+                acm_batch_delete(batch, ACM_DB_DEAD, key, len);
+                out->ndead -= (out->ndead != 0);
+            }
         }
 
         if (s->redoing) {

@@ -94,6 +94,7 @@ use Test::Nginx::Daemon;
 
 my $t = Test::Nginx::ACM->new();
 my @mounts;
+my $before;
 my $key = '0123456789abcdef0123456789abcdef';
 
 END {
@@ -326,6 +327,18 @@ ok($t->wait_for(sub { sink('program')->{DeadLetters} == 1 }, 60),
     'program: refused');
 program("cat > $t->{dir}/out/in.\$ACM_EVENT_ID");
 
+# no mail server for a while
+
+$mail->stop();
+$before = sink('mail')->{Delivered};
+$id = event();
+ok($t->wait_for(sub { sink('mail')->{Attempts} }), 'mail: no server');
+like(sink('mail')->{LastError}, qr/cannot be reached/, 'mail: why');
+$mail->start();
+ok($t->wait_for(sub { sink('mail')->{Delivered} > $before }, 60),
+    'mail: sent later');
+is(scalar(grep { /^Message-ID: <$id\@/m } $mail->mails()), 1, 'mail: once');
+
 # a part of a lot fails
 
 $bus->answer(status => 500);
@@ -365,7 +378,6 @@ ok($t->wait_for(sub { -s "$t->{dir}/out/events.json" || -s
 
 # the helper dies, nginx reloads: nothing is lost
 
-my $before = () = $t->read_file('out/events.json') =~ /\n/g;
 $t->wait_for(sub { !grep { $_->{Backlog} } values %{{ sinks() }} }, 60);
 my ($helper) = $t->helpers();
 $t->allow(qr/exited on signal 9/);
