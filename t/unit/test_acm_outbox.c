@@ -8,7 +8,6 @@
 
 
 #include "test.h"
-#include "acm_json_sinks.h"
 #include "acm_outbox.h"
 
 
@@ -802,46 +801,6 @@ test_names(void **state)
 }
 
 
-static void
-test_json(void **state)
-{
-    fix_t         *f;
-    json_t        *list, *o;
-    acm_err_t      err;
-    acm_snap_t    *snap;
-
-    (void) state;
-
-    f = fix_new(0);
-    fix_start(f, 2, NOW);
-    make(f, 3, NOW);
-    (void) try(f, 0, ACM_SINK_FAILED, NOW);
-    (void) drain(f, 1, ACM_SINK_DELIVERED, NOW);
-
-    test_ok(acm_store_begin(f->store, &snap, &err));
-    list = acm_json_sinks(snap, NOW + 3 * DAY);
-    acm_store_end(snap);
-
-    assert_int_equal(json_array_size(list), 2);
-
-    o = json_array_get(list, 0);
-    assert_string_equal(acm_json_string(o, "Name"), "one");
-    assert_string_equal(acm_json_string(o, "LastError"), "no?way");
-    assert_int_equal(json_integer_value(json_object_get(o, "Backlog")), 3);
-    assert_int_equal(json_integer_value(json_object_get(o, "Attempts")), 1);
-    assert_non_null(acm_json_string(o, "NextAttemptAt"));
-    assert_non_null(acm_json_string(o, "RemovedAt"));
-    assert_null(acm_json_string(o, "LastDeliveredAt"));
-
-    o = json_array_get(list, 1);
-    assert_int_equal(json_integer_value(json_object_get(o, "Delivered")), 3);
-    assert_null(acm_json_string(o, "LastError"));
-
-    json_decref(list);
-    fix_free(f);
-}
-
-
 /* Without memory, whenever: nothing is lost, nothing doubled. */
 
 static void
@@ -908,7 +867,6 @@ main(void)
         cmocka_unit_test(test_tidy),
         cmocka_unit_test(test_overflow),
         cmocka_unit_test(test_names),
-        cmocka_unit_test(test_json),
         cmocka_unit_test(test_memory)
     };
 
