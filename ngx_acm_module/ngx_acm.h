@@ -269,9 +269,8 @@ char *ngx_acm_dns_update(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* who is told of an end: ngx_acm_warn.c */
 
 char *ngx_acm_warn_at(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-/* for acm_watch_t: data is the shared memory */
-void ngx_acm_warn_report(void *data, const acm_cert_t *old,
-    const acm_cert_t *next);
+/* Sets the watch up for a cycle; its store comes later. */
+void ngx_acm_warn_init(ngx_acm_conf_t *amcf, acm_watch_t *watch);
 
 
 /* sinks of events: ngx_acm_sink_conf.c */

@@ -299,11 +299,7 @@ ngx_acm_helper_adopt(ngx_acm_helper_t *h, ngx_acm_conf_t *amcf,
     h->engine.demand = amcf->demands.nelts ? ngx_acm_demand_renew : NULL;
     h->engine.data = h;
 
-    ngx_memzero(&h->watch, sizeof(acm_watch_t));
-
-    h->watch.ladder = &amcf->ladder;
-    h->watch.report = ngx_acm_warn_report;
-    h->watch.data = ngx_acm_shared(amcf);
+    ngx_acm_warn_init(amcf, &h->watch);
 
     h->amcf = amcf;
     h->wait = 0;

@@ -10,6 +10,14 @@
 #include "ngx_acm.h"
 
 
+static void ngx_acm_warn_statics(ngx_acm_conf_t *amcf, acm_watch_t *watch);
+static char *ngx_acm_warn_text(ngx_str_t *s);
+static void ngx_acm_warn_report(void *data, const acm_cert_t *old,
+    const acm_cert_t *next);
+static void ngx_acm_warn_alarm(void *data, const char *kind,
+    const char *name, const char *text);
+
+
 char *
 ngx_acm_warn_at(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -67,6 +75,91 @@ ngx_acm_warn_at(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 void
+ngx_acm_warn_init(ngx_acm_conf_t *amcf, acm_watch_t *watch)
+{
+    ngx_str_t  *region;
+
+    ngx_memzero(watch, sizeof(acm_watch_t));
+
+    region = amcf->regions->elts;
+
+    watch->ladder = &amcf->ladder;
+    watch->account = ngx_acm_warn_text(&amcf->account);
+    watch->region = ngx_acm_warn_text(region);
+    watch->report = ngx_acm_warn_report;
+    watch->alarm = ngx_acm_warn_alarm;
+    watch->data = ngx_acm_shared(amcf);
+
+    ngx_acm_warn_statics(amcf, watch);
+}
+
+
+/* Certificates of "ssl_certificate"; without memory nobody is told of them. */
+
+static void
+ngx_acm_warn_statics(ngx_acm_conf_t *amcf, acm_watch_t *watch)
+{
+    ngx_str_t         *names;
+    ngx_uint_t         i;
+    acm_static_t      *statics;
+    ngx_acm_static_t  *s, **list;
+
+    statics = ngx_pcalloc(ngx_cycle->pool,
+                          amcf->statics.nelts * sizeof(acm_static_t) + 1);
+    if (statics == NULL) {
+        return;
+    }
+
+    list = amcf->statics.elts;
+
+    for (i = 0; i < amcf->statics.nelts; i++) {
+        s = list[i];
+        names = s->names.elts;
+
+        ngx_memcpy(statics[i].hash, s->hash, ACM_HASH_LEN);
+        statics[i].not_before = s->not_before;
+        statics[i].not_after = s->not_after;
+        statics[i].name = (s->names.nelts && names[0].len)
+                          ? ngx_acm_warn_text(&names[0]) : s->subject;
+        statics[i].resource = s->file.len ? ngx_acm_warn_text(&s->file)
+                                          : statics[i].name;
+    }
+
+    watch->statics = statics;
+    watch->nstatics = amcf->statics.nelts;
+}
+
+
+static char *
+ngx_acm_warn_text(ngx_str_t *s)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(ngx_cycle->pool, s->len + 1);
+    if (p == NULL) {
+        return "";
+    }
+
+    (void) ngx_cpystrn(p, s->data, s->len + 1);
+
+    return (char *) p;
+}
+
+
+static void
+ngx_acm_warn_alarm(void *data, const char *kind, const char *name,
+    const char *text)
+{
+    ngx_acm_shared_t  *shared = data;
+
+    (void) ngx_atomic_fetch_add(&shared->overdue, 1);
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "acm: %s \"%s\" needs attention: %s", kind, name, text);
+}
+
+
+static void
 ngx_acm_warn_report(void *data, const acm_cert_t *old,
     const acm_cert_t *next)
 {

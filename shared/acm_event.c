@@ -118,6 +118,31 @@ acm_event_put(acm_batch_t *batch, acm_event_t *event)
 }
 
 
+void
+acm_event_put_json(acm_batch_t *batch, acm_event_t *event, json_t *detail)
+{
+    acm_rc_t   rc;
+    acm_str_t  text;
+
+    rc = (detail == NULL) ? ACM_NOMEM : acm_json_text(detail, 0, &text, NULL);
+
+    json_decref(detail);
+
+    if (rc != ACM_OK) {
+        batch->rc = (batch->rc == ACM_OK) ? rc : batch->rc;
+        return;
+    }
+
+    text.data[text.len - 1] = '\0';
+    event->detail = (char *) text.data;
+
+    acm_event_put(batch, event);
+
+    event->detail = NULL;
+    acm_free(text.data);
+}
+
+
 acm_rc_t
 acm_event_json(const acm_event_t *event, acm_buf_t *out)
 {

@@ -12,7 +12,7 @@
 #define _ACM_EVENT_H_INCLUDED_
 
 
-#include "acm_record.h"
+#include "acm_json.h"
 
 
 #define ACM_MAX_EVENT_RESOURCE  512    /* octets: an ARN or a path */
@@ -57,6 +57,10 @@ const char *acm_event_source(acm_event_e kind);
  * failure sticks in the batch.
  */
 void acm_event_put(acm_batch_t *batch, acm_event_t *event);
+
+/* The same, with this detail, whose reference is taken; NULL: no memory. */
+void acm_event_put_json(acm_batch_t *batch, acm_event_t *event,
+    json_t *detail);
 
 /* The whole event, as one line of JSON without a line feed. */
 acm_rc_t acm_event_json(const acm_event_t *event, acm_buf_t *out);

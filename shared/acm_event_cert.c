@@ -320,25 +320,8 @@ static void
 acm_event_cert(acm_batch_t *batch, acm_event_e kind, const acm_cert_t *cert,
     json_t *detail, int64_t now)
 {
-    char          arn[ACM_MAX_ARN];
-    acm_rc_t      rc;
-    acm_str_t     text;
-    acm_event_t   event;
-
-    if (detail == NULL) {
-        batch->rc = (batch->rc == ACM_OK) ? ACM_NOMEM : batch->rc;
-        return;
-    }
-
-    rc = acm_json_text(detail, 0, &text, NULL);
-    json_decref(detail);
-
-    if (rc != ACM_OK) {
-        batch->rc = (batch->rc == ACM_OK) ? rc : batch->rc;
-        return;
-    }
-
-    text.data[text.len - 1] = '\0';
+    char         arn[ACM_MAX_ARN];
+    acm_event_t  event;
 
     memset(&event, 0, sizeof(acm_event_t));
 
@@ -348,11 +331,8 @@ acm_event_cert(acm_batch_t *batch, acm_event_e kind, const acm_cert_t *cert,
     event.region = cert->region;
     event.resource = acm_arn_text(arn, cert->account, cert->region,
                                   cert->uuid);
-    event.detail = (char *) text.data;
 
-    acm_event_put(batch, &event);
-
-    acm_free(text.data);
+    acm_event_put_json(batch, &event, detail);
 }
 
 

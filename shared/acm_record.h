@@ -49,7 +49,8 @@ typedef enum {
     ACM_REC_STEP = 16,
     ACM_REC_USED = 17,
     ACM_REC_SETTING = 18,
-    ACM_REC_LADDER = 19
+    ACM_REC_LADDER = 19,
+    ACM_REC_ALARM = 20
 } acm_rec_e;
 
 typedef enum {

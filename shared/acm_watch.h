@@ -23,6 +23,7 @@
    they are as much nearer to the end as it is shorter than this */
 #define ACM_LADDER_LIFE        (90 * 86400)
 #define ACM_WATCH_PENDING      3600      /* seconds for a first issuance */
+#define ACM_WATCH_SINK         3600      /* seconds that an event may wait */
 
 
 typedef struct {
@@ -68,10 +69,31 @@ void acm_watch_look(acm_cert_t *cert, const acm_ladder_t *ladder,
 typedef void (*acm_watch_report_pt)(void *data, const acm_cert_t *old,
     const acm_cert_t *next);
 
+/* the same for what is no certificate of the store */
+typedef void (*acm_watch_alarm_pt)(void *data, const char *kind,
+    const char *name, const char *text);
+
+
+/* a certificate that is served from a file, and that others renew */
+
+typedef struct {
+    uint8_t        hash[ACM_HASH_LEN];   /* SHA-256 */
+    const char    *name;
+    const char    *resource;             /* its file, or where it is used */
+    int64_t        not_before;
+    int64_t        not_after;
+} acm_static_t;
+
+
 typedef struct {
     acm_store_t           *store;
     const acm_ladder_t    *ladder;       /* as configured */
+    const char            *account;      /* of what is in no account */
+    const char            *region;
+    const acm_static_t    *statics;
+    size_t                 nstatics;
     acm_watch_report_pt    report;       /* or NULL */
+    acm_watch_alarm_pt     alarm;        /* or NULL */
     void                  *data;
 
     /* internal, all zero at first */

@@ -28,6 +28,9 @@ typedef struct {
  */
 acm_rc_t acm_ladder_read(acm_snap_t *snap, acm_ladder_t *ladder, int *swept,
     uint64_t *revision);
+/* Sinks that are behind, and certificates of files. */
+acm_rc_t acm_watch_alarms(acm_watch_t *watch, int64_t now, acm_err_t *err);
+
 void acm_ladder_put(acm_batch_t *batch, const acm_ladder_t *ladder,
     int swept);
 

@@ -379,7 +379,9 @@ acm_watch_patrol(acm_watch_t *w, int64_t now, acm_err_t *err)
 
     w->patrol_at = acm_add_sat(now, ACM_WATCH_PATROL);
 
-    return acm_watch_commit(w, &group, err);
+    rc = acm_watch_commit(w, &group, err);
+
+    return (rc == ACM_OK) ? acm_watch_alarms(w, now, err) : rc;
 }
 
 
