@@ -33,6 +33,8 @@ static ngx_acm_counted_t *ngx_acm_metrics_issuer(ngx_acm_metrics_t *m,
     const char *name);
 static void ngx_acm_metrics_validations(ngx_acm_metrics_t *m,
     const acm_order_t *order, ngx_uint_t ok);
+static void ngx_acm_metrics_validation(ngx_acm_metrics_t *m,
+    acm_method_e method, ngx_uint_t ok);
 static void ngx_acm_metrics_publish(ngx_acm_metrics_t *m,
     const acm_census_t *census);
 
@@ -288,15 +290,19 @@ ngx_acm_metrics_order(ngx_acm_conf_t *amcf, acm_orders_e what,
 }
 
 
-/* Of an order that failed, what is known is the name that it failed with. */
+/*
+ * Of an order that failed, one name did not pass: the one at hand, or the
+ * first if the CA spoke of the order as a whole.  Nothing is known of others.
+ */
 
 static void
 ngx_acm_metrics_validations(ngx_acm_metrics_t *m, const acm_order_t *order,
     ngx_uint_t ok)
 {
     size_t                    i;
-    ngx_uint_t                n;
-    const acm_order_authz_t  *a;
+    const acm_order_authz_t  *a, *failed;
+
+    failed = NULL;
 
     for (i = 0; i < order->nauthz; i++) {
         a = &order->authz[i];
@@ -305,21 +311,29 @@ ngx_acm_metrics_validations(ngx_acm_metrics_t *m, const acm_order_t *order,
             continue;
         }
 
-        for (n = 0; (1u << n) < (unsigned) a->method; n++) {
-            /* void */
-        }
-
-        if (n >= NGX_ACM_METHODS) {
-            continue;
-        }
-
         if (ok || a->valid) {
-            (void) ngx_atomic_fetch_add(&m->validations[n][1], 1);
+            ngx_acm_metrics_validation(m, a->method, 1);
 
-        } else if (i == order->current
-                   && order->problem.fault == ACM_FAULT_NAME)
-        {
-            (void) ngx_atomic_fetch_add(&m->validations[n][0], 1);
+        } else if (failed == NULL || i == order->current) {
+            failed = a;
+        }
+    }
+
+    if (failed && order->problem.fault == ACM_FAULT_NAME) {
+        ngx_acm_metrics_validation(m, failed->method, 0);
+    }
+}
+
+
+static void
+ngx_acm_metrics_validation(ngx_acm_metrics_t *m, acm_method_e method,
+    ngx_uint_t ok)
+{
+    ngx_uint_t  n;
+
+    for (n = 0; n < NGX_ACM_METHODS; n++) {
+        if ((1u << n) == (unsigned) method) {
+            (void) ngx_atomic_fetch_add(&m->validations[n][ok], 1);
         }
     }
 }

@@ -12,9 +12,7 @@
 #include "ngx_acm.h"
 
 
-#define NGX_ACM_STATIC_WARN   (45 * 86400)   /* seconds before the end */
-#define NGX_ACM_STATIC_SHARE  3              /* and a third of its life, for
-                                                short ones */
+#define NGX_ACM_STATIC_SHARE  3              /* of its life, for short ones */
 #define NGX_ACM_MAX_SUBJECT   512            /* octets; longer ones are cut */
 
 
@@ -268,19 +266,23 @@ void
 ngx_acm_static_warn(ngx_acm_conf_t *amcf, ngx_log_t *log)
 {
     char                text[32];
-    int64_t             left, limit;
+    int64_t             left, limit, first;
     ngx_str_t          *name, where;
     ngx_uint_t          i;
     ngx_acm_static_t  **statics, *s;
 
     statics = amcf->statics.elts;
+    first = amcf->ladder.nrungs ? (int64_t) amcf->ladder.rungs[0] : 0;
 
     for (i = 0; i < amcf->statics.nelts; i++) {
         s = statics[i];
 
         left = s->not_after - ngx_time();
+
+        /* the first rung of "warn_at", but not for most of its life */
+
         limit = (s->not_after - s->not_before) / NGX_ACM_STATIC_SHARE;
-        limit = ngx_min(limit, NGX_ACM_STATIC_WARN);
+        limit = ngx_min(limit, first);
 
         if (left > limit) {
             continue;

@@ -11,6 +11,7 @@
 #include <ngx_http.h>
 
 #include "../shared/acm_metrics_cert.h"
+#include "../shared/acm_metrics_sink.h"
 #include "ngx_acm.h"
 #include "ngx_http_acm.h"
 
@@ -448,7 +449,7 @@ ngx_http_acm_metrics_snap(acm_metrics_t *m, ngx_acm_conf_t *amcf,
                                "Steps that are due and not done yet; no more "
                                "than ten thousand are counted.");
 
-    return rc;
+    return (rc == ACM_OK) ? acm_metrics_sinks(m, snap) : rc;
 }
 
 
@@ -468,12 +469,9 @@ ngx_http_acm_metrics_stat(acm_metrics_t *m, ngx_acm_metrics_t *counted,
     ngx_http_acm_metrics_gauge(m, "acm_store_generation",
                                (int64_t) stat->generation,
                                "The number of the last commit.");
-    ngx_http_acm_metrics_gauge(m, "acm_events_pending",
+    ngx_http_acm_metrics_gauge(m, "acm_events_kept",
                                (int64_t) stat->entries[ACM_DB_EVENT],
-                               "Events in the outbox.");
-    ngx_http_acm_metrics_gauge(m, "acm_events_dead",
-                               (int64_t) stat->entries[ACM_DB_DEAD],
-                               "Events that a sink never took.");
+                               "Events in the outbox, delivered or not.");
 
     acm_metrics_family(m, "acm_store_commit_duration_seconds",
                        ACM_METRIC_HISTOGRAM,

@@ -11,9 +11,15 @@
 #include "ngx_stream_acm.h"
 
 
+#if (NGX_STREAM_SSL && nginx_version < 1025005)
+#define ngx_stream_ssl_srv_conf_t  ngx_stream_ssl_conf_t
+#endif
+
+
 static void *ngx_stream_acm_create_srv_conf(ngx_conf_t *cf);
 static char *ngx_stream_acm_merge_srv_conf(ngx_conf_t *cf, void *parent,
     void *child);
+static ngx_int_t ngx_stream_acm_init(ngx_conf_t *cf);
 static char *ngx_stream_acm_dns(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
@@ -65,7 +71,7 @@ static ngx_command_t  ngx_stream_acm_commands[] = {
 
 static ngx_stream_module_t  ngx_stream_acm_module_ctx = {
     NULL,                                  /* preconfiguration */
-    NULL,                                  /* postconfiguration */
+    ngx_stream_acm_init,                   /* postconfiguration */
 
     NULL,                                  /* create main configuration */
     NULL,                                  /* init main configuration */
@@ -141,6 +147,46 @@ ngx_stream_acm_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
     acm_rrl_init(conf->rrl, (uint32_t) conf->rate, seed);
 
     return NGX_CONF_OK;
+}
+
+
+/* Certificates from files are noted, as those of http servers. */
+
+static ngx_int_t
+ngx_stream_acm_init(ngx_conf_t *cf)
+{
+#if (NGX_STREAM_SSL)
+
+    ngx_uint_t                     i;
+    ngx_array_t                    names;
+    ngx_stream_ssl_srv_conf_t     *sscf;
+    ngx_stream_core_srv_conf_t   **cscfp;
+    ngx_stream_core_main_conf_t   *cmcf;
+
+    cmcf = ngx_stream_conf_get_module_main_conf(cf, ngx_stream_core_module);
+    cscfp = cmcf->servers.elts;
+
+    /* names of servers came with 1.25.5, and only some have one */
+
+    if (ngx_array_init(&names, cf->temp_pool, 1, sizeof(ngx_str_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < cmcf->servers.nelts; i++) {
+        sscf = cscfp[i]->ctx->srv_conf[ngx_stream_ssl_module.ctx_index];
+
+        if (sscf->ssl.ctx
+            && ngx_acm_static_add(cf, sscf->ssl.ctx, &names) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+#endif
+
+    return NGX_OK;
 }
 
 

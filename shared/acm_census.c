@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "acm_census.h"
+#include "acm_watch.h"
 
 
 static void acm_census_cert(acm_census_t *c, const acm_cert_t *cert,
@@ -126,10 +127,6 @@ acm_census_cert(acm_census_t *c, const acm_cert_t *cert, int64_t now)
         c->failing++;
     }
 
-    if (cert->version == 0) {
-        return;
-    }
-
     if (cert->not_after > now && cert->status == ACM_STATUS_ISSUED) {
 
         for (i = 0; i < ACM_CENSUS_WINDOWS; i++) {
@@ -139,48 +136,25 @@ acm_census_cert(acm_census_t *c, const acm_cert_t *cert, int64_t now)
         }
     }
 
-    if (now < acm_census_overdue_at(cert)) {
+    /* what nobody renews any more is told of by its end alone */
+
+    if (!acm_watch_renews(cert)) {
         return;
     }
 
-    if (cert->not_after > now) {
+    if (cert->version != 0 && cert->not_after <= now) {
+
+        if (c->expired++ == 0) {
+            (void) snprintf(c->first_expired, sizeof(c->first_expired), "%s",
+                            cert->domain);
+        }
+
+    } else if (cert->overdue
+               || (cert->version != 0 && now >= acm_watch_overdue_at(cert)))
+    {
         if (c->overdue++ == 0) {
             (void) snprintf(c->first_overdue, sizeof(c->first_overdue), "%s",
                             cert->domain);
         }
-
-    } else if (c->expired++ == 0) {
-        (void) snprintf(c->first_expired, sizeof(c->first_expired), "%s",
-                        cert->domain);
     }
-}
-
-
-int64_t
-acm_census_overdue_at(const acm_cert_t *cert)
-{
-    int64_t  slack;
-
-    /* what nobody renews any more is told of by its end alone */
-
-    if (cert->version == 0 || cert->renew_at == 0
-        || (cert->due != ACM_DUE_RENEW && cert->due != ACM_DUE_ARI))
-    {
-        return INT64_MAX;
-    }
-
-    if (cert->status != ACM_STATUS_ISSUED
-        && cert->status != ACM_STATUS_EXPIRED)
-    {
-        return INT64_MAX;
-    }
-
-    slack = (cert->not_after > cert->renew_at)
-            ? (cert->not_after - cert->renew_at) / 4 : 0;
-
-    if (slack > ACM_CENSUS_SLACK) {
-        slack = ACM_CENSUS_SLACK;
-    }
-
-    return acm_add_sat(cert->renew_at, slack);
 }

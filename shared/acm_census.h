@@ -19,16 +19,13 @@
 #define ACM_CENSUS_TYPES     (ACM_TYPE_PRIVATE + 1)
 #define ACM_CENSUS_STATUSES  (ACM_STATUS_FAILED + 1)
 #define ACM_CENSUS_WINDOWS   3
-/* a renewal is overdue when it is late by a quarter of the time that is left
-   for it, and never more than this, in seconds */
-#define ACM_CENSUS_SLACK     86400
 
 
 typedef struct {
     uint64_t   certificates[ACM_CENSUS_TYPES][ACM_CENSUS_STATUSES];
     uint64_t   expiring[ACM_CENSUS_WINDOWS];     /* the shorter in the longer */
     uint64_t   expired;          /* though a renewal was planned */
-    uint64_t   overdue;          /* renewals, of what is still valid */
+    uint64_t   overdue;          /* to be issued or renewed, not expired */
     uint64_t   failing;          /* the last attempt failed */
     uint64_t   unreadable;
     int64_t    at;               /* seconds, when it ended; 0: never yet */
@@ -57,10 +54,6 @@ extern const int64_t  acm_census_windows[ACM_CENSUS_WINDOWS];
  */
 acm_rc_t acm_census_step(acm_census_walk_t *walk, acm_store_t *store,
     int64_t now, acm_census_t *done, acm_err_t *err);
-
-/* When the renewal of a certificate is overdue, in seconds; INT64_MAX if
-   none is planned. */
-int64_t acm_census_overdue_at(const acm_cert_t *cert);
 
 
 #endif /* _ACM_CENSUS_H_INCLUDED_ */

@@ -12,6 +12,7 @@ use Test::More;
 
 use FindBin;
 use JSON::PP;
+use POSIX;
 use lib "$FindBin::Bin/lib";
 use Test::Nginx::ACM;
 
@@ -45,6 +46,7 @@ acm {
     master_key %%DIR%%/acm.key;
     cache 2;
     helper_timeout 3s;
+    event_sink file:%%DIR%%/events name=file;
 }
 http {
     %%HTTP%%
@@ -185,6 +187,34 @@ for my $n (1 .. 8) {
 
 cmp_ok(value('acm_cache_evictions_total'), '>', 0, 'evictions');
 
+# each certificate
+
+my $c = $t->certificate('a.example.com');
+my ($uuid) = $c->{CertificateArn} =~ /([^\/]+)$/;
+my $labels = "{id=\"$uuid\",domain=\"a.example.com\",type=\"PRIVATE\","
+    . 'issuer="internal",source="store"}';
+
+for (['not_before', 'NotBefore'], ['not_after', 'NotAfter'],
+    ['renewal', 'NextStepAt'])
+{
+    my ($name, $member) = @$_;
+    my $at = value("acm_certificate_${name}_timestamp_seconds$labels") // 0;
+
+    is(POSIX::strftime('%Y-%m-%dT%H:%M:%SZ', gmtime($at)), $c->{$member},
+        $name);
+}
+
+is(value("acm_certificate_info{id=\"$uuid\",arn=\"$c->{CertificateArn}\","
+    . 'domain="a.example.com",type="PRIVATE",issuer="internal",'
+    . 'status="ISSUED",key_algorithm="EC-prime256v1",source="store"}'), 1,
+    'info');
+is(value('acm_certificates_left_out'), 0, 'none is left out');
+
+my $few = metrics('/few/metrics');
+my @rows = $few =~ /^acm_certificate_not_after\S+source="store"/mg;
+is(scalar(@rows), 1, 'bounded');
+like($few, qr/^acm_certificates_left_out 1$/m, 'one is left out');
+
 # certificates from files
 
 my ($static) = grep { ($_->{File} // '') eq $crt }
@@ -286,7 +316,7 @@ for my $file ('prometheus/acm.rules.yml', 'grafana/acm.json') {
     # what begins with an order at a CA is in no store of this test
 
     is(join(' ', grep { !$have{$_} && !/^acm_order_duration_seconds/
-        && !/^acm_certificate_renewal/ && !/^acm_rules/ }
+        && !/^acm_rules/ }
         $body =~ /\b(acm_[a-z_]+)\b(?!\.)/g), '', "$file: metrics");
 }
 
