@@ -11,8 +11,27 @@
 
 
 #include "../shared/acm_json.h"
+#include "../shared/acm_status.h"
 #include "ngx_acm.h"
 
+
+/* a request for the status */
+
+typedef struct {
+    acm_status_where_t   where;
+    acm_status_query_t   query;
+} ngx_http_acm_status_t;
+
+/* sends an answer, as a content handler does */
+typedef ngx_int_t (*ngx_http_acm_status_pt)(ngx_http_request_t *r,
+    ngx_acm_conf_t *amcf, ngx_http_acm_status_t *s);
+
+
+/* What is asked for, as JSON, with its HTTP status; with "Error" if there is
+   nothing.  NULL without memory. */
+json_t *ngx_http_acm_status_model(ngx_acm_conf_t *amcf,
+    const acm_status_where_t *where, const acm_status_query_t *query,
+    ngx_uint_t *status, ngx_log_t *log);
 
 /* What of CAs is in the status: the issuers with their accounts, and the
    records that prove the names of a certificate.  NULL without memory. */

@@ -83,6 +83,9 @@ ngx_http_acm_status_issuer(ngx_acm_conf_t *amcf, ngx_acm_issuer_t *issuer,
         (void) json_object_set_new(o, "Directory",
                                    json_string(issuer->issuer.directory));
         ngx_http_acm_status_account(o, &issuer->issuer, snap);
+        (void) json_object_set_new(o, "RateLimits",
+                                   acm_status_limits(snap, &issuer->issuer,
+                                                     acm_now()));
     }
 
     return o;

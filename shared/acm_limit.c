@@ -38,6 +38,10 @@ static acm_rc_t acm_limit_bucket(acm_snap_t *snap,
     const acm_issuer_t *issuer, const acm_rate_t *rate, const char *domain,
     int64_t now, acm_batch_t *batch, int64_t *when);
 
+static acm_rc_t acm_limit_tell(const acm_rate_t *rate,
+    const acm_entry_t *entry, size_t prefix, int64_t now,
+    acm_limit_pt handler, void *data);
+
 
 static const acm_field_t  acm_bucket_fields[] = {
     acm_field(1, ACM_FIELD_TIME, acm_bucket_t, tat, 0, 0)
@@ -279,6 +283,123 @@ acm_limit_bucket(acm_snap_t *snap, const acm_issuer_t *issuer,
     acm_buf_free(&buf);
 
     return rc;
+}
+
+
+acm_rc_t
+acm_limit_list(acm_snap_t *snap, const acm_issuer_t *issuer, int64_t now,
+    acm_limit_pt handler, void *data)
+{
+    size_t       n, len;
+    uint8_t      key[ACM_MAX_LABEL + 1];
+    acm_rc_t     rc;
+    acm_entry_t  entry;
+
+    len = strlen(issuer->name) + 1;
+
+    if (len > sizeof(key)) {
+        return ACM_INVALID;
+    }
+
+    memcpy(key, issuer->name, len);
+
+    rc = acm_store_get(snap, ACM_DB_LIMIT, key, len, &entry);
+
+    if (rc == ACM_NOTFOUND) {
+        entry.data = NULL;
+        entry.key = key;
+        entry.key_len = len;
+        rc = ACM_OK;
+    }
+
+    if (rc == ACM_OK) {
+        rc = acm_limit_tell(&issuer->account_rate, &entry, len, now, handler,
+                            data);
+    }
+
+    if (rc != ACM_OK && rc != ACM_CORRUPT) {
+        return rc;
+    }
+
+    entry.key = NULL;
+
+    for (n = 0, rc = acm_store_seek(snap, ACM_DB_LIMIT, key, len, &entry);
+         n < ACM_MAX_LIMITS
+         && (rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL));
+         n++, rc = acm_store_next(snap, ACM_DB_LIMIT, &entry))
+    {
+        if (entry.key_len < len || memcmp(entry.key, key, len) != 0) {
+            return ACM_OK;
+        }
+
+        if (rc == ACM_OK && entry.key_len > len) {
+            rc = acm_limit_tell(&issuer->domain_rate, &entry, len, now,
+                                handler, data);
+
+            if (rc != ACM_OK && rc != ACM_CORRUPT) {
+                return rc;
+            }
+        }
+
+        entry.key = NULL;
+    }
+
+    return (rc == ACM_NOTFOUND) ? ACM_OK : rc;
+}
+
+
+/* An entry without data is a bucket that nothing was taken from. */
+
+static acm_rc_t
+acm_limit_tell(const acm_rate_t *rate, const acm_entry_t *entry,
+    size_t prefix, int64_t now, acm_limit_pt handler, void *data)
+{
+    size_t         len;
+    int64_t        taken;
+    acm_rc_t       rc;
+    acm_gcra_t     g;
+    acm_limit_t    limit;
+    acm_bucket_t   bucket;
+
+    len = entry->key_len - prefix;
+
+    if (rate->number == 0 || len > ACM_MAX_NAME) {
+        return ACM_OK;
+    }
+
+    bucket.tat = 0;
+
+    if (entry->data != NULL) {
+        rc = acm_record_decode(&acm_bucket_layout, entry->data, entry->len,
+                               &bucket);
+
+        if (rc != ACM_OK) {
+            return rc;
+        }
+    }
+
+    memcpy(limit.domain, entry->key + prefix, len);
+    limit.domain[len] = '\0';
+
+    acm_limit_gcra(rate, now, &g);
+
+    taken = 0;
+
+    if (bucket.tat > now * 1000) {
+        taken = (bucket.tat - now * 1000 + g.interval - 1) / g.interval;
+    }
+
+    limit.number = rate->number;
+    limit.period = rate->period;
+    limit.when = acm_limit_when(rate, bucket.tat, now);
+    limit.left = (taken >= (int64_t) rate->number)
+                 ? 0 : rate->number - (uint32_t) taken;
+
+    if (limit.left == 0 && limit.when <= now) {
+        limit.left = 1;              /* the clock was ahead once */
+    }
+
+    return handler(data, &limit);
 }
 
 

@@ -18,6 +18,9 @@
 #include "acm_record.h"
 
 
+#define ACM_MAX_LIMITS  2000     /* buckets of domains read for a list */
+
+
 /* When one can be taken: at most now, or later.  Seconds; tat: the bucket's
    number in milliseconds, 0 for an untouched one. */
 int64_t acm_limit_when(const acm_rate_t *rate, int64_t tat, int64_t now);
@@ -38,6 +41,24 @@ acm_rc_t acm_limit_order(acm_snap_t *snap, const acm_issuer_t *issuer,
 acm_rc_t acm_limit_return(acm_snap_t *snap, const acm_issuer_t *issuer,
     char *const *names, size_t nnames, int64_t now, acm_batch_t *batch,
     acm_err_t *err);
+
+/* a bucket as it stands */
+
+typedef struct {
+    char       domain[ACM_MAX_NAME + 1];     /* "": of the account */
+    uint32_t   number;                       /* when it is full */
+    int64_t    period;                       /* seconds, to fill it */
+    uint32_t   left;
+    int64_t    when;                         /* one can be taken, seconds */
+} acm_limit_t;
+
+/* not ACM_OK ends the walk, and is its result */
+typedef acm_rc_t (*acm_limit_pt)(void *data, const acm_limit_t *limit);
+
+/* The bucket of the account, touched or not, then those of domains in the
+   order of the store, of which ACM_MAX_LIMITS are read. */
+acm_rc_t acm_limit_list(acm_snap_t *snap, const acm_issuer_t *issuer,
+    int64_t now, acm_limit_pt handler, void *data);
 
 /* "example.co.uk" for "www.example.co.uk" by the public suffix list; a name
    that is a suffix, or an address, stays.  Points into name. */
