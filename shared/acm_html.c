@@ -299,7 +299,9 @@ acm_html_span(int64_t seconds, char *buf)
         { 0, 1, "second" }
     };
 
-    seconds = (seconds < 0) ? acm_add_sat(0, -(seconds + 1)) : seconds;
+    if (seconds < 0) {
+        seconds = -acm_add_sat(seconds, (seconds == INT64_MIN));
+    }
 
     for (i = 0; seconds < units[i].from; i++) {
         /* void */
