@@ -25,7 +25,8 @@
 #define ACM_MAX_STATUS_PAGE    100
 #define ACM_STATUS_JSON        200   /* certificates in an answer */
 #define ACM_MAX_STATUS_JSON    1000
-#define ACM_STATUS_STUCK       20    /* shown in the overview */
+#define ACM_STATUS_STUCK       20    /* shown in the overview, of */
+#define ACM_STATUS_COUNTED     200   /* that are looked for */
 #define ACM_STATUS_NEXT        10    /* that end next, in the overview */
 #define ACM_MAX_STATUS_SCAN    20000 /* records read for one answer */
 #define ACM_STATUS_TIME        25    /* milliseconds of reading, then the page

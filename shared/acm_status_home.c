@@ -14,6 +14,7 @@
 #include "acm_status_impl.h"
 
 
+#define ACM_STATUS_CARDS 5               /* of what is stuck, open */
 #define ACM_STATUS_DEAD  120             /* seconds without a tick */
 #define ACM_STATUS_MOST  50              /* rows of lists from elsewhere */
 
@@ -134,7 +135,7 @@ acm_home_verdict(acm_buf_t *b, const json_t *root, const char *home,
 
     counts = acm_json_object(acm_json_object(root, "Overview"), "Counts");
     stuck = acm_json_object(acm_json_object(root, "Overview"), "Stuck");
-    n = json_array_size(acm_json_array(stuck, "Certificates"));
+    n = (size_t) acm_home_int(counts, "Stuck");
     more = (json_object_get(stuck, "Next") != NULL
             && json_object_get(stuck, "Cut") == NULL);
 
@@ -215,6 +216,11 @@ acm_home_stuck(acm_buf_t *b, const json_t *overview, const char *home,
         arn = (arn == NULL) ? NULL : strrchr(arn, '/');
         next = acm_json_string(o, "NextStepAt");
 
+        if (i == ACM_STATUS_CARDS) {
+            acm_html(b, "<details><summary>%d more</summary>\n",
+                     (int64_t) (json_array_size(list) - i));
+        }
+
         acm_buf_text(b, "<article class=\"card stuck\"><div class=\"row\">"
                      "<h3>");
         acm_html(b, "<a href=\"%scertificate/%q?format=html\">%s</a></h3>",
@@ -241,13 +247,19 @@ acm_home_stuck(acm_buf_t *b, const json_t *overview, const char *home,
         acm_buf_text(b, "</article>\n");
     }
 
+    if (i > ACM_STATUS_CARDS) {
+        acm_buf_text(b, "</details>\n");
+    }
+
     if (json_object_get(overview, "Cut") != NULL) {
         acm_html(b, "<p class=\"meta\">The %D certificates that come up "
                  "first were looked at, not all. ",
                  acm_home_int(overview, "Looked"));
     }
 
-    if (json_object_get(overview, "Next") != NULL) {
+    if (json_object_get(overview, "Next") != NULL
+        || json_array_size(list) == ACM_STATUS_STUCK)
+    {
         acm_html(b, "<a href=\"%scertificates?format=html&amp;status=STUCK"
                  "\">Look at all that are stuck</a>\n", home);
     }
@@ -310,15 +322,15 @@ acm_home_issuer(acm_buf_t *b, const json_t *o, int64_t now)
     const char  *status, *error;
 
     acm_html(b, "<tr><td class=\"name\">%s<span class=\"meta\">%s</span></td>"
-             "<td data-l=\"Account\"><span>", acm_json_string(o, "Name"),
+             "<td data-l=\"Account\">", acm_json_string(o, "Name"),
              acm_json_string(o, "Directory")
              ? acm_json_string(o, "Directory") : "built-in CA");
 
     status = acm_json_string(o, "AccountStatus");
 
     if (status != NULL) {
-        acm_html(b, "<span class=\"pill %s\">%s</span> "
-                 "<span class=\"meta\">%s</span>",
+        acm_html(b, "<span><span class=\"pill %s\">%s</span> "
+                 "<span class=\"meta\">%s</span></span>",
                  (strcmp(status, "VALID") == 0) ? "ok"
                  : (strcmp(status, "DEACTIVATED") == 0) ? "bad" : "",
                  status, acm_json_string(o, "Account"));
@@ -329,7 +341,7 @@ acm_home_issuer(acm_buf_t *b, const json_t *o, int64_t now)
                  acm_json_string(o, "AccountError"));
     }
 
-    acm_buf_text(b, "</span></td><td data-l=\"Orders\"><span>");
+    acm_buf_text(b, "</td><td data-l=\"Orders\"><span>");
 
     limits = acm_json_array(o, "RateLimits");
 

@@ -60,6 +60,8 @@ static int acm_walk_over(acm_walk_t *w, char phase,
     const acm_entry_t *entry);
 static acm_rc_t acm_walk_read(acm_walk_t *w, char phase,
     const acm_entry_t *entry, acm_cert_t *cert);
+static int acm_walk_holds(const acm_status_query_t *query,
+    const acm_entry_t *entry);
 static acm_rc_t acm_walk_read_name(acm_walk_t *w, const acm_entry_t *entry,
     acm_cert_t *cert);
 static int acm_walk_mine(acm_walk_t *w, char phase, const acm_entry_t *entry,
@@ -102,8 +104,21 @@ acm_status_list(acm_status_view_t *view, const acm_status_query_t *query)
     for (phase = strchr(w.phases, w.phase); *phase != '\0'; phase++) {
 
         if (*phase != w.phase) {
+
+            /* whoever asks for a domain mostly wants this, and not a look at
+               all names that it may be a part of */
+
+            if (w.phase == 'n' && json_array_size(w.rows) != 0) {
+                w.more = 1;
+                w.cut = 1;
+            }
+
             w.phase = *phase;
             w.len = 0;
+
+            if (w.more) {
+                break;
+            }
         }
 
         acm_walk_phase(&w, *phase);
@@ -342,7 +357,7 @@ acm_walk_phase(acm_walk_t *w, char phase)
 
             acm_cert_free(&cert);
 
-        } else if (db == ACM_DB_CERTIFICATE) {
+        } else if (db == ACM_DB_CERTIFICATE && rc != ACM_BUSY) {
             acm_walk_add(w, &entry, rc, NULL);
         }
 
@@ -392,8 +407,11 @@ static acm_rc_t
 acm_walk_read(acm_walk_t *w, char phase, const acm_entry_t *entry,
     acm_cert_t *cert)
 {
-    acm_rc_t   rc;
-    acm_ref_t  ref;
+    size_t       len;
+    uint8_t      key[ACM_MAX_STORE_KEY];
+    acm_rc_t     rc;
+    acm_ref_t    ref;
+    acm_entry_t  found;
 
     switch (phase) {
 
@@ -405,13 +423,38 @@ acm_walk_read(acm_walk_t *w, char phase, const acm_entry_t *entry,
     case 'e':
         rc = acm_ref_decode(entry->data, entry->len, &ref);
 
-        return (rc != ACM_OK) ? rc
-               : acm_cert_get(w->view->snap, ref.account, ref.region,
-                              ref.uuid, cert, NULL);
+        if (rc != ACM_OK) {
+            return rc;
+        }
+
+        len = acm_cert_key(key, ref.account, ref.region, ref.uuid);
+        rc = acm_store_get(w->view->snap, ACM_DB_CERTIFICATE, key, len,
+                           &found);
+        entry = &found;
+        break;
 
     default:
-        return acm_cert_decode(entry->data, entry->len, cert);
+        rc = ACM_OK;
     }
+
+    if (rc == ACM_OK && !acm_walk_holds(w->query, entry)) {
+        return ACM_BUSY;
+    }
+
+    return (rc != ACM_OK) ? rc
+           : acm_cert_decode(entry->data, entry->len, cert);
+}
+
+
+/* Names stand in a record as they are: what is not in it anywhere need not be
+   decoded, which takes most of the time.  An ARN does not stand in it. */
+
+static int
+acm_walk_holds(const acm_status_query_t *query, const acm_entry_t *entry)
+{
+    return *query->q == '\0' || strpbrk(query->q, ":/") != NULL
+           || memmem(entry->data, entry->len, query->q, strlen(query->q))
+              != NULL;
 }
 
 

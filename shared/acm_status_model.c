@@ -7,6 +7,7 @@
 
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "acm_history.h"
@@ -29,6 +30,12 @@ typedef struct {
     size_t        n;
 } acm_limits_t;
 
+typedef struct {
+    json_t       *row;
+    int64_t       left;                  /* seconds */
+    size_t        place;                 /* as it was found */
+} acm_status_rank_t;
+
 
 static const char *acm_reason_cure(acm_reason_e reason);
 static int acm_row_put(json_t *o, const char *name, const char *text);
@@ -46,6 +53,8 @@ static acm_rc_t acm_status_search(acm_status_view_t *view, const char *uuid,
     acm_cert_t *cert);
 static json_t *acm_status_counts(acm_status_view_t *view,
     const acm_store_stat_t *stat);
+static int acm_status_urgent(json_t *stuck, json_t *counts);
+static int acm_status_rank_cmp(const void *one, const void *two);
 static int64_t acm_status_count(acm_status_view_t *view, int64_t from,
     int64_t to, int *cut);
 static acm_rc_t acm_limits_add(void *data, const acm_limit_t *limit);
@@ -159,11 +168,11 @@ acm_reason_cure(acm_reason_e reason)
 
     case ACM_REASON_DOMAIN_VALIDATION_DENIED:
         return "The CA looked and did not find the answer: see that the name "
-               "leads to this server on port 80 or 443, or that the DNS "
-               "records below are there.";
+               "leads to this server on port 80 or 443, or that its DNS "
+               "records are there.";
 
     case ACM_REASON_PENDING_DOMAIN_VALIDATION:
-        return "Create the DNS records below; it goes on by itself then.";
+        return "Create its DNS records; it goes on by itself then.";
 
     case ACM_REASON_CAA_ERROR:
         return "A CAA record stands in the way: add the CA to it, or use "
@@ -185,7 +194,7 @@ acm_reason_cure(acm_reason_e reason)
     case ACM_REASON_PCA_INVALID_STATE:
     case ACM_REASON_PCA_REQUEST_FAILED:
         return "The CA did not answer as it should: if its status page says "
-               "nothing, see the error below and the error log.";
+               "nothing, see the error log.";
 
     case ACM_REASON_PCA_NAME_CONSTRAINTS_VALIDATION:
     case ACM_REASON_PCA_INVALID_ARGS:
@@ -272,7 +281,7 @@ acm_row_put(json_t *o, const char *name, const char *text)
         return 0;
     }
 
-    return json_object_set_new(o, name, json_string(text));
+    return json_object_set_new(o, name, acm_json_clean(text));
 }
 
 
@@ -596,15 +605,21 @@ acm_status_cert(acm_status_view_t *view, const char *uuid, json_t **json,
 json_t *
 acm_status_overview(acm_status_view_t *view, const acm_store_stat_t *stat)
 {
-    json_t              *o, *stuck, *next;
+    json_t              *o, *counts, *stuck, *next;
     acm_status_query_t   query;
 
     acm_status_query("", 0, &query);
     query.sort = ACM_SORT_ATTENTION;
     query.stuck = 1;
-    query.limit = ACM_STATUS_STUCK;
+    query.limit = ACM_STATUS_COUNTED;
 
     stuck = acm_status_list(view, &query);
+    counts = acm_status_counts(view, stat);
+
+    if (acm_status_urgent(stuck, counts) != 0) {
+        json_decref(counts);
+        counts = NULL;
+    }
 
     query.sort = ACM_SORT_EXPIRY;
     query.stuck = 0;
@@ -623,7 +638,7 @@ acm_status_overview(acm_status_view_t *view, const acm_store_stat_t *stat)
 
     /* each takes over what it is given, NULL too */
 
-    if (json_object_set_new(o, "Counts", acm_status_counts(view, stat))
+    if (json_object_set_new(o, "Counts", counts)
         | json_object_set_new(o, "Stuck", stuck)
         | json_object_set_new(o, "ExpiresNext", next))
     {
@@ -632,6 +647,64 @@ acm_status_overview(acm_status_view_t *view, const acm_store_stat_t *stat)
     }
 
     return o;
+}
+
+
+/* Of those that were found the ones that end first, and how many it were; what
+   was never issued serves nobody yet, and comes before what is good still. */
+
+static int
+acm_status_urgent(json_t *stuck, json_t *counts)
+{
+    size_t              i, n;
+    json_t             *all, *list;
+    acm_status_rank_t  *ranks;
+
+    all = json_object_get(stuck, "Certificates");
+    n = json_array_size(all);
+    list = json_array();
+    ranks = acm_calloc(n + 1, sizeof(acm_status_rank_t));
+
+    if (all == NULL || list == NULL || ranks == NULL) {
+        json_decref(list);
+        acm_free(ranks);
+        return -1;
+    }
+
+    for (i = 0; i < n; i++) {
+        ranks[i].row = json_array_get(all, i);
+        ranks[i].left = json_integer_value(json_object_get(ranks[i].row,
+                                                           "SecondsLeft"));
+        ranks[i].place = i;
+    }
+
+    qsort(ranks, n, sizeof(acm_status_rank_t), acm_status_rank_cmp);
+
+    for (i = 0; i < n && i < ACM_STATUS_STUCK; i++) {
+        (void) json_array_append(list, ranks[i].row);
+    }
+
+    acm_free(ranks);
+
+    return json_object_set_new(stuck, "Certificates", list)
+           | json_object_set_new(counts, "Stuck",
+                                 json_integer((json_int_t) n));
+}
+
+
+static int
+acm_status_rank_cmp(const void *one, const void *two)
+{
+    const acm_status_rank_t  *a, *b;
+
+    a = one;
+    b = two;
+
+    if (a->left != b->left) {
+        return (a->left < b->left) ? -1 : 1;
+    }
+
+    return (a->place < b->place) ? -1 : 1;
 }
 
 
