@@ -93,6 +93,10 @@ acm_html_escape(acm_buf_t *b, const char *s, size_t len)
     uint32_t        c;
     const uint8_t  *p, *end;
 
+    if (len == 0) {
+        return;                      /* s may be NULL */
+    }
+
     cut = (len > ACM_MAX_HTML_TEXT);
     p = (const uint8_t *) s;
     end = p + (cut ? ACM_MAX_HTML_TEXT : len);

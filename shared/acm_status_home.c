@@ -144,10 +144,13 @@ acm_home_verdict(acm_buf_t *b, const json_t *root, const char *home,
                      "renewed</h1>\n<p class=\"lead\">See the error log; a "
                      "reload of nginx starts it anew.</p>\n");
 
+    } else if (acm_home_int(counts, "Certificates") == 0) {
+        acm_buf_text(b, "<h1>There is no certificate yet</h1>\n"
+                     "<p class=\"lead\">\"acm_certificate auto;\" in a "
+                     "server asks for the first one.</p>\n");
+
     } else if (n == 0) {
-        acm_html(b, "<h1>%s</h1>\n",
-                 acm_home_int(counts, "Certificates")
-                 ? "Nothing needs you" : "There is no certificate yet");
+        acm_html(b, "<h1>Nothing needs you</h1>\n");
 
     } else {
         acm_html(b, "<h1>%s%d certificate%s you</h1>\n",
@@ -160,7 +163,7 @@ acm_home_verdict(acm_buf_t *b, const json_t *root, const char *home,
     acm_html(b, "<li class=\"%s\"><a href=\"%scertificates?format=html&amp;"
              "status=STUCK\"><b>%d%s</b> <span>stuck or failed</span></a>"
              "</li>\n", n ? "bad" : "ok", home, (int64_t) n, more ? "+" : "");
-    acm_home_tile(b, "bad", home, "&amp;status=EXPIRED", counts, "Expired",
+    acm_home_tile(b, "bad", home, "&amp;sort=expiry", counts, "Expired",
                   "expired");
     acm_home_tile(b, "warn", home, "&amp;sort=expiry&amp;expires=7d", counts,
                   "ExpiresIn7Days", "end in 7 days");
