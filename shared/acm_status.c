@@ -45,7 +45,6 @@ static void acm_status_home(const char *path, size_t len, char *home,
 static const acm_word_t  acm_formats[] = {
     { "json", ACM_FORMAT_JSON },
     { "html", ACM_FORMAT_HTML },
-    { "prometheus", ACM_FORMAT_PROMETHEUS },
     { NULL, 0 }
 };
 
@@ -408,9 +407,6 @@ acm_status_where(const char *path, size_t len, size_t base,
 
     if (acm_status_tail(path + base, &n, "/certificates")) {
         where->page = ACM_PAGE_LIST;
-
-    } else if (acm_status_tail(path + base, &n, "/healthz")) {
-        where->page = ACM_PAGE_HEALTH;
 
     } else {
         for (n = len; n != base && path[n - 1] != '/'; n--) {

@@ -44,7 +44,6 @@
 typedef enum {
     ACM_FORMAT_JSON = 0,
     ACM_FORMAT_HTML,
-    ACM_FORMAT_PROMETHEUS,
     ACM_FORMAT_MAX
 } acm_format_e;
 
@@ -60,7 +59,6 @@ typedef enum {
     ACM_PAGE_HOME = 0,
     ACM_PAGE_LIST,
     ACM_PAGE_CERT,
-    ACM_PAGE_HEALTH,
     ACM_PAGE_NONE
 } acm_page_e;
 

@@ -16,7 +16,6 @@
 
 #define ACM_STATUS_CARDS 5               /* of what is stuck, open */
 #define ACM_STATUS_DEAD  120             /* seconds without a tick */
-#define ACM_STATUS_MOST  50              /* rows of lists from elsewhere */
 
 
 static void acm_home_verdict(acm_buf_t *b, const json_t *root,
@@ -37,8 +36,6 @@ static void acm_home_store(acm_buf_t *b, const json_t *root);
 static void acm_home_size(acm_buf_t *b, int64_t octets);
 static void acm_home_members(acm_buf_t *b, const char *title,
     const json_t *o, int64_t now);
-static void acm_home_rows(acm_buf_t *b, const char *title, const char *note,
-    const json_t *list, int64_t now);
 static int64_t acm_home_int(const json_t *o, const char *name);
 
 
@@ -74,9 +71,9 @@ acm_status_html_home(acm_buf_t *b, const json_t *root, const char *home,
         acm_home_next(b, acm_json_object(overview, "ExpiresNext"), home, now);
     }
 
-    acm_home_rows(b, "Certificate files", "of servers that have "
-                  "ssl_certificate; nobody renews them here",
-                  acm_json_array(root, "StaticCertificates"), now);
+    acm_status_rows(b, "Certificate files", "of servers that have "
+                    "ssl_certificate; nobody renews them here",
+                    acm_json_array(root, "StaticCertificates"), now);
     acm_home_issuers(b, root, now);
 
     acm_buf_text(b, "<div class=\"cols\"><div>");
@@ -90,8 +87,8 @@ acm_status_html_home(acm_buf_t *b, const json_t *root, const char *home,
     acm_home_members(b, "On demand", acm_json_object(root, "OnDemand"), now);
     acm_buf_text(b, "</div></div>\n");
 
-    acm_home_rows(b, "Events", "where they are sent to",
-                  acm_json_array(root, "Sinks"), now);
+    acm_status_rows(b, "Events", "where they are sent to",
+                    acm_json_array(root, "Sinks"), now);
     acm_html_end(b);
 
     return acm_buf_rc(b);
@@ -181,6 +178,10 @@ acm_home_dead(const json_t *helper, int64_t now)
 
     tick = acm_html_time_parse(acm_json_string(helper, "LastTickAt"));
     next = acm_html_time_parse(acm_json_string(helper, "NextStepAt"));
+
+    if (json_object_get(helper, "Up") != NULL) {
+        return !json_is_true(json_object_get(helper, "Up"));
+    }
 
     return acm_home_int(helper, "Pid") == 0
            || (tick < now - ACM_STATUS_DEAD && next >= 0
@@ -487,61 +488,4 @@ acm_home_members(acm_buf_t *b, const char *title, const json_t *o,
     }
 
     acm_buf_text(b, "</dl>\n");
-}
-
-
-/* A list of objects that others make: the columns are the members of the
-   first one. */
-
-static void
-acm_home_rows(acm_buf_t *b, const char *title, const char *note,
-    const json_t *list, int64_t now)
-{
-    size_t       i;
-    json_t      *first, *value, *o;
-    const char  *name;
-
-    first = json_array_get(list, 0);
-
-    if (!json_is_object(first)) {
-        return;
-    }
-
-    acm_html(b, "<h2>%s <small>%s</small></h2>\n<div class=\"wrap\"><table>"
-             "\n<thead><tr>", title, note);
-
-    json_object_foreach(first, name, value) {
-        acm_buf_text(b, "<th>");
-        acm_status_label(b, name);
-        acm_buf_text(b, "</th>");
-    }
-
-    acm_buf_text(b, "</tr></thead>\n<tbody>\n");
-
-    for (i = 0; i < json_array_size(list) && i < ACM_STATUS_MOST; i++) {
-        o = json_array_get(list, i);
-        acm_buf_text(b, "<tr>");
-
-        json_object_foreach(first, name, value) {
-            acm_buf_text(b, "<td data-l=\"");
-            acm_status_label(b, name);
-            acm_buf_text(b, "\"><span>");
-
-            if (json_object_get(o, name) != NULL) {
-                acm_status_value(b, json_object_get(o, name), now);
-            }
-
-            acm_buf_text(b, "</span></td>");
-        }
-
-        acm_buf_text(b, "</tr>\n");
-    }
-
-    acm_buf_text(b, "</tbody>\n</table></div>\n");
-
-    if (json_array_size(list) > ACM_STATUS_MOST) {
-        acm_html(b, "<p class=\"meta\">and %D more, in the JSON of this page"
-                 "</p>\n", (int64_t) (json_array_size(list)
-                                      - ACM_STATUS_MOST));
-    }
 }

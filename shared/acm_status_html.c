@@ -96,7 +96,10 @@ static const acm_member_t  acm_cert_life[] = {
     { "RenewalUpdatedAt", "Since" },
     { "Attempts", "Failed in a row" },
     { "LastErrorAt", "Last error at" },
+    { "FirstServedAt", "First served" },
     { "LastServedAt", "Last served" },
+    { "HandshakeCount", "Handshakes, at least" },
+    { "UnusedAt", "Unused since" },
     { "RevokedAt", "Revoked" },
     { "RevocationReason", "Because of" },
     { NULL, NULL }
@@ -114,7 +117,6 @@ static const acm_member_t  acm_cert_what[] = {
     { "SignatureAlgorithm", "Signature" },
     { "SignedCertificateTimestamps", "Timestamps in it" },
     { "Version", "Version" },
-    { "Versions", "Versions kept" },
     { "CreatedAt", "Requested" },
     { "IssuedAt", "Issued" },
     { "ImportedAt", "Imported" },
@@ -131,7 +133,7 @@ static const acm_member_t  acm_cert_what[] = {
 static const char *const  acm_cert_told[] = {
     "DomainName", "SubjectAlternativeNames", "State", "Urgency", "DaysLeft",
     "SecondsLeft", "WhatToDo", "Findings", "LastError", "Overdue",
-    "DomainValidationRecords", "History", NULL
+    "DomainValidationRecords", "History", "Versions", NULL
 };
 
 
@@ -504,6 +506,8 @@ acm_status_html_cert(acm_buf_t *b, const json_t *root, const char *home,
     acm_cert_facts(b, root, acm_cert_what, now);
     acm_buf_text(b, "</div></div>\n");
 
+    acm_status_rows(b, "Versions kept", "the newest first",
+                    acm_json_array(root, "Versions"), now);
     acm_cert_rest(b, root, now);
     acm_cert_history(b, root, now);
     acm_html_end(b);

@@ -29,6 +29,10 @@ void acm_status_trouble(acm_buf_t *b, const json_t *o, int64_t now);
 /* "in 3 hours", "now" */
 void acm_status_when(acm_buf_t *b, const char *s, int64_t now);
 
+/* A table of objects: the columns are the members of the first one. */
+void acm_status_rows(acm_buf_t *b, const char *title, const char *note,
+    const json_t *list, int64_t now);
+
 /* Any JSON; and the name of a member: "Last error at". */
 void acm_status_value(acm_buf_t *b, const json_t *value, int64_t now);
 void acm_status_label(acm_buf_t *b, const char *name);

@@ -14,6 +14,7 @@
 #include "acm_json.h"
 #include "acm_limit.h"
 #include "acm_status.h"
+#include "acm_version.h"
 
 
 #define ACM_STATUS_ENDING  (30 * 86400)  /* seconds before the end: time to
@@ -408,31 +409,44 @@ acm_row_whole(acm_status_view_t *view, json_t *o, const acm_cert_t *cert)
 }
 
 
-/* What of it the store has: this one and the one before. */
+/* What of it the store has, the newest first; one of these can be put in use
+   again. */
 
 static json_t *
 acm_row_versions(acm_status_view_t *view, const acm_cert_t *cert)
 {
-    size_t       len;
-    json_t      *list;
-    uint8_t      key[ACM_MAX_STORE_KEY];
-    uint32_t     version;
-    acm_entry_t  entry;
+    int             rc;
+    size_t          n;
+    json_t         *list, *o;
+    acm_err_t       err;
+    acm_version_t  *v;
 
+    v = acm_calloc(ACM_MAX_VERSIONS, sizeof(acm_version_t));
     list = json_array();
+    n = 0;
 
-    for (version = cert->version;
-         list != NULL && version != 0 && cert->version - version < 2;
-         version--)
+    if (v == NULL || list == NULL
+        || acm_certificate_versions(view->snap, cert->uuid, v, &n, &err)
+           != ACM_OK)
     {
-        len = acm_material_key(key, cert->uuid, version);
-
-        if (acm_store_get(view->snap, ACM_DB_MATERIAL, key, len, &entry)
-            == ACM_OK)
-        {
-            (void) json_array_append_new(list, json_integer(version));
-        }
+        acm_free(v);
+        return list;
     }
+
+    for (rc = 0; n != 0 && rc == 0; n--) {
+        o = json_pack("{s:I}", "Version", (json_int_t) v[n - 1].version);
+        rc = acm_row_put(o, "Serial", v[n - 1].serial);
+        rc |= acm_row_time(o, "NotBefore", v[n - 1].not_before);
+        rc |= acm_row_time(o, "NotAfter", v[n - 1].not_after);
+
+        if (v[n - 1].rc != ACM_OK) {
+            rc |= acm_row_put(o, "Error", acm_rc_text(v[n - 1].rc));
+        }
+
+        rc |= json_array_append_new(list, o);
+    }
+
+    acm_free(v);
 
     return list;
 }

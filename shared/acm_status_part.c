@@ -15,6 +15,7 @@
 
 
 #define ACM_STATUS_NAMES  3              /* names in a row, of many */
+#define ACM_STATUS_MOST   50             /* rows of lists from elsewhere */
 
 
 static const char *acm_part_uuid(const json_t *o);
@@ -394,5 +395,62 @@ acm_status_value(acm_buf_t *b, const json_t *value, int64_t now)
         }
 
         break;
+    }
+}
+
+
+/* A list of objects that others make: the columns are the members of the
+   first one. */
+
+void
+acm_status_rows(acm_buf_t *b, const char *title, const char *note,
+    const json_t *list, int64_t now)
+{
+    size_t       i;
+    json_t      *first, *value, *o;
+    const char  *name;
+
+    first = json_array_get(list, 0);
+
+    if (!json_is_object(first)) {
+        return;
+    }
+
+    acm_html(b, "<h2>%s <small>%s</small></h2>\n<div class=\"wrap\"><table>"
+             "\n<thead><tr>", title, note);
+
+    json_object_foreach(first, name, value) {
+        acm_buf_text(b, "<th>");
+        acm_status_label(b, name);
+        acm_buf_text(b, "</th>");
+    }
+
+    acm_buf_text(b, "</tr></thead>\n<tbody>\n");
+
+    for (i = 0; i < json_array_size(list) && i < ACM_STATUS_MOST; i++) {
+        o = json_array_get(list, i);
+        acm_buf_text(b, "<tr>");
+
+        json_object_foreach(first, name, value) {
+            acm_buf_text(b, "<td data-l=\"");
+            acm_status_label(b, name);
+            acm_buf_text(b, "\"><span>");
+
+            if (json_object_get(o, name) != NULL) {
+                acm_status_value(b, json_object_get(o, name), now);
+            }
+
+            acm_buf_text(b, "</span></td>");
+        }
+
+        acm_buf_text(b, "</tr>\n");
+    }
+
+    acm_buf_text(b, "</tbody>\n</table></div>\n");
+
+    if (json_array_size(list) > ACM_STATUS_MOST) {
+        acm_html(b, "<p class=\"meta\">and %D more, in the JSON of this page"
+                 "</p>\n", (int64_t) (json_array_size(list)
+                                      - ACM_STATUS_MOST));
     }
 }

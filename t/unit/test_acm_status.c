@@ -154,7 +154,6 @@ test_where(void **state)
         { "/certificates", 13, ACM_PAGE_HOME, "./certificates/" },
         { "/certificates", 1, ACM_PAGE_LIST, "./" },
         { "/certificates/certificates", 13, ACM_PAGE_LIST, "./" },
-        { "/status/healthz", 7, ACM_PAGE_HEALTH, "./" },
         { "/status/certificate/", 7, ACM_PAGE_NONE, "../" },
         { "/status/certificate/x", 7, ACM_PAGE_NONE, "../" },
         { "/status/certificate/00000000-0000-4000-8000-00000000000A", 7,
