@@ -110,8 +110,9 @@ static ngx_command_t  ngx_http_acm_commands[] = {
      * Default: -
      * Context: location
      *
-     * Answers with the state of certificates, helper and store as JSON.  The
-     * arguments "limit" and "after" page through the certificates.
+     * Answers with the state of certificates, helper and store: a page for
+     * whoever accepts HTML or says "format=html", else JSON.  What it has to
+     * say is under "Status".
      *
      * Metrics for Prometheus are what "/metrics" below the location answers
      * with, the argument "format=prometheus", or whoever accepts that format
