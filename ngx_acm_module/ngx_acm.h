@@ -286,6 +286,8 @@ char *ngx_acm_sink_check(ngx_conf_t *cf, ngx_acm_conf_t *amcf);
 /* Joins what the http module wants with issuers and account: the requests.
    Messages name the file and line of the directive. */
 ngx_int_t ngx_acm_resolve(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf);
+/* The region that configured certificates belong to. */
+const char *ngx_acm_home_region(ngx_acm_conf_t *amcf);
 /* Reads the master key; makes it at a real first start, never under -t. */
 ngx_int_t ngx_acm_load_key(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf);
 

@@ -254,20 +254,25 @@ static void
 ngx_acm_resolve_request(ngx_acm_conf_t *amcf, ngx_acm_issuer_t *issuer,
     acm_request_t *req)
 {
+    req->account = (char *) amcf->account.data;
+    req->region = ngx_acm_home_region(amcf);
+    req->type = issuer->ca ? ACM_TYPE_PRIVATE : ACM_TYPE_ISSUED;
+}
+
+
+const char *
+ngx_acm_home_region(ngx_acm_conf_t *amcf)
+{
     ngx_str_t  *name;
 
-    req->account = (char *) amcf->account.data;
-    req->region = NGX_ACM_REGION;
-
-    if (amcf->regions) {
-        name = amcf->regions->elts;
-
-        if (ngx_strcmp(name[0].data, "any") != 0) {
-            req->region = (char *) name[0].data;
-        }
+    if (amcf->regions == NULL) {
+        return NGX_ACM_REGION;
     }
 
-    req->type = issuer->ca ? ACM_TYPE_PRIVATE : ACM_TYPE_ISSUED;
+    name = amcf->regions->elts;
+
+    return (ngx_strcmp(name[0].data, "any") == 0) ? NGX_ACM_REGION
+                                                  : (char *) name[0].data;
 }
 
 

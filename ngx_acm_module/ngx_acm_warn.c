@@ -77,15 +77,11 @@ ngx_acm_warn_at(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 void
 ngx_acm_warn_init(ngx_acm_conf_t *amcf, acm_watch_t *watch)
 {
-    ngx_str_t  *region;
-
     ngx_memzero(watch, sizeof(acm_watch_t));
 
-    region = amcf->regions->elts;
-
     watch->ladder = &amcf->ladder;
-    watch->account = ngx_acm_warn_text(&amcf->account);
-    watch->region = ngx_acm_warn_text(region);
+    watch->account = (char *) amcf->account.data;
+    watch->region = ngx_acm_home_region(amcf);
     watch->report = ngx_acm_warn_report;
     watch->alarm = ngx_acm_warn_alarm;
     watch->data = ngx_acm_shared(amcf);
