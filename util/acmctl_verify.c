@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "../shared/acm_name.h"
+#include "../shared/acm_event.h"
+#include "../shared/acm_watch_impl.h"
 #include "acmctl.h"
 
 
@@ -46,6 +48,12 @@ static void acmctl_verify_due(acmctl_verify_t *v, const acm_entry_t *e);
 static void acmctl_verify_identity(acmctl_verify_t *v,
     const acm_entry_t *e);
 static void acmctl_verify_used(acmctl_verify_t *v, const acm_entry_t *e);
+static void acmctl_verify_watch(acmctl_verify_t *v, const acm_entry_t *e);
+static void acmctl_verify_expiry(acmctl_verify_t *v, const acm_entry_t *e);
+static void acmctl_verify_time(acmctl_verify_t *v, const acm_entry_t *e,
+    acm_db_e db);
+static void acmctl_verify_times(acmctl_verify_t *v, const acm_cert_t *cert);
+static void acmctl_verify_event(acmctl_verify_t *v, const acm_entry_t *e);
 static void acmctl_verify_any(acmctl_verify_t *v, const acm_entry_t *e);
 static void acmctl_verify_cas(acmctl_verify_t *v);
 static acm_rc_t acmctl_ref_cert(acmctl_verify_t *v, const acm_entry_t *e,
@@ -79,6 +87,9 @@ acmctl_verify(acmctl_t *ctl, int argc, char **argv)
     acmctl_each(&v, ACM_DB_DUE, acmctl_verify_due);
     acmctl_each(&v, ACM_DB_IDENTITY, acmctl_verify_identity);
     acmctl_each(&v, ACM_DB_USED, acmctl_verify_used);
+    acmctl_each(&v, ACM_DB_WATCH, acmctl_verify_watch);
+    acmctl_each(&v, ACM_DB_EXPIRY, acmctl_verify_expiry);
+    acmctl_each(&v, ACM_DB_EVENT, acmctl_verify_event);
 
     acmctl_verify_cas(&v);
 
@@ -408,6 +419,104 @@ acmctl_verify_index(acmctl_verify_t *v, const acm_cert_t *cert)
                          "index", cert->uuid);
         }
     }
+
+    acmctl_verify_times(v, cert);
+}
+
+
+/* A store of an earlier version has these when the helper has been there. */
+
+static void
+acmctl_verify_times(acmctl_verify_t *v, const acm_cert_t *cert)
+{
+    int            swept;
+    size_t         len;
+    uint8_t        key[ACM_MAX_STORE_KEY];
+    uint64_t       revision;
+    acm_entry_t    e;
+    acm_ladder_t   ladder;
+
+    if (acm_ladder_read(v->snap, &ladder, &swept, &revision) != ACM_OK
+        || !swept)
+    {
+        return;
+    }
+
+    if (cert->watch_at != 0) {
+        len = acm_time_key(key, cert->watch_at, cert->uuid);
+
+        if (acm_store_get(v->snap, ACM_DB_WATCH, key, len, &e) != ACM_OK) {
+            acmctl_fault(v, "certificate %s is watched, but not in the watch "
+                         "index", cert->uuid);
+        }
+    }
+
+    if (cert->not_after != 0) {
+        len = acm_time_key(key, cert->not_after, cert->uuid);
+
+        if (acm_store_get(v->snap, ACM_DB_EXPIRY, key, len, &e) != ACM_OK) {
+            acmctl_fault(v, "certificate %s is not in the expiry index",
+                         cert->uuid);
+        }
+    }
+}
+
+
+static void
+acmctl_verify_watch(acmctl_verify_t *v, const acm_entry_t *e)
+{
+    acmctl_verify_time(v, e, ACM_DB_WATCH);
+}
+
+
+static void
+acmctl_verify_expiry(acmctl_verify_t *v, const acm_entry_t *e)
+{
+    acmctl_verify_time(v, e, ACM_DB_EXPIRY);
+}
+
+
+static void
+acmctl_verify_time(acmctl_verify_t *v, const acm_entry_t *e, acm_db_e db)
+{
+    char         uuid[ACM_UUID_LEN + 1];
+    int64_t      at;
+    acm_cert_t   cert;
+    const char  *name;
+
+    name = acm_db_name(db);
+
+    if (acm_time_key_parse(e->key, e->key_len, &at, uuid) != ACM_OK) {
+        acmctl_fault(v, "an entry of the %s index cannot be read", name);
+        return;
+    }
+
+    if (acmctl_ref_cert(v, e, &cert) != ACM_OK) {
+        acmctl_fault(v, "the %s index leads to certificate %s, which cannot "
+                     "be read", name, uuid);
+        return;
+    }
+
+    if (at != (db == ACM_DB_WATCH ? cert.watch_at : cert.not_after)) {
+        acmctl_fault(v, "the %s index has another time than certificate %s",
+                     name, uuid);
+    }
+
+    acm_cert_free(&cert);
+}
+
+
+static void
+acmctl_verify_event(acmctl_verify_t *v, const acm_entry_t *e)
+{
+    acm_event_t  event;
+
+    if (acm_event_decode(e->data, e->len, &event) != ACM_OK) {
+        acmctl_fault(v, "an event cannot be read");
+        return;
+    }
+
+    acm_event_free(&event);
 }
 
 
