@@ -190,6 +190,7 @@ typedef struct {
 
 
 typedef struct ngx_acm_smtp_s  ngx_acm_smtp_t;
+typedef struct ngx_acm_cloudwatch_s  ngx_acm_cloudwatch_t;
 
 
 typedef struct {
@@ -223,6 +224,7 @@ typedef struct {
     ngx_array_t               *updates;      /* of dns_update; NULL: none */
     acm_ladder_t               ladder;       /* of warn_at */
     unsigned                   warn_at:1;    /* it was given */
+    ngx_acm_cloudwatch_t      *cloudwatch;   /* NULL: none */
     ngx_array_t               *sinks;        /* of event_sink; NULL: none */
     ngx_acm_smtp_t            *smtp;         /* NULL: no smtp */
     u_char                    *dns_file;     /* of the first acm_dns, or NULL */
@@ -426,6 +428,17 @@ void ngx_acm_demand_run(ngx_log_t *log);
 /* As the engine asks before a renewal; acm_engine_demand_pt. */
 acm_demand_e ngx_acm_demand_renew(void *data, const acm_cert_t *cert,
     int64_t now, int64_t *at);
+
+
+/* Amazon CloudWatch: ngx_acm_cloudwatch.c */
+
+char *ngx_acm_cloudwatch(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* Wipes this process's copy of the key: for workers. */
+void ngx_acm_cloudwatch_forget(ngx_acm_conf_t *amcf);
+/* Sends what is due, in the helper; wake as of ngx_acm_acme_start(). */
+void ngx_acm_cloudwatch_run(ngx_acm_conf_t *amcf, acm_store_t *store,
+    void (*wake)(void *data), void *data, ngx_log_t *log);
+void ngx_acm_cloudwatch_stop(void);
 
 
 /* deliveries of events, in the helper: ngx_acm_sink.c */

@@ -334,6 +334,27 @@ static ngx_command_t  ngx_acm_conf_commands[] = {
       &ngx_acm_versions_bounds },
 
     /*
+     * Syntax:  cloudwatch URL region=name credentials=file [namespace=name]
+     *          [every=time] [trusted_certificate=file];
+     * Default: -
+     * Context: acm
+     *
+     * Amazon CloudWatch, or what speaks its protocol, gets the metric
+     * DaysToExpiry of each certificate that has not expired, twice a day or
+     * as often as "every" says.  The URL is like
+     * https://monitoring.eu-west-1.amazonaws.com/, https or http at a
+     * loopback address; "credentials" is a file as the AWS CLI has it, that
+     * only its owner may read.  The namespace is CertificateManager by
+     * default; "AWS/CertificateManager", ACM's own, is refused by AWS.
+     */
+    { ngx_string("cloudwatch"),
+      NGX_ACM_MAIN_CONF|NGX_CONF_2MORE,
+      ngx_acm_cloudwatch,
+      0,
+      0,
+      NULL },
+
+    /*
      * Syntax:  helper_timeout time;
      * Default: helper_timeout 60s;
      * Context: acm

@@ -76,6 +76,7 @@ typedef struct {
     ngx_atomic_t               pid;          /* whose beat it was */
     ngx_atomic_t               down;         /* 1: told that it is silent */
     ngx_atomic_t               outages;
+    ngx_atomic_t               cloudwatch;   /* seconds: told all, 0: never */
     ngx_atomic_t               validations[NGX_ACM_METHODS][2];
     ngx_atomic_t               requests[NGX_ACM_CLASSES];
     ngx_atomic_t               commit_failures;

@@ -233,6 +233,7 @@ ngx_acm_init_process(ngx_cycle_t *cycle)
     if (ngx_process == NGX_PROCESS_WORKER) {
         ngx_acm_update_forget(amcf);
         ngx_acm_sink_forget(amcf);
+        ngx_acm_cloudwatch_forget(amcf);
         ngx_acm_watch_start(cycle);
         (void) ngx_acm_open(amcf, 0, &store, &ring, cycle->log);
     }

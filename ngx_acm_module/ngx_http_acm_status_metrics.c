@@ -145,6 +145,16 @@ ngx_http_acm_metrics_helper(acm_metrics_t *m, ngx_acm_conf_t *amcf)
     ngx_http_acm_metrics_counter(m, "acm_helper_outages",
                                  shared->metrics.outages,
                                  "How often the helper was found silent.");
+
+    if (amcf->cloudwatch) {
+        ngx_http_acm_metrics_gauge(m,
+                                   "acm_cloudwatch_last_success_timestamp"
+                                   "_seconds",
+                                   (int64_t) shared->metrics.cloudwatch,
+                                   "When CloudWatch was told of all "
+                                   "certificates last; 0: never.");
+    }
+
     ngx_http_acm_metrics_gauge(m, "acm_orders_in_flight",
                                (int64_t) shared->orders,
                                "Orders at CAs that are under way.");
