@@ -7,6 +7,7 @@
 
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "acm_html.h"
@@ -29,6 +30,9 @@ static void acm_home_stuck(acm_buf_t *b, const json_t *overview,
     const char *home, int64_t now);
 static void acm_home_next(acm_buf_t *b, const json_t *overview,
     const char *home, int64_t now);
+static void acm_home_statics(acm_buf_t *b, const json_t *list, int64_t now);
+static void acm_home_static(acm_buf_t *b, const json_t *o, int64_t now);
+static int acm_home_static_cmp(const void *one, const void *two);
 static void acm_home_issuers(acm_buf_t *b, const json_t *root, int64_t now);
 static void acm_home_issuer(acm_buf_t *b, const json_t *o, int64_t now);
 static void acm_home_limit(acm_buf_t *b, const json_t *o, int64_t now);
@@ -71,9 +75,7 @@ acm_status_html_home(acm_buf_t *b, const json_t *root, const char *home,
         acm_home_next(b, acm_json_object(overview, "ExpiresNext"), home, now);
     }
 
-    acm_status_rows(b, "Certificate files", "of servers that have "
-                    "ssl_certificate; nobody renews them here",
-                    acm_json_array(root, "StaticCertificates"), now);
+    acm_home_statics(b, acm_json_array(root, "StaticCertificates"), now);
     acm_home_issuers(b, root, now);
 
     acm_buf_text(b, "<div class=\"cols\"><div>");
@@ -291,6 +293,104 @@ acm_home_next(acm_buf_t *b, const json_t *overview, const char *home,
 
     acm_html(b, "<p class=\"pager\"><a href=\"%scertificates?format=html&amp;"
              "sort=expiry\">All by expiry</a></p>\n", home);
+}
+
+
+/* Of other servers; what ends first comes first. */
+
+static void
+acm_home_statics(acm_buf_t *b, const json_t *list, int64_t now)
+{
+    size_t    i, n;
+    json_t  **sorted;
+
+    n = json_array_size(list);
+    sorted = (n == 0) ? NULL : acm_calloc(n, sizeof(json_t *));
+
+    if (sorted == NULL) {
+        return;
+    }
+
+    for (i = 0; i < n; i++) {
+        sorted[i] = json_array_get(list, i);
+    }
+
+    qsort(sorted, n, sizeof(json_t *), acm_home_static_cmp);
+
+    acm_html(b, "<h2>Certificate files <small>%D, of servers with "
+             "ssl_certificate; nobody renews them here</small></h2>\n"
+             "<div class=\"wrap\"><table>\n<thead><tr><th>Server</th>"
+             "<th>Good for</th><th>Ends</th><th>Issuer</th><th>File</th>"
+             "</tr></thead>\n<tbody>\n", (int64_t) n);
+
+    for (i = 0; i < n && i < ACM_STATUS_MOST; i++) {
+        acm_home_static(b, sorted[i], now);
+    }
+
+    acm_buf_text(b, "</tbody>\n</table></div>\n");
+
+    if (n > ACM_STATUS_MOST) {
+        acm_html(b, "<p class=\"meta\">and %D more, in the JSON of this "
+                 "page</p>\n", (int64_t) (n - ACM_STATUS_MOST));
+    }
+
+    acm_free(sorted);
+}
+
+
+static int
+acm_home_static_cmp(const void *one, const void *two)
+{
+    const char           *a, *b;
+    const json_t *const  *x, *const *y;
+
+    x = one;
+    y = two;
+    a = acm_json_string(*x, "NotAfter");
+    b = acm_json_string(*y, "NotAfter");
+
+    return strcmp((a == NULL) ? "" : a, (b == NULL) ? "" : b);
+}
+
+
+static void
+acm_home_static(acm_buf_t *b, const json_t *o, int64_t now)
+{
+    json_t      *names, *life;
+    int64_t      from, to, left;
+    const char  *file;
+
+    names = acm_json_array(o, "ServerNames");
+    file = acm_json_string(o, "File");
+    from = acm_html_time_parse(acm_json_string(o, "NotBefore"));
+    to = acm_html_time_parse(acm_json_string(o, "NotAfter"));
+    left = to - now;
+
+    life = json_pack("{s:I, s:s}", "SecondsLeft", (json_int_t) left,
+                     "Urgency", (left <= 0) ? "expired"
+                     : (left < (to - from) / 10) ? "critical"
+                     : (left < (to - from) / 4) ? "soon" : "ok");
+
+    acm_buf_text(b, "<tr><td class=\"name\">");
+
+    if (json_array_size(names) != 0) {
+        acm_status_value(b, names, now);
+
+    } else {
+        acm_html(b, "%s", acm_json_string(o, "Subject"));
+    }
+
+    acm_buf_text(b, "</td><td data-l=\"Good for\"><span>");
+    acm_status_left(b, life);
+    acm_html(b, "</span></td><td data-l=\"Ends\"><time datetime=\"%s\">%z"
+             "</time></td>", acm_json_string(o, "NotAfter"), (size_t) 10,
+             (to < 0) ? "unknown   " : acm_json_string(o, "NotAfter"));
+    acm_html(b, "<td class=\"say\" data-l=\"Issuer\">%s</td>"
+             "<td class=\"say\" data-l=\"File\"><span class=\"mono\">%s"
+             "</span></td></tr>\n", acm_json_string(o, "Issuer"),
+             file ? file : acm_json_string(o, "Sha256"));
+
+    json_decref(life);
 }
 
 

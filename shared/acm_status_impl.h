@@ -13,6 +13,9 @@
 #include "acm_status.h"
 
 
+#define ACM_STATUS_MOST   50             /* rows of lists from elsewhere */
+
+
 /* The query as arguments of a link, in an attribute. */
 void acm_status_link(acm_buf_t *b, const acm_status_query_t *query);
 
@@ -29,7 +32,7 @@ void acm_status_trouble(acm_buf_t *b, const json_t *o, int64_t now);
 /* "in 3 hours", "now" */
 void acm_status_when(acm_buf_t *b, const char *s, int64_t now);
 
-/* A table of objects: the columns are the members of the first one. */
+/* A table of objects: the columns are all members that any has. */
 void acm_status_rows(acm_buf_t *b, const char *title, const char *note,
     const json_t *list, int64_t now);
 

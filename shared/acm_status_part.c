@@ -15,7 +15,6 @@
 
 
 #define ACM_STATUS_NAMES  3              /* names in a row, of many */
-#define ACM_STATUS_MOST   50             /* rows of lists from elsewhere */
 
 
 static const char *acm_part_uuid(const json_t *o);
@@ -399,27 +398,32 @@ acm_status_value(acm_buf_t *b, const json_t *value, int64_t now)
 }
 
 
-/* A list of objects that others make: the columns are the members of the
-   first one. */
+/* Lists of objects that others make: what some have and others have not, such
+   as an error, is a column as well. */
 
 void
 acm_status_rows(acm_buf_t *b, const char *title, const char *note,
     const json_t *list, int64_t now)
 {
     size_t       i;
-    json_t      *first, *value, *o;
+    json_t      *all, *value, *o;
     const char  *name;
 
-    first = json_array_get(list, 0);
+    all = json_object();
 
-    if (!json_is_object(first)) {
+    for (i = 0; i < json_array_size(list) && i < ACM_STATUS_MOST; i++) {
+        (void) json_object_update_missing(all, json_array_get(list, i));
+    }
+
+    if (json_object_size(all) == 0) {
+        json_decref(all);
         return;
     }
 
     acm_html(b, "<h2>%s <small>%s</small></h2>\n<div class=\"wrap\"><table>"
              "\n<thead><tr>", title, note);
 
-    json_object_foreach(first, name, value) {
+    json_object_foreach(all, name, value) {
         acm_buf_text(b, "<th>");
         acm_status_label(b, name);
         acm_buf_text(b, "</th>");
@@ -431,22 +435,25 @@ acm_status_rows(acm_buf_t *b, const char *title, const char *note,
         o = json_array_get(list, i);
         acm_buf_text(b, "<tr>");
 
-        json_object_foreach(first, name, value) {
+        json_object_foreach(all, name, value) {
             acm_buf_text(b, "<td data-l=\"");
             acm_status_label(b, name);
-            acm_buf_text(b, "\"><span>");
+            acm_buf_text(b, "\">");
 
             if (json_object_get(o, name) != NULL) {
+                acm_buf_text(b, "<span>");
                 acm_status_value(b, json_object_get(o, name), now);
+                acm_buf_text(b, "</span>");
             }
 
-            acm_buf_text(b, "</span></td>");
+            acm_buf_text(b, "</td>");
         }
 
         acm_buf_text(b, "</tr>\n");
     }
 
     acm_buf_text(b, "</tbody>\n</table></div>\n");
+    json_decref(all);
 
     if (json_array_size(list) > ACM_STATUS_MOST) {
         acm_html(b, "<p class=\"meta\">and %D more, in the JSON of this page"
