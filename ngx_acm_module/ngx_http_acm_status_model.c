@@ -51,6 +51,8 @@ static json_t *ngx_http_acm_status_demand(ngx_acm_shared_t *shared);
 static ngx_int_t ngx_http_acm_status_home(ngx_http_acm_status_ctx_t *ctx,
     const acm_status_query_t *query, const acm_store_stat_t *stat,
     json_t *root);
+static json_t *ngx_http_acm_status_census(ngx_acm_conf_t *amcf,
+    acm_snap_t *snap);
 static json_t *ngx_http_acm_status_sinks(ngx_acm_conf_t *amcf,
     acm_snap_t *snap);
 static ngx_int_t ngx_http_acm_status_certs(ngx_http_acm_status_ctx_t *ctx,
@@ -66,6 +68,7 @@ static ngx_uint_t ngx_http_acm_status_queue(acm_snap_t *snap);
 static const ngx_http_acm_status_part_t  ngx_http_acm_status_parts[] = {
     { "Issuers", ngx_http_acm_status_issuers },
     { "Sinks", ngx_http_acm_status_sinks },
+    { "Census", ngx_http_acm_status_census },
     { NULL, NULL }
 };
 
@@ -387,6 +390,27 @@ static json_t *
 ngx_http_acm_status_sinks(ngx_acm_conf_t *amcf, acm_snap_t *snap)
 {
     return acm_json_sinks(snap, acm_now());
+}
+
+
+/* What the helper counted when it last looked at all of them. */
+
+static json_t *
+ngx_http_acm_status_census(ngx_acm_conf_t *amcf, acm_snap_t *snap)
+{
+    char          at[32];
+    acm_census_t  census;
+
+    if (ngx_acm_metrics_counted(amcf, &census) != NGX_OK) {
+        return NULL;
+    }
+
+    return json_pack("{s:s, s:I, s:I, s:I, s:I}", "CountedAt",
+                     acm_time_text(census.at, at), "Failing",
+                     (json_int_t) census.failing, "Overdue",
+                     (json_int_t) census.overdue, "Expired",
+                     (json_int_t) census.expired, "Unreadable",
+                     (json_int_t) census.unreadable);
 }
 
 

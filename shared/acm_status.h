@@ -33,6 +33,10 @@
                                         offers to go on */
 #define ACM_STATUS_AHEAD       86400 /* seconds: what is tried again later
                                         than that does not come first */
+#define ACM_MAX_STATUS_DUE     4000  /* records read of the due index, then
+                                        the list goes on by expiry */
+#define ACM_MAX_STATUS_ASKED   40000 /* its entries passed over: windows that
+                                        are to be asked for */
 #define ACM_MAX_STATUS_ARGS    4096  /* octets of a query */
 #define ACM_MAX_STATUS_Q       253   /* octets of what is searched for */
 #define ACM_MAX_STATUS_CURSOR  1024  /* octets, in hex mostly */

@@ -86,6 +86,9 @@ acm_status_html_home(acm_buf_t *b, const json_t *root, const char *home,
     acm_home_members(b, "Handshakes", acm_json_object(root, "Handshakes"),
                      now);
     acm_buf_text(b, "</div><div>");
+    acm_home_members(b, "Count of all certificates",
+                     acm_json_object(root, "Census"), now);
+    acm_buf_text(b, "</div><div>");
     acm_home_members(b, "On demand", acm_json_object(root, "OnDemand"), now);
     acm_buf_text(b, "</div></div>\n");
 
@@ -131,12 +134,20 @@ acm_home_verdict(acm_buf_t *b, const json_t *root, const char *home,
     int      more;
     json_t  *counts, *stuck;
     size_t   n;
+    int64_t  failing;
 
     counts = acm_json_object(acm_json_object(root, "Overview"), "Counts");
     stuck = acm_json_object(acm_json_object(root, "Overview"), "Stuck");
     n = (size_t) acm_home_int(counts, "Stuck");
-    more = (json_object_get(stuck, "Next") != NULL
-            && json_object_get(stuck, "Cut") == NULL);
+    more = (json_object_get(stuck, "Next") != NULL);
+    failing = acm_home_int(acm_json_object(root, "Census"), "Failing");
+
+    /* the helper has counted more than could be looked at */
+
+    if (more && failing > (int64_t) n) {
+        n = (size_t) failing;
+        more = 0;
+    }
 
     if (acm_home_dead(acm_json_object(root, "Helper"), now)) {
         acm_buf_text(b, "<h1>The helper is not alive: nothing is issued or "
@@ -152,15 +163,15 @@ acm_home_verdict(acm_buf_t *b, const json_t *root, const char *home,
         acm_html(b, "<h1>Nothing needs you</h1>\n");
 
     } else {
-        acm_html(b, "<h1>%s%d certificate%s you</h1>\n",
-                 more ? "More than " : "", (int64_t) n,
+        acm_html(b, "<h1>%s%D certificate%s you</h1>\n",
+                 more ? "At least " : "", (int64_t) n,
                  (n == 1) ? " needs" : "s need");
     }
 
     acm_buf_text(b, "<ul class=\"tiles\">\n");
     acm_home_tile(b, "", home, "", counts, "Certificates", "certificates");
     acm_html(b, "<li class=\"%s\"><a href=\"%scertificates?format=html&amp;"
-             "status=STUCK\"><b>%d%s</b> <span>stuck or failed</span></a>"
+             "status=STUCK\"><b>%D%s</b> <span>stuck or failed</span></a>"
              "</li>\n", n ? "bad" : "ok", home, (int64_t) n, more ? "+" : "");
     acm_home_tile(b, "bad", home, "&amp;sort=expiry", counts, "Expired",
                   "expired");

@@ -6,15 +6,16 @@
  * map, that share no certificate:
  *
  *   n  the name index, from the domain that is searched for
- *   d  the due index, as far as things are tried soon: what is stuck
+ *   d  the due index, as far as things are tried soon, and only so far that
+ *      a page is not held up by it: what is stuck
  *   e  the expiry index
  *   a  the name index, each certificate at its first name
  *   c  all certificates: those that no index of the phases before has
  *   s  all certificates
  *
- * A cursor is the letter of a phase, when the list was begun, and the last
- * key that was seen, so that whatever is added or removed between two pages,
- * all else is seen once.
+ * A cursor is the letter of a phase, when the list was begun, up to which
+ * time phase d goes, and the last key that was seen, so that whatever is
+ * added or removed between two pages, all else is seen once.
  */
 
 
@@ -28,6 +29,7 @@
 
 
 #define ACM_CURSOR_TIME  16          /* hex digits */
+#define ACM_CURSOR_HEAD  (1 + 2 * ACM_CURSOR_TIME)
 
 
 typedef struct {
@@ -38,6 +40,10 @@ typedef struct {
     size_t                      left;        /* rows that are wanted still */
     size_t                      looked;
     int64_t                     since;       /* when the list was begun */
+    int64_t                     soon;        /* phase d: due until then */
+    int64_t                     due;         /* of its last entry */
+    size_t                      ndue;        /* records it read */
+    size_t                      nasked;
     char                        phase;       /* of the cursor */
     uint8_t                     key[ACM_MAX_STORE_KEY + 1];
     size_t                      len;
@@ -60,6 +66,7 @@ static int acm_walk_over(acm_walk_t *w, char phase,
     const acm_entry_t *entry);
 static acm_rc_t acm_walk_read(acm_walk_t *w, char phase,
     const acm_entry_t *entry, acm_cert_t *cert);
+static int acm_walk_asked(acm_walk_t *w, const acm_entry_t *entry);
 static int acm_walk_holds(const acm_status_query_t *query,
     const acm_entry_t *entry);
 static acm_rc_t acm_walk_read_name(acm_walk_t *w, const acm_entry_t *entry,
@@ -139,6 +146,8 @@ acm_walk_begin(acm_walk_t *w)
 
     query = w->query;
     w->since = w->view->now;
+    w->soon = w->since + ACM_STATUS_AHEAD;
+    w->due = -1;
     w->left = query->limit ? query->limit : ACM_STATUS_PAGE;
 
     switch (query->sort) {
@@ -201,7 +210,7 @@ acm_walk_cursor(acm_walk_t *w)
     int          high, low;
     char         at[ACM_CURSOR_TIME + 1], *end;
     size_t       i, len;
-    int64_t      since;
+    int64_t      since, soon;
     const char  *s;
 
     static const char  hex[] = "0123456789abcdef";
@@ -223,9 +232,9 @@ acm_walk_cursor(acm_walk_t *w)
         return;
     }
 
-    if (len < 1 + ACM_CURSOR_TIME || strchr(w->phases, s[0]) == NULL
-        || (len - 1) % 2 != 0
-        || (len - 1 - ACM_CURSOR_TIME) / 2 > ACM_MAX_STORE_KEY - 1)
+    if (len < ACM_CURSOR_HEAD || strchr(w->phases, s[0]) == NULL
+        || (len - ACM_CURSOR_HEAD) % 2 != 0
+        || (len - ACM_CURSOR_HEAD) / 2 > ACM_MAX_STORE_KEY - 1)
     {
         return;
     }
@@ -239,7 +248,15 @@ acm_walk_cursor(acm_walk_t *w)
         return;
     }
 
-    for (i = 1 + ACM_CURSOR_TIME; i < len; i += 2) {
+    memcpy(at, s + 1 + ACM_CURSOR_TIME, ACM_CURSOR_TIME);
+
+    soon = strtoll(at, &end, 16);
+
+    if (*end != '\0' || soon < 0) {
+        return;
+    }
+
+    for (i = ACM_CURSOR_HEAD; i < len; i += 2) {
         end = (s[i] == '\0') ? NULL : strchr(hex, s[i]);
         high = (end == NULL) ? -1 : (int) (end - hex);
         end = (s[i + 1] == '\0') ? NULL : strchr(hex, s[i + 1]);
@@ -259,6 +276,7 @@ acm_walk_cursor(acm_walk_t *w)
 
     w->phase = s[0];
     w->since = since;
+    w->soon = soon;
 }
 
 
@@ -338,11 +356,16 @@ acm_walk_phase(acm_walk_t *w, char phase)
             return;
         }
 
-        w->view->scan--;
-        w->looked++;
-
         memcpy(w->key, entry.key, entry.key_len);
         w->len = entry.key_len;
+
+        if (phase == 'd' && acm_walk_asked(w, &entry)) {
+            entry.key = NULL;
+            continue;
+        }
+
+        w->view->scan--;
+        w->looked++;
 
         if (rc == ACM_OK) {
             rc = acm_walk_read(w, phase, &entry, &cert);
@@ -386,10 +409,26 @@ acm_walk_over(acm_walk_t *w, char phase, const acm_entry_t *entry)
                || memcmp(entry->key, w->range, w->range_len) != 0;
 
     case 'd':
-        return acm_due_key_parse(entry->key, entry->key_len, &at, &kind,
-                                 uuid)
-               == ACM_OK
-               && at > w->since + ACM_STATUS_AHEAD;
+        if (acm_due_key_parse(entry->key, entry->key_len, &at, &kind, uuid)
+            != ACM_OK)
+        {
+            return 0;
+        }
+
+        /* enough of it: what is due at the same second belongs to it still,
+           all else comes by expiry */
+
+        if (at != w->due
+            && (w->ndue >= ACM_MAX_STATUS_DUE
+                || w->nasked >= ACM_MAX_STATUS_ASKED)
+            && at <= w->soon)
+        {
+            w->soon = w->due;
+        }
+
+        w->due = at;
+
+        return at > w->soon;
 
     case 'e':
         return w->query->expires
@@ -400,6 +439,29 @@ acm_walk_over(acm_walk_t *w, char phase, const acm_entry_t *entry)
     default:
         return 0;
     }
+}
+
+
+/* Windows of CAs are asked for often, and of all certificates: their entries
+   are passed over by the key alone. */
+
+static int
+acm_walk_asked(acm_walk_t *w, const acm_entry_t *entry)
+{
+    char       uuid[ACM_UUID_LEN + 1];
+    int64_t    at;
+    acm_due_e  kind;
+
+    if (acm_due_key_parse(entry->key, entry->key_len, &at, &kind, uuid)
+        != ACM_OK
+        || kind == ACM_DUE_ISSUE || kind == ACM_DUE_RENEW)
+    {
+        return 0;
+    }
+
+    w->nasked++;
+
+    return 1;
 }
 
 
@@ -420,6 +482,9 @@ acm_walk_read(acm_walk_t *w, char phase, const acm_entry_t *entry,
         return acm_walk_read_name(w, entry, cert);
 
     case 'd':
+        w->ndue++;
+        /* fall through */
+
     case 'e':
         rc = acm_ref_decode(entry->data, entry->len, &ref);
 
@@ -558,8 +623,8 @@ acm_walk_first_name(acm_walk_t *w, const acm_entry_t *entry,
 static int
 acm_walk_soon(acm_walk_t *w, const acm_cert_t *cert)
 {
-    return cert->due != ACM_DUE_NONE
-           && cert->due_at <= w->since + ACM_STATUS_AHEAD
+    return (cert->due == ACM_DUE_ISSUE || cert->due == ACM_DUE_RENEW)
+           && cert->due_at <= w->soon
            && acm_status_stuck(cert, w->since);
 }
 
@@ -761,19 +826,20 @@ acm_walk_end(acm_walk_t *w)
 static json_t *
 acm_walk_next(acm_walk_t *w)
 {
-    char  text[2 + ACM_CURSOR_TIME + 2 * ACM_MAX_STORE_KEY + 2];
+    char  text[ACM_CURSOR_HEAD + 2 * ACM_MAX_STORE_KEY + 3];
 
     if (w->phase == 's') {
         return json_stringn((const char *) w->key, w->len);
     }
 
-    (void) snprintf(text, sizeof(text), "%c%016llx", w->phase,
-                    (unsigned long long) w->since);
+    (void) snprintf(text, sizeof(text), "%c%016llx%016llx", w->phase,
+                    (unsigned long long) w->since,
+                    (unsigned long long) w->soon);
 
     /* a phase that is not begun yet has no key */
 
     if (w->len != 0 && !(w->phase == 'n' && w->len == w->range_len)) {
-        (void) acm_hex(w->key, w->len, text + 1 + ACM_CURSOR_TIME);
+        (void) acm_hex(w->key, w->len, text + ACM_CURSOR_HEAD);
     }
 
     return json_string(text);

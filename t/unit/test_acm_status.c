@@ -376,6 +376,46 @@ test_lists(void **state)
 }
 
 
+/* So much is due that the list goes on by expiry before all of it is read:
+   each certificate is there once all the same. */
+
+static void
+test_due(void **state)
+{
+    char          names[3][128], *list[3];
+    size_t        i, n, pages;
+    acm_err_t     err;
+    acm_cert_t    c;
+    acm_batch_t   batch;
+    acm_store_t  *store;
+
+    (void) state;
+
+    acm_ticks_set(1000);
+    store = test_store(0);
+    n = ACM_MAX_STATUS_DUE + 1000;
+
+    for (i = 0; i < n; i++) {
+        fill_cert(&c, i, NOW, 0, names, list);
+        c.due_at = NOW + (int64_t) i / 7;
+        c.due = (i % 5 == 1) ? ACM_DUE_ARI : ACM_DUE_RENEW;
+
+        acm_batch_init(&batch);
+        test_ok(fill_one(&batch, &c));
+        test_ok(acm_store_commit(store, &batch, &err));
+        acm_batch_free(&batch);
+    }
+
+    assert_int_equal(test_pages(store, "limit=100", ACM_MAX_STATUS_SCAN,
+                                &pages), n);
+    assert_true(pages <= n / 100 + 3);
+    assert_int_equal(test_pages(store, "limit=100", 999, &pages), n);
+
+    acm_store_close(store);
+    acm_ticks_set(-1);
+}
+
+
 /* The clock ends a search, too. */
 
 static void
@@ -425,9 +465,13 @@ test_first(void **state)
     acm_status_query_t  q;
 
     static const char *const  cursors[] = {
-        "", "x", "d", "d000000000000zzzz", "d0000000000000000zz",
-        "d00000000000000000", "z0000000000000000", "e00000000000000000g",
-        "D0000000000000000"
+        "", "x", "d", "d000000000000zzzz", "d0000000000000000",
+        "d00000000000000000000000000000000zz",
+        "d000000000000000000000000000000000",
+        "z00000000000000000000000000000000",
+        "e0000000000000000000000000000000000g",
+        "d0000000000000000-000000000000001",
+        "D00000000000000000000000000000000"
     };
 
     (void) state;
@@ -558,6 +602,7 @@ main(void)
         cmocka_unit_test(test_where),
         cmocka_unit_test(test_accept),
         cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_due),
         cmocka_unit_test(test_time),
         cmocka_unit_test(test_first),
         cmocka_unit_test(test_overview),
