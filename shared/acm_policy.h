@@ -26,6 +26,7 @@
 #define ACM_MAX_POLICY_STATEMENTS  160     /* in a document */
 #define ACM_MAX_POLICY_LIST        1024    /* values in a list */
 #define ACM_MAX_POLICY_CONDITIONS  64      /* keys in a Condition */
+#define ACM_MAX_POLICY_VARS        512     /* variables in a document */
 #define ACM_MAX_POLICY_KEY         512     /* octets of a condition key */
 #define ACM_MAX_POLICY_EXPANDED    4096    /* octets, variables replaced */
 #define ACM_MAX_POLICY_DIGITS      32      /* before, and after, the point */

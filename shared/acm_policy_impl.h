@@ -23,7 +23,6 @@
 #define ACM_TOKEN_VAR     0x8000
 
 #define ACM_ARN_PARTS     6
-#define ACM_MAX_POLICY_VARS  1024
 
 
 /* memory that is given back at once */

@@ -487,6 +487,14 @@ acm_parse_resource(acm_parse_t *p, const char *s)
     }
 
     for (c = s; *c != '\0'; c++) {
+
+        /* tags may have blanks */
+
+        if (c[0] == '$' && c[1] == '{') {
+            c += strcspn(c, "}") - 1;
+            continue;
+        }
+
         if ((unsigned char) *c <= ' ' || *c == 0x7f) {
             return acm_parse_bad(p, ACM_INVALID, "resource \"%.64s\" has "
                                  "white space in it; remove it", s);
