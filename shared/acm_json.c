@@ -4,9 +4,14 @@
  */
 
 
+#include <openssl/crypto.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "acm_json.h"
+
+
+#define ACM_JSON_HEAD  16     /* octets before a piece of memory: its size */
 
 
 static unsigned acm_json_depth(const char *s, size_t len);
@@ -17,6 +22,8 @@ static json_t *acm_json_names(const acm_cert_t *cert);
 static json_t *acm_json_lines(const char *text);
 static int acm_json_put_life(json_t *o, const acm_cert_t *cert, int64_t now);
 static int acm_json_write(const char *data, size_t len, void *buf);
+static void *acm_json_wipe_alloc(size_t size);
+static void acm_json_wipe_free(void *p);
 
 
 /* Fills o; any failure makes the result of the whole a failure. */
@@ -419,4 +426,57 @@ acm_json_object(const json_t *json, const char *name)
     value = json_object_get(json, name);
 
     return json_is_object(value) ? value : NULL;
+}
+
+
+void
+acm_json_wipe_begin(acm_json_memory_t *old)
+{
+    json_get_alloc_funcs(&old->alloc, &old->free);
+    json_set_alloc_funcs(acm_json_wipe_alloc, acm_json_wipe_free);
+}
+
+
+void
+acm_json_wipe_end(const acm_json_memory_t *old)
+{
+    json_set_alloc_funcs(old->alloc, old->free);
+}
+
+
+static void *
+acm_json_wipe_alloc(size_t size)
+{
+    uint8_t  *p;
+
+    if (size > SIZE_MAX - ACM_JSON_HEAD) {
+        return NULL;
+    }
+
+    p = malloc(size + ACM_JSON_HEAD);
+
+    if (p == NULL) {
+        return NULL;
+    }
+
+    memcpy(p, &size, sizeof(size_t));
+
+    return p + ACM_JSON_HEAD;
+}
+
+
+static void
+acm_json_wipe_free(void *p)
+{
+    size_t    size;
+    uint8_t  *start;
+
+    if (p == NULL) {
+        return;
+    }
+
+    start = (uint8_t *) p - ACM_JSON_HEAD;
+    memcpy(&size, start, sizeof(size_t));
+    OPENSSL_cleanse(start, size + ACM_JSON_HEAD);
+    free(start);
 }

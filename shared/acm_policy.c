@@ -358,7 +358,7 @@ acm_policy_message(const acm_user_t *user, const acm_access_t *req,
     }
 
     n = snprintf(out->message, sizeof(out->message),
-                 "User: %.512s is not authorized to perform: %.128s%s%.512s",
+                 "User: %.640s is not authorized to perform: %.128s%s%.512s",
                  user->arn, action, on, resource);
 
     if (n < 0) {

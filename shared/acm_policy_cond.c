@@ -47,7 +47,6 @@ static int acm_cond_number(const char *s, acm_number_t *n);
 static int acm_cond_number_order(const acm_number_t *a,
     const acm_number_t *b);
 static int acm_cond_epoch(const char *s, int64_t *t);
-static int acm_cond_time(const char *s, int64_t *t);
 static int acm_cond_digits(const char **s, int n, int *value);
 static int acm_cond_clock(const char *s, struct tm *tm, int *zone);
 static int acm_cond_network(const char *s, acm_network_t *n);
@@ -135,7 +134,7 @@ acm_policy_value_ok(const acm_operator_t *op, const char *s, size_t len)
         return acm_cond_number(s, &number);
 
     case ACM_COND_DATE:
-        return acm_cond_time(s, &t);
+        return acm_policy_time(s, &t);
 
     case ACM_COND_IP:
         return acm_cond_network(s, &network);
@@ -331,7 +330,7 @@ acm_cond_plain(const acm_operator_t *op, const acm_pattern_t *p,
                && acm_cond_order(op->compare, acm_cond_number_order(&m, &n));
 
     case ACM_COND_DATE:
-        return acm_cond_time(a, &s) && acm_cond_time(b, &t)
+        return acm_policy_time(a, &s) && acm_policy_time(b, &t)
                && acm_cond_order(op->compare, (s > t) - (s < t));
 
     case ACM_COND_IP:
@@ -502,8 +501,8 @@ acm_cond_epoch(const char *s, int64_t *t)
 /* The forms of "Date and Time Formats" of W3C, which IAM names, or seconds;
    fractions of seconds do not count. */
 
-static int
-acm_cond_time(const char *s, int64_t *t)
+int
+acm_policy_time(const char *s, int64_t *t)
 {
     int        zone, year, month, day;
     struct tm  tm, again;

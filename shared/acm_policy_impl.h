@@ -195,6 +195,9 @@ const acm_operator_t *acm_policy_operator(const char *name, size_t len);
 /* 1 if a value of a policy, without variables, is one for the operator. */
 int acm_policy_value_ok(const acm_operator_t *op, const char *s, size_t len);
 
+/* Seconds of a time as conditions have it; 0 if it is none. */
+int acm_policy_time(const char *s, int64_t *t);
+
 /* What a value must look like, for a message. */
 const char *acm_policy_value_form(const acm_operator_t *op);
 
