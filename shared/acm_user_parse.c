@@ -328,12 +328,8 @@ acm_users_group(acm_users_parse_t *p, const json_t *json)
         return acm_users_nomem(p);
     }
 
-    rc = acm_users_members(p, json, acm_group_members);
-
-    if (rc == ACM_OK) {
-        rc = acm_users_name(p, json, "GroupName", ACM_MAX_POLICY_NAME,
-                            &group->name);
-    }
+    rc = acm_users_name(p, json, "GroupName", ACM_MAX_POLICY_NAME,
+                        &group->name);
 
     if (rc != ACM_OK) {
         return rc;
@@ -349,7 +345,11 @@ acm_users_group(acm_users_parse_t *p, const json_t *json)
         }
     }
 
-    rc = acm_users_arn(p, json, "group", group->name, &arn);
+    rc = acm_users_members(p, json, acm_group_members);
+
+    if (rc == ACM_OK) {
+        rc = acm_users_arn(p, json, "group", group->name, &arn);
+    }
 
     if (rc == ACM_OK) {
         rc = acm_users_inline(p, json, "GroupPolicyList");
@@ -444,11 +444,7 @@ acm_users_user(acm_users_parse_t *p, const json_t *json)
     acm_rc_t     rc;
     acm_user_t  *user;
 
-    rc = acm_users_members(p, json, acm_user_members);
-
-    if (rc == ACM_OK) {
-        rc = acm_users_new(p, ACM_USER_IAM, &user);
-    }
+    rc = acm_users_new(p, ACM_USER_IAM, &user);
 
     if (rc == ACM_OK) {
         rc = acm_users_name(p, json, "UserName", ACM_MAX_USER_NAME,
@@ -462,7 +458,11 @@ acm_users_user(acm_users_parse_t *p, const json_t *json)
     (void) snprintf(p->where, sizeof(p->where), "account %s, user \"%s\"",
                     p->account, user->name);
 
-    rc = acm_users_text(p, json, "UserId", ACM_MAX_LABEL, 1, &user->id);
+    rc = acm_users_members(p, json, acm_user_members);
+
+    if (rc == ACM_OK) {
+        rc = acm_users_text(p, json, "UserId", ACM_MAX_LABEL, 1, &user->id);
+    }
 
     if (rc == ACM_OK) {
         rc = acm_users_arn(p, json, "user", user->name, &user->arn);
@@ -504,11 +504,7 @@ acm_users_role(acm_users_parse_t *p, const json_t *json)
     acm_rc_t     rc;
     acm_user_t  *user;
 
-    rc = acm_users_members(p, json, acm_role_members);
-
-    if (rc == ACM_OK) {
-        rc = acm_users_new(p, ACM_USER_ROLE, &user);
-    }
+    rc = acm_users_new(p, ACM_USER_ROLE, &user);
 
     if (rc == ACM_OK) {
         rc = acm_users_name(p, json, "RoleName", ACM_MAX_USER_NAME,
@@ -522,7 +518,11 @@ acm_users_role(acm_users_parse_t *p, const json_t *json)
     (void) snprintf(p->where, sizeof(p->where), "account %s, role \"%s\"",
                     p->account, user->name);
 
-    rc = acm_users_text(p, json, "RoleId", ACM_MAX_LABEL, 1, &user->id);
+    rc = acm_users_members(p, json, acm_role_members);
+
+    if (rc == ACM_OK) {
+        rc = acm_users_text(p, json, "RoleId", ACM_MAX_LABEL, 1, &user->id);
+    }
 
     if (rc == ACM_OK) {
         rc = acm_users_arn(p, json, "role", user->name, &user->arn);
