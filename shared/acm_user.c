@@ -204,6 +204,17 @@ acm_users_read(const char *path, acm_users_t **users, acm_err_t *err)
 }
 
 
+acm_rc_t
+acm_users_text_read(const char *path, acm_str_t *text, acm_err_t *err)
+{
+    size_t  size;
+
+    /* the octet behind the text has none of it */
+
+    return acm_users_load(path, ACM_MAX_USERS_FILE, text, &size, err);
+}
+
+
 /* size: what is to be wiped. */
 
 static acm_rc_t

@@ -66,6 +66,10 @@ acm_rc_t acm_users_parse(const char *text, size_t len,
 acm_rc_t acm_users_read(const char *path, acm_users_t **users,
     acm_err_t *err);
 
+/* The text of that file, unparsed; release with acm_free_secret(), len. */
+acm_rc_t acm_users_text_read(const char *path, acm_str_t *text,
+    acm_err_t *err);
+
 /*
  * ACM_DENIED for anything but a regular file of root, or of whom this process
  * works as, that others can neither read nor write, nor its group write: mode

@@ -66,6 +66,7 @@ static const acmctl_command_t  acmctl_commands[] = {
     { "account", acmctl_account },
     { "dns", acmctl_dns },
     { "events", acmctl_events },
+    { "user", acmctl_user },
     { "version", acmctl_version },
     { NULL, NULL }
 };
@@ -176,10 +177,14 @@ acmctl_usage(FILE *f)
           "  events replay --sink NAME --dead|--from ID\n"
           "  events sinks              how far each sink has got\n"
           "  events test               puts an alarm for all sinks\n"
+          "  user list [--json] [--file FILE]       keys of the API\n"
+          "  user add NAME [--policy P ...] [--group G ...] [--file FILE]\n"
+          "  user key add NAME | enable|disable|delete KEYID [--file FILE]\n"
           "  version\n"
           "\n"
           "Defaults: --store /var/lib/nginx/acm, --master-key\n"
-          "/etc/nginx/acm.key, --account 123456789012, --region us-east-1.\n"
+          "/etc/nginx/acm.key, --account 123456789012, --region us-east-1,\n"
+          "--file /etc/nginx/acm-users.json.\n"
           "Exit status: 0 done, 1 fault, 2 usage.  A key is exported only\n"
           "with --with-key, and into files only.\n"
           "\n"

@@ -70,6 +70,7 @@ int acmctl_rekey(acmctl_t *ctl, int argc, char **argv);
 int acmctl_account(acmctl_t *ctl, int argc, char **argv);
 int acmctl_dns(acmctl_t *ctl, int argc, char **argv);
 int acmctl_events(acmctl_t *ctl, int argc, char **argv);
+int acmctl_user(acmctl_t *ctl, int argc, char **argv);
 
 
 #endif /* _ACMCTL_H_INCLUDED_ */
