@@ -65,8 +65,11 @@ acm_rc_t
 acm_users_parse(const char *text, size_t len, acm_users_secret_pt secret,
     void *data, acm_users_t **users, acm_err_t *err)
 {
+    int                 n;
     json_t             *json;
     acm_rc_t            rc;
+    acm_err_t           e;
+    const char         *near;
     acm_users_parse_t   p;
     acm_json_memory_t   memory;
 
@@ -83,11 +86,19 @@ acm_users_parse(const char *text, size_t len, acm_users_secret_pt secret,
 
     acm_json_wipe_begin(&memory);
 
-    rc = acm_json_parse(text, len, ACM_MAX_USERS_FILE, &json, err);
+    rc = acm_json_parse(text, len, ACM_MAX_USERS_FILE, &json, &e);
 
     if (rc == ACM_OK) {
         rc = acm_users_accounts(&p, json);
         json_decref(json);
+
+    } else {
+
+        /* what the fault is near to may be a secret */
+
+        near = strstr(e.text, " near ");
+        n = (near != NULL) ? (int) (near - e.text) : (int) sizeof(e.text);
+        (void) acm_fail(err, rc, "%.*s", n, e.text);
     }
 
     acm_json_wipe_end(&memory);

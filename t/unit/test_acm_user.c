@@ -287,6 +287,10 @@ typedef struct {
 static const test_bad_t  test_bads[] = {
     { "", "no valid JSON" },
     { "{'Accounts':[{'AccountId':'123456789012'}]", "no valid JSON at line" },
+    { "{'SecretAccessKey':'0123456789abcdef' 'Status'}",
+      "no valid JSON at line 1: '}' expected" },
+    { "{'SecretAccessKey':'0123456789abcdef", "no valid JSON at line 1: "
+      "premature end of input" },
     { "{'Account':[]}", "unknown member \"Account\"" },
     { "{'Accounts':{}}", "Accounts must be a list" },
     { "{'Accounts':[1]}", "account 1: must be an object" },

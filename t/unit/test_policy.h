@@ -114,6 +114,8 @@ test_case_context(test_case_t *c, const char *text)
 }
 
 
+#ifdef _TEST_H_INCLUDED_
+
 /* "'" stands for a quotation mark; without err a failure is printed */
 
 static inline acm_policy_t *
@@ -161,6 +163,8 @@ test_statement(const char *effect, const char *rest)
 
     return policy;
 }
+
+#endif
 
 
 #endif /* _TEST_POLICY_H_INCLUDED_ */
