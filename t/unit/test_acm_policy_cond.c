@@ -10,7 +10,8 @@
 #include "test_policy.h"
 
 
-/* conditions as text, "operator: { key: values }", and what holds */
+/* conditions as text, "operator: { key: values }", and whether they hold;
+   -1: they are refused */
 
 typedef struct {
     const char  *condition;
@@ -165,6 +166,14 @@ static const test_condition_t  test_conditions[] = {
     { "'NumericEquals':{'x:n':10}", "", 0 },
     { "'NumericEquals':{'x:n':'9007199254740993'}", "x:n=9007199254740992",
       0 },
+    { "'NumericEquals':{'x:n':'12345678901234567890123456789012'}",
+      "x:n=12345678901234567890123456789012", 1 },
+    { "'NumericEquals':{'x:n':'123456789012345678901234567890123'}", "",
+      -1 },
+    { "'NumericLessThan':{'x:n':'0.12345678901234567890123456789012'}",
+      "x:n=0.12345678901234567890123456789011", 1 },
+    { "'NumericEquals':{'x:n':'0.123456789012345678901234567890123'}", "",
+      -1 },
     { "'NumericNotEquals':{'x:n':10}", "x:n=11", 1 },
     { "'NumericNotEquals':{'x:n':10}", "x:n=10", 0 },
     { "'NumericNotEquals':{'x:n':10}", "", 1 },
@@ -320,6 +329,9 @@ static const test_condition_t  test_conditions[] = {
     { "'StringEquals':{'aws:PrincipalType':'User'}", "", 1 },
     { "'StringEquals':{'aws:userid':'AIDAEXAMPLE'}", "", 1 },
     { "'StringEquals':{'aws:RequestedRegion':'us-east-1'}", "", 1 },
+    { "'StringEquals':{'aws:PrincipalTag/empty':''}", "", 1 },
+    { "'Null':{'aws:PrincipalTag/none':true}", "", 1 },
+    { "'Null':{'aws:TokenIssueTime':true}", "", 1 },
     { "'StringLike':{'aws:UserAgent':'aws-cli/*'}", "", 1 },
     { "'StringEquals':{'aws:PrincipalIsAWSService':'false'}", "", 1 },
 
