@@ -462,6 +462,7 @@ acm_install_next(acm_cert_t *next, const acm_cert_t *cert,
     next->ari_end = 0;
     next->issued_by = (char *) install->issued_by;
     next->scts = bundle->info.scts;
+    next->usages = bundle->info.usages;
     next->findings = (char *) "";
     next->checks = 0;
     next->turn = 0;

@@ -793,15 +793,16 @@ acm_engine_failed(acm_engine_t *e, acm_work_t *work, int64_t now,
 }
 
 
-/* What was made on demand is renewed as long as anything is made so, and its
-   issuer is there. */
+/* What was requested over the API is wanted until it is deleted.  What was
+   made on demand is renewed as long as anything is made so, and its issuer is
+   there. */
 
 static int
 acm_engine_configured(acm_engine_t *e, const acm_cert_t *cert)
 {
     size_t  i, n;
 
-    if (acm_engine_requested(e, cert->identity)) {
+    if (cert->managed || acm_engine_requested(e, cert->identity)) {
         return 1;
     }
 

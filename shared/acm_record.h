@@ -24,6 +24,8 @@
 #define ACM_MAX_FINDINGS     8192    /* octets, of one certificate */
 #define ACM_MAX_ISSUERS_TEXT 520     /* octets: eight names of issuers */
 
+#define ACM_MAX_TAGS_LEN     65535   /* octets of a certificate's tags */
+
 #define ACM_MASTER_ID    8           /* octets that name a master key */
 #define ACM_META_MASTER  "master"    /* key of the acm_master_rec_t */
 
@@ -50,7 +52,8 @@ typedef enum {
     ACM_REC_USED = 17,
     ACM_REC_SETTING = 18,
     ACM_REC_LADDER = 19,
-    ACM_REC_ALARM = 20
+    ACM_REC_ALARM = 20,
+    ACM_REC_TOKEN = 21
 } acm_rec_e;
 
 typedef enum {
@@ -110,6 +113,15 @@ typedef enum {
     ACM_REASON_OTHER = 17,
     ACM_REASON_PENDING_DOMAIN_VALIDATION = 18   /* of events only */
 } acm_reason_e;
+
+/* ValidationMethod, as a request over the API said */
+
+typedef enum {
+    ACM_PROOF_NONE = 0,
+    ACM_PROOF_EMAIL = 1,
+    ACM_PROOF_DNS = 2,
+    ACM_PROOF_HTTP = 3
+} acm_proof_e;
 
 /* RevocationReason */
 
@@ -187,6 +199,13 @@ typedef struct {
     uint32_t       rolled_back;  /* 1: this version is an old one again */
     int64_t        unused_at;    /* when its renewal was given up because
                                     nobody asks for it; 0: it was not */
+    acm_str_t      tags;         /* as of acm_tags.h */
+    uint32_t       managed;      /* 1: it was requested over the API, and is
+                                    wanted until it is deleted */
+    uint32_t       usages;       /* as of acm_x509_usages(); 0: not known */
+    acm_proof_e    proof;
+    uint32_t       unlogged;     /* 1: CertificateTransparencyLogging... is
+                                    DISABLED */
 } acm_cert_t;
 
 

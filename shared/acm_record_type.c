@@ -75,7 +75,13 @@ static const acm_field_t  acm_cert_fields[] = {
               ACM_REVOKED_A_A_COMPROMISE),
     acm_field(50, ACM_FIELD_U32, acm_cert_t, forced, 0, 0),
     acm_field(51, ACM_FIELD_U32, acm_cert_t, rolled_back, 0, 0),
-    acm_field(52, ACM_FIELD_TIME, acm_cert_t, unused_at, 0, 0)
+    acm_field(52, ACM_FIELD_TIME, acm_cert_t, unused_at, 0, 0),
+    acm_field(53, ACM_FIELD_BLOB, acm_cert_t, tags, 0, ACM_MAX_TAGS_LEN),
+    acm_field(54, ACM_FIELD_U32, acm_cert_t, managed, 0, 0),
+    acm_field(55, ACM_FIELD_U32, acm_cert_t, usages, 0, 0),
+    acm_field(56, ACM_FIELD_ENUM, acm_cert_t, proof, ACM_PROOF_NONE,
+              ACM_PROOF_HTTP),
+    acm_field(57, ACM_FIELD_U32, acm_cert_t, unlogged, 0, 0)
 };
 
 static const acm_field_t  acm_material_fields[] = {

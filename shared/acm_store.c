@@ -53,7 +53,8 @@ static const char *const  acm_db_names[ACM_DB_MAX] = {
     "expiry",
     "watch",
     "used",
-    "setting"
+    "setting",
+    "token"
 };
 
 

@@ -61,6 +61,7 @@ typedef enum {
     ACM_DB_WATCH,          /* time uuid -> account/region/uuid */
     ACM_DB_USED,           /* uuid -> when it was served last */
     ACM_DB_SETTING,        /* account/region -> account configuration */
+    ACM_DB_TOKEN,          /* SHA-256 of a request, or time and that -> uuid */
     ACM_DB_MAX
 } acm_db_e;
 

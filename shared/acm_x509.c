@@ -175,6 +175,7 @@ acm_x509_info_fill(X509 *x, acm_x509_info_t *info, acm_err_t *err)
     }
 
     info->scts = acm_x509_scts(x);
+    info->usages = acm_x509_usages(x);
     info->ca = X509_check_ca(x) == 1;
     info->self_signed = X509_self_signed(x, 1) == 1;
 

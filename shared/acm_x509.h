@@ -51,6 +51,7 @@ typedef struct {
     int64_t      not_after;
     acm_key_e    key;
     unsigned     scts;           /* embedded, RFC 6962 s3.3 */
+    uint32_t     usages;         /* as of acm_x509_usages() */
     unsigned     self_signed:1;
     unsigned     ca:1;
     unsigned     cn_only:1;      /* no SAN: clients will refuse it */
@@ -121,6 +122,20 @@ void acm_x509_seen_free(acm_x509_seen_t *seen);
    s7.2), an unsupported key. */
 acm_rc_t acm_x509_info(X509 *x, acm_x509_info_t *info, acm_err_t *err);
 void acm_x509_info_free(acm_x509_info_t *info);
+
+/*
+ * Key usages and extended key usages, as bits: ACM_USAGE_KEY times 1 << n for
+ * the nth KeyUsageName of ACM's API, ACM_USAGE_EXT times 1 << n for the nth
+ * ExtendedKeyUsageName, and ACM_USAGE_READ.
+ */
+#define ACM_USAGE_KEY        0x00000001U
+#define ACM_USAGE_KEYS       11
+#define ACM_USAGE_EXT        0x00000800U
+#define ACM_USAGE_EXTS       12
+#define ACM_USAGE_READ       0x80000000U
+uint32_t acm_x509_usages(X509 *x);
+const char *acm_usage_key_text(unsigned n);
+const char *acm_usage_ext_text(unsigned n);
 
 /* notBefore and notAfter, seconds since the epoch */
 acm_rc_t acm_x509_dates(X509 *x, int64_t *not_before, int64_t *not_after,
