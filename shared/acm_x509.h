@@ -136,6 +136,7 @@ void acm_x509_info_free(acm_x509_info_t *info);
 uint32_t acm_x509_usages(X509 *x);
 const char *acm_usage_key_text(unsigned n);
 const char *acm_usage_ext_text(unsigned n);
+const char *acm_usage_ext_name(const ASN1_OBJECT *object);
 
 /* notBefore and notAfter, seconds since the epoch */
 acm_rc_t acm_x509_dates(X509 *x, int64_t *not_before, int64_t *not_after,

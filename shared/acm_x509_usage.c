@@ -56,10 +56,13 @@ static const acm_usage_t  acm_ext_usages[ACM_USAGE_EXTS] = {
 };
 
 
+static unsigned acm_usage_ext(const ASN1_OBJECT *object);
+
+
 uint32_t
 acm_x509_usages(X509 *x)
 {
-    int                  i, nid;
+    int                  i;
     uint32_t             bits, flags;
     unsigned             n;
     EXTENDED_KEY_USAGE  *list;
@@ -88,19 +91,8 @@ acm_x509_usages(X509 *x)
     }
 
     for (i = 0; i < sk_ASN1_OBJECT_num(list); i++) {
-        nid = OBJ_obj2nid(sk_ASN1_OBJECT_value(list, i));
-
-        for (n = 0; n < ACM_USAGE_NONE_EXT; n++) {
-            if (nid == (int) acm_ext_usages[n].value) {
-                break;
-            }
-        }
-
-        if (n == ACM_USAGE_NONE_EXT) {
-            n = ACM_USAGE_CUSTOM_EXT;
-        }
-
-        bits |= ACM_USAGE_EXT << n;
+        bits |= ACM_USAGE_EXT
+                << acm_usage_ext(sk_ASN1_OBJECT_value(list, i));
     }
 
     EXTENDED_KEY_USAGE_free(list);
@@ -120,4 +112,29 @@ const char *
 acm_usage_ext_text(unsigned n)
 {
     return (n < ACM_USAGE_EXTS) ? acm_ext_usages[n].name : "CUSTOM";
+}
+
+
+const char *
+acm_usage_ext_name(const ASN1_OBJECT *object)
+{
+    return acm_ext_usages[acm_usage_ext(object)].name;
+}
+
+
+static unsigned
+acm_usage_ext(const ASN1_OBJECT *object)
+{
+    int       nid;
+    unsigned  n;
+
+    nid = OBJ_obj2nid(object);
+
+    for (n = 0; n < ACM_USAGE_NONE_EXT; n++) {
+        if (nid == (int) acm_ext_usages[n].value) {
+            return n;
+        }
+    }
+
+    return ACM_USAGE_CUSTOM_EXT;
 }

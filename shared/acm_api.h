@@ -1,0 +1,160 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * ACM's API: AWS JSON 1.1 over POST, as unmodified clients speak it.  From a
+ * request of a caller who is known already to an answer; no nginx, no
+ * network.  A call takes as long as its commits take, so it belongs on a
+ * thread that may wait.
+ */
+
+
+#ifndef _ACM_API_H_INCLUDED_
+#define _ACM_API_H_INCLUDED_
+
+
+#include "acm_issuer.h"
+#include "acm_json.h"
+#include "acm_keyring.h"
+
+
+#define ACM_API_TYPE           "application/x-amz-json-1.1"
+#define ACM_API_TARGET         "CertificateManager."
+#define ACM_API_SERVICE        "acm"
+#define ACM_MAX_API_BODY       (4 << 20)     /* octets of a request */
+#define ACM_MAX_API_MESSAGE    32768         /* octets of a fault's text */
+#define ACM_MAX_API_DENIED     2048          /* octets, with NUL */
+#define ACM_MAX_API_KEYS       128           /* of conditions, of one call */
+#define ACM_API_VALIDATIONS    "acm-validations.aws"
+
+
+/* who calls, as SigV4 has found out; all borrowed, none NULL */
+
+typedef struct {
+    const char                *account;
+    const char                *region;       /* of the credential scope */
+    const char                *arn;          /* of the user */
+    const char                *key_id;       /* access key */
+    const char                *address;      /* the client's, as text */
+    const char                *agent;        /* User-Agent, or "" */
+    void                      *user;         /* the finder's */
+    unsigned                   secure:1;     /* over TLS */
+} acm_api_caller_t;
+
+
+/* a condition key of IAM and its values */
+
+typedef struct {
+    const char                *key;          /* "acm:DomainNames" */
+    const acm_str_t           *values;
+    size_t                     n;
+} acm_api_key_t;
+
+
+/* what somebody wants to do */
+
+typedef struct {
+    const char                *action;       /* "acm:DescribeCertificate" */
+    const char                *resource;     /* an ARN; NULL: of none */
+    const acm_api_key_t       *keys;
+    size_t                     nkeys;
+    int64_t                    now;          /* seconds */
+} acm_api_access_t;
+
+
+/*
+ * ACM_OK: allowed.  Else denied, and message (ACM_MAX_API_DENIED octets) is
+ * what the client is told.  Called from the thread of the call.
+ */
+typedef acm_rc_t (*acm_api_authorize_pt)(void *data,
+    const acm_api_caller_t *caller, const acm_api_access_t *access,
+    char *message);
+
+
+/* what is known when a call is over; all borrowed */
+
+typedef struct {
+    const char                *operation;    /* or "" if it is unknown */
+    const char                *resource;     /* an ARN, or "" */
+    const char                *request_id;
+    const json_t              *parameters;   /* secrets are hidden; or NULL */
+    const char                *fault;        /* "ValidationException"; NULL:
+                                                it went well */
+    const char                *message;
+    int                        status;
+    int64_t                    now;          /* seconds */
+    unsigned                   changes:1;    /* an operation that may */
+} acm_api_event_t;
+
+typedef void (*acm_api_audit_pt)(void *data, const acm_api_caller_t *caller,
+    const acm_api_event_t *event);
+
+
+/* a server that is configured to use a certificate, of InUseBy */
+
+typedef struct {
+    const char                *name;         /* of the server */
+    char                       uuid[ACM_UUID_LEN + 1];  /* or "" and */
+    uint8_t                    identity[ACM_HASH_LEN];
+} acm_api_server_t;
+
+
+/* how it is configured; all borrowed, shared by all threads */
+
+typedef struct {
+    const acm_issuer_t        *issuers;
+    size_t                     nissuers;
+    const char                *default_issuers;  /* names, with spaces */
+    const char                *zone;         /* validation zone, or NULL */
+    const acm_api_server_t    *servers;
+    size_t                     nservers;
+    acm_api_authorize_pt       authorize;    /* NULL: all is allowed */
+    acm_api_audit_pt           audit;        /* NULL: none */
+    void                      *data;         /* of both */
+    uint32_t                   page;         /* certificates, by default */
+    uint32_t                   max_certificates;   /* 0: no quota */
+    unsigned                   all_key_types:1;    /* listed by default */
+} acm_api_conf_t;
+
+
+/* of HTTP; borrowed.  target: X-Amz-Target, type: Content-Type, len 0 if there
+   is none. */
+
+typedef struct {
+    acm_str_t                  method;
+    acm_str_t                  target;
+    acm_str_t                  type;
+    acm_str_t                  body;
+} acm_api_request_t;
+
+
+typedef struct {
+    int                        status;
+    acm_str_t                  body;         /* acm_free() */
+    char                       request_id[ACM_UUID_LEN + 1];
+    const char                *fault;        /* its type, NULL: none */
+    acm_err_t                  err;          /* of a fault of ours, for the
+                                                log; or "" */
+    unsigned                   changed:1;    /* wake the helper */
+} acm_api_answer_t;
+
+
+/*
+ * One call.  The ring, and the store under it, belong to this thread
+ * meanwhile.  There always is an answer; without memory its body may be
+ * empty.
+ */
+void acm_api_call(const acm_api_conf_t *conf, acm_keyring_t *ring,
+    const acm_api_caller_t *caller, const acm_api_request_t *request,
+    int64_t now, acm_api_answer_t *answer);
+
+/* The answer for a fault that was found before a call could be made; message
+   may be NULL. */
+void acm_api_refuse(int status, const char *type, const char *message,
+    acm_api_answer_t *answer);
+
+/* 1 if the operation of this target may change something. */
+int acm_api_changes(const acm_str_t *target);
+
+
+#endif /* _ACM_API_H_INCLUDED_ */

@@ -1,0 +1,547 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * ImportCertificate.  What can be wrong is looked for in the order and told in
+ * the words of ACM; acm_bundle_parse(), which has the last word, has checks
+ * and words of its own.
+ */
+
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+
+#include "acm_api_impl.h"
+
+
+/* an import while it is looked at */
+
+typedef struct {
+    acm_str_t   leaf_pem;
+    acm_str_t   key_pem;
+    acm_str_t   chain_pem;
+    X509       *leaf;
+    EVP_PKEY   *pkey;
+    X509       *chain[ACM_MAX_CHAIN];
+    size_t      nchain;
+} acm_input_t;
+
+
+static acm_rc_t acm_input_read(acm_api_t *api, acm_input_t *in);
+static void acm_input_free(acm_input_t *in);
+static size_t acm_input_count(const acm_str_t *pem, const char *text);
+static acm_rc_t acm_input_leaf(acm_api_t *api, acm_input_t *in);
+static acm_rc_t acm_input_key(acm_api_t *api, acm_input_t *in);
+static int acm_input_password(char *buf, int size, int rwflag, void *data);
+static acm_rc_t acm_input_dates(acm_api_t *api, const acm_input_t *in);
+static acm_rc_t acm_input_chain(acm_api_t *api, acm_input_t *in);
+static acm_rc_t acm_input_order(acm_api_t *api, const acm_input_t *in);
+static int acm_input_signed(X509 *x, X509 *issuer);
+static acm_rc_t acm_import_old(acm_api_t *api, acm_cert_t *cert,
+    uint64_t *revision);
+static acm_rc_t acm_import_same(acm_api_t *api, const acm_cert_t *cert,
+    const acm_bundle_t *bundle);
+static acm_rc_t acm_import_new(acm_api_t *api, const acm_bundle_t *bundle,
+    acm_cert_t *cert);
+static acm_rc_t acm_import_install(acm_api_t *api, acm_cert_t *cert,
+    uint64_t revision, const acm_bundle_t *bundle);
+
+
+acm_rc_t
+acm_api_import(acm_api_t *api)
+{
+    acm_rc_t       rc;
+    uint64_t       revision;
+    acm_cert_t     cert;
+    acm_input_t    in;
+    acm_bundle_t   bundle;
+
+    memset(&cert, 0, sizeof(acm_cert_t));
+    memset(&bundle, 0, sizeof(acm_bundle_t));
+    memset(&in, 0, sizeof(acm_input_t));
+
+    revision = 0;
+    rc = (api->uuid[0] != '\0') ? acm_import_old(api, &cert, &revision)
+                                : acm_api_quota(api);
+
+    if (rc == ACM_OK) {
+        rc = acm_input_read(api, &in);
+    }
+
+    if (rc == ACM_OK) {
+        rc = acm_bundle_parse(&in.leaf_pem, &in.key_pem, &in.chain_pem,
+                              api->now, &bundle, &api->err);
+
+        if (rc == ACM_INVALID || rc == ACM_TOOBIG) {
+            rc = acm_api_fault(api, "ValidationException", "%s",
+                               api->err.text);
+        }
+    }
+
+    if (rc == ACM_OK) {
+        rc = (revision != 0) ? acm_import_same(api, &cert, &bundle)
+                             : acm_import_new(api, &bundle, &cert);
+    }
+
+    if (rc == ACM_OK) {
+        rc = acm_import_install(api, &cert, revision, &bundle);
+    }
+
+    acm_input_free(&in);
+    acm_bundle_free(&bundle);
+    acm_cert_free(&cert);
+    ERR_clear_error();
+
+    return rc;
+}
+
+
+static acm_rc_t
+acm_input_read(acm_api_t *api, acm_input_t *in)
+{
+    acm_rc_t  rc;
+
+    ERR_clear_error();
+
+    rc = acm_api_blob(api, "Certificate", &in->leaf_pem);
+
+    if (rc == ACM_OK) {
+        rc = acm_api_blob(api, "PrivateKey", &in->key_pem);
+    }
+
+    if (rc == ACM_OK) {
+        rc = acm_api_blob(api, "CertificateChain", &in->chain_pem);
+    }
+
+    if (rc == ACM_OK) {
+        rc = acm_input_leaf(api, in);
+    }
+
+    if (rc == ACM_OK) {
+        rc = acm_input_key(api, in);
+    }
+
+    if (rc == ACM_OK) {
+        rc = acm_input_dates(api, in);
+    }
+
+    if (rc == ACM_OK) {
+        rc = acm_input_chain(api, in);
+    }
+
+    return (rc == ACM_OK) ? acm_input_order(api, in) : rc;
+}
+
+
+static void
+acm_input_free(acm_input_t *in)
+{
+    size_t  i;
+
+    for (i = 0; i < in->nchain; i++) {
+        X509_free(in->chain[i]);
+    }
+
+    X509_free(in->leaf);
+    EVP_PKEY_free(in->pkey);
+    acm_free(in->leaf_pem.data);
+    acm_free(in->chain_pem.data);
+    acm_free_secret(in->key_pem.data, in->key_pem.len);
+}
+
+
+static size_t
+acm_input_count(const acm_str_t *pem, const char *text)
+{
+    size_t          len, n;
+    const uint8_t  *pos, *last;
+
+    pos = pem->data;
+    last = pos + pem->len;
+    len = strlen(text);
+
+    for (n = 0; pem->len != 0; n++) {
+        pos = memmem(pos, (size_t) (last - pos), text, len);
+
+        if (pos == NULL) {
+            break;
+        }
+
+        pos += len;
+    }
+
+    return n;
+}
+
+
+static acm_rc_t
+acm_input_leaf(acm_api_t *api, acm_input_t *in)
+{
+    BIO     *bio;
+    size_t   n;
+
+    n = acm_input_count(&in->leaf_pem, "-----BEGIN CERTIFICATE-----")
+        + acm_input_count(&in->leaf_pem, "-----BEGIN X509 CERTIFICATE-----");
+
+    if (n > 1) {
+        return acm_api_fault(api, "ValidationException", "The certificate "
+                             "field contains more than one certificate. You "
+                             "can specify only one certificate in this "
+                             "field.");
+    }
+
+    bio = BIO_new_mem_buf(in->leaf_pem.data, (int) in->leaf_pem.len);
+
+    if (bio == NULL) {
+        return acm_api_nomem(api);
+    }
+
+    if (n == 1) {
+        in->leaf = PEM_read_bio_X509(bio, NULL, acm_input_password, NULL);
+    }
+
+    BIO_free(bio);
+
+    return (in->leaf != NULL)
+           ? ACM_OK
+           : acm_api_fault(api, "ValidationException", "Unable to parse "
+                           "certificate. Please ensure the certificate is in "
+                           "PEM format.");
+}
+
+
+static acm_rc_t
+acm_input_key(acm_api_t *api, acm_input_t *in)
+{
+    BIO  *bio;
+
+    if (acm_input_count(&in->key_pem, "ENCRYPTED") != 0) {
+        return acm_api_fault(api, "ValidationException", "Your private key "
+                             "should not be encrypted.");
+    }
+
+    bio = BIO_new_mem_buf(in->key_pem.data, (int) in->key_pem.len);
+
+    if (bio == NULL) {
+        return acm_api_nomem(api);
+    }
+
+    in->pkey = PEM_read_bio_PrivateKey(bio, NULL, acm_input_password, NULL);
+
+    BIO_free(bio);
+
+    if (in->pkey == NULL) {
+        return acm_api_fault(api, "ValidationException", "Passed PEM was not "
+                             "a private key.");
+    }
+
+    if (acm_key_type(in->pkey) == ACM_KEY_NONE) {
+        return acm_api_fault(api, "ValidationException", "The private key is "
+                             "not supported.");
+    }
+
+    if (!acm_x509_match(in->leaf, in->pkey)) {
+        return acm_api_fault(api, "ValidationException", "The private key "
+                             "does not match the certificate.");
+    }
+
+    return ACM_OK;
+}
+
+
+static int
+acm_input_password(char *buf, int size, int rwflag, void *data)
+{
+    (void) buf;
+    (void) size;
+    (void) rwflag;
+    (void) data;
+
+    return -1;
+}
+
+
+static acm_rc_t
+acm_input_dates(acm_api_t *api, const acm_input_t *in)
+{
+    int64_t  not_before, not_after;
+
+    if (acm_x509_dates(in->leaf, &not_before, &not_after, NULL) != ACM_OK) {
+        return acm_api_fault(api, "ValidationException", "Unable to parse "
+                             "certificate. Please ensure the certificate is "
+                             "in PEM format.");
+    }
+
+    if (not_after <= api->now) {
+        return acm_api_fault(api, "ValidationException", "The certificate has "
+                             "expired, is not valid.");
+    }
+
+    if (not_before > api->now) {
+        return acm_api_fault(api, "ValidationException", "The certificate is "
+                             "not in effect yet, is not valid.");
+    }
+
+    return ACM_OK;
+}
+
+
+static acm_rc_t
+acm_input_chain(acm_api_t *api, acm_input_t *in)
+{
+    BIO            *bio;
+    X509           *x;
+    unsigned long   code;
+
+    if (in->chain_pem.len == 0) {
+        return ACM_OK;
+    }
+
+    bio = BIO_new_mem_buf(in->chain_pem.data, (int) in->chain_pem.len);
+
+    if (bio == NULL) {
+        return acm_api_nomem(api);
+    }
+
+    while (in->nchain < ACM_MAX_CHAIN) {
+        x = PEM_read_bio_X509(bio, NULL, acm_input_password, NULL);
+
+        if (x == NULL) {
+            break;
+        }
+
+        in->chain[in->nchain++] = x;
+    }
+
+    /* without one more it ends as it should; too many are told of later */
+
+    code = ERR_peek_last_error();
+
+    BIO_free(bio);
+
+    if (in->nchain == 0
+        || (in->nchain < ACM_MAX_CHAIN
+            && ERR_GET_REASON(code) != PEM_R_NO_START_LINE))
+    {
+        return acm_api_fault(api, "ValidationException", "The certificate "
+                             "chain is not in a valid PEM format.");
+    }
+
+    ERR_clear_error();
+
+    return ACM_OK;
+}
+
+
+static acm_rc_t
+acm_input_order(acm_api_t *api, const acm_input_t *in)
+{
+    size_t  i;
+
+    if (in->nchain == 0) {
+        if (X509_self_signed(in->leaf, 1) == 1) {
+            return ACM_OK;
+        }
+
+        ERR_clear_error();
+
+        return acm_api_fault(api, "ValidationException", "Provided "
+                             "certificate is not a valid self signed. Please "
+                             "provide either a valid self-signed certificate "
+                             "or certificate chain.");
+    }
+
+    for (i = 0; i < in->nchain; i++) {
+        if (X509_NAME_cmp(X509_get_issuer_name((i == 0) ? in->leaf
+                                                        : in->chain[i - 1]),
+                          X509_get_subject_name(in->chain[i]))
+            != 0)
+        {
+            return acm_api_fault(api, "ValidationException", "Unable to "
+                                 "validate certificate chain. The "
+                                 "certificate chain must start with the "
+                                 "immediate signing certificate, followed by "
+                                 "any intermediaries in order. The index "
+                                 "within the chain of the invalid "
+                                 "certificate is: %zu", i);
+        }
+
+        if (!acm_input_signed((i == 0) ? in->leaf : in->chain[i - 1],
+                              in->chain[i]))
+        {
+            return acm_api_fault(api, "ValidationException", "Could not "
+                                 "validate the certificate with the "
+                                 "certificate chain.");
+        }
+    }
+
+    return ACM_OK;
+}
+
+
+static int
+acm_input_signed(X509 *x, X509 *issuer)
+{
+    int        rc;
+    EVP_PKEY  *pkey;
+
+    pkey = X509_get0_pubkey(issuer);
+    rc = (pkey != NULL && X509_verify(x, pkey) == 1);
+
+    ERR_clear_error();
+
+    return rc;
+}
+
+
+static acm_rc_t
+acm_import_old(acm_api_t *api, acm_cert_t *cert, uint64_t *revision)
+{
+    acm_rc_t  rc;
+
+    rc = acm_api_cert(api, cert, revision);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    if (cert->type != ACM_TYPE_IMPORTED) {
+        return acm_api_fault(api, "ValidationException", "Certificate %s was "
+                             "not imported: only an imported certificate can "
+                             "be imported again.", api->arn);
+    }
+
+    if (json_object_get(api->in, "Tags") != NULL) {
+        return acm_api_fault(api, "ValidationException", "Tagging is not "
+                             "permitted on re-import");
+    }
+
+    return ACM_OK;
+}
+
+
+static acm_rc_t
+acm_import_same(acm_api_t *api, const acm_cert_t *cert,
+    const acm_bundle_t *bundle)
+{
+    uint32_t  keys, lost, usages;
+
+    if (cert->key != bundle->info.key) {
+        return acm_api_fault(api, "ValidationException", "The key type and "
+                             "size cannot change on re-import: they were %s, "
+                             "and are %s now.", acm_key_algorithm(cert->key),
+                             acm_key_algorithm(bundle->info.key));
+    }
+
+    usages = acm_api_usages(api, cert);
+    lost = usages & ~bundle->info.usages;
+    keys = (ACM_USAGE_KEY << ACM_USAGE_KEYS) - 1;
+
+    if (lost & keys) {
+        return acm_api_fault(api, "ValidationException", "New certificate is "
+                             "missing one or more Key Usages supported by "
+                             "the currently imported certificate");
+    }
+
+    if (lost & ~keys) {
+        return acm_api_fault(api, "ValidationException", "New certificate is "
+                             "missing one or more Extended Key Usages "
+                             "supported by the currently imported "
+                             "certificate");
+    }
+
+    return ACM_OK;
+}
+
+
+/* A record that owns its memory, by way of the encoding. */
+
+static acm_rc_t
+acm_import_new(acm_api_t *api, const acm_bundle_t *bundle, acm_cert_t *cert)
+{
+    acm_rc_t    rc;
+    acm_buf_t   buf, tags_buf;
+    acm_tags_t  tags;
+    acm_cert_t  new;
+
+    rc = acm_api_tags_in(api, "Tags", &tags);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    memset(&new, 0, sizeof(acm_cert_t));
+    acm_buf_init(&buf, ACM_MAX_STORE_VALUE);
+    acm_buf_init(&tags_buf, ACM_MAX_STORE_VALUE);
+
+    rc = acm_tags_encode(&tags, &tags_buf);
+
+    if (rc == ACM_TOOBIG) {
+        rc = acm_api_fault(api, "TooManyTagsException", "the tags have more "
+                           "than %d octets", ACM_MAX_TAGS_LEN);
+
+    } else if (rc == ACM_OK) {
+        rc = acm_uuid(new.uuid);
+    }
+
+    new.account = (char *) api->caller->account;
+    new.region = (char *) api->caller->region;
+    new.type = ACM_TYPE_IMPORTED;
+    new.status = ACM_STATUS_ISSUED;
+    new.key = bundle->info.key;
+    new.domain = bundle->info.domain;
+    new.names = bundle->info.names;
+    new.nnames = bundle->info.nnames;
+    new.issuer = (char *) "";
+    new.created_at = api->now;
+    new.tags.data = tags_buf.data;
+    new.tags.len = tags_buf.len;
+
+    if (rc == ACM_OK) {
+        rc = acm_cert_encode(&new, &buf);
+    }
+
+    if (rc == ACM_OK) {
+        rc = acm_cert_decode(buf.data, buf.len, cert);
+    }
+
+    if (rc != ACM_OK && rc != ACM_DENIED) {
+        (void) acm_fail(&api->err, rc, "a certificate cannot be recorded: %s",
+                        acm_rc_text(rc));
+    }
+
+    acm_buf_free(&tags_buf);
+    acm_buf_free(&buf);
+    acm_tags_free(&tags);
+
+    return rc;
+}
+
+
+static acm_rc_t
+acm_import_install(acm_api_t *api, acm_cert_t *cert, uint64_t revision,
+    const acm_bundle_t *bundle)
+{
+    acm_rc_t        rc;
+    acm_install_t   install;
+
+    memset(&install, 0, sizeof(acm_install_t));
+
+    install.now = api->now;
+    install.issued_by = "";
+
+    rc = acm_certificate_install(api->ring, cert, revision, bundle, &install,
+                                 &api->err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    api->changed = 1;
+
+    (void) acm_arn_text(api->arn, cert->account, cert->region, cert->uuid);
+
+    return acm_api_answer(api, "CertificateArn", json_string(api->arn));
+}

@@ -1,0 +1,389 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * How names are proved, as clients of ACM are shown it: a CNAME record, five
+ * addresses, or a redirection.  A client may create the record at once, and
+ * "*.example.com" has the one of "example.com".
+ */
+
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "acm_api_impl.h"
+#include "acm_challenge.h"
+
+
+#define ACM_MAX_RECORD_NAME  (sizeof("_acme-challenge.") + ACM_MAX_NAME \
+                              + ACM_LABEL_LEN + 4)
+
+
+static json_t *acm_api_validation(acm_api_t *api, const acm_cert_t *cert,
+    const char *name, const char *status);
+static const char *acm_api_base(const char *name);
+static json_t *acm_api_redirect(acm_api_t *api, const char *name);
+static acm_rc_t acm_api_label(acm_api_t *api, const acm_cert_t *cert,
+    const char *name, char *label);
+static json_t *acm_api_change(acm_api_t *api, const acm_cert_t *cert,
+    const char *name);
+
+
+/* "*.example.com" and "www.example.com" are answered for elsewhere */
+
+static const char *const  acm_api_mailboxes[] = {
+    "administrator", "hostmaster", "postmaster", "webmaster", "admin"
+};
+
+
+json_t *
+acm_api_validations(acm_api_t *api, const acm_cert_t *cert,
+    const char *status)
+{
+    size_t   i;
+    json_t  *list;
+
+    list = json_array();
+
+    for (i = 0; list != NULL && i < cert->nnames; i++) {
+        if (acm_name_is_ip(cert->names[i], strlen(cert->names[i]))) {
+            continue;
+        }
+
+        if (json_array_append_new(list,
+                                  acm_api_validation(api, cert,
+                                                     cert->names[i], status))
+            != 0)
+        {
+            json_decref(list);
+            return NULL;
+        }
+    }
+
+    return list;
+}
+
+
+const char *
+acm_api_proved(const acm_cert_t *cert)
+{
+    if (cert->version != 0) {
+        return "SUCCESS";
+    }
+
+    return (cert->status == ACM_STATUS_PENDING_VALIDATION)
+           ? "PENDING_VALIDATION" : "FAILED";
+}
+
+
+static json_t *
+acm_api_validation(acm_api_t *api, const acm_cert_t *cert, const char *name,
+    const char *status)
+{
+    int          rc;
+    json_t      *o, *proof;
+    const char  *method;
+
+    o = json_pack("{s:s}", "DomainName", name);
+
+    if (o == NULL || cert->type == ACM_TYPE_IMPORTED) {
+        return o;
+    }
+
+    method = acm_api_proof(cert);
+
+    rc = acm_api_set_text(o, "ValidationDomain", acm_api_base(name)) != 0
+         || acm_api_set_text(o, "ValidationStatus", status) != 0
+         || acm_api_set_text(o, "ValidationMethod", method) != 0;
+
+    if (rc == 0 && strcmp(method, "DNS") == 0) {
+        proof = acm_api_record(api, cert, name);
+        rc = (proof != NULL
+              && json_object_set_new(o, "ResourceRecord", proof) != 0);
+
+    } else if (rc == 0 && strcmp(method, "EMAIL") == 0) {
+        rc = json_object_set_new(o, "ValidationEmails",
+                                 acm_api_emails(acm_api_base(name)));
+
+    } else if (rc == 0) {
+        rc = json_object_set_new(o, "HttpRedirect",
+                                 acm_api_redirect(api, name));
+    }
+
+    if (rc != 0) {
+        json_decref(o);
+        return NULL;
+    }
+
+    return o;
+}
+
+
+static const char *
+acm_api_base(const char *name)
+{
+    return (name[0] == '*' && name[1] == '.') ? name + 2 : name;
+}
+
+
+static acm_rc_t
+acm_api_label(acm_api_t *api, const acm_cert_t *cert, const char *name,
+    char *label)
+{
+    acm_rc_t     rc;
+    acm_snap_t  *snap;
+
+    rc = acm_store_begin(api->store, &snap, &api->err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    rc = acm_validation_get(snap, cert->account, name, label);
+    acm_store_end(snap);
+
+    return rc;
+}
+
+
+/*
+ * The record that lets us answer for a name in our own validation zone.
+ * Without such a zone it proves nothing to anybody, but clients wait for one,
+ * so it is of ACM's form.  NULL: the name has no label.
+ */
+
+json_t *
+acm_api_record(acm_api_t *api, const acm_cert_t *cert, const char *name)
+{
+    char      label[ACM_LABEL_LEN + 1], hex[2 * ACM_HASH_LEN + 1];
+    char      owner[ACM_MAX_RECORD_NAME];
+    char      value[ACM_MAX_NAME + ACM_MAX_RECORD_NAME];
+    char      letters[11];
+    uint8_t   hash[ACM_HASH_LEN];
+    unsigned  i;
+
+    if (acm_api_label(api, cert, name, label) != ACM_OK) {
+        return NULL;
+    }
+
+    name = acm_api_base(name);
+
+    if (api->conf->zone != NULL) {
+        (void) snprintf(owner, sizeof(owner), "_acme-challenge.%s.", name);
+        (void) snprintf(value, sizeof(value), "%s.%s.", label,
+                        api->conf->zone);
+
+    } else {
+        memset(hash, 0, sizeof(hash));
+        (void) EVP_Q_digest(NULL, "SHA256", NULL, label, ACM_LABEL_LEN, hash,
+                            NULL);
+
+        for (i = 0; i < 10; i++) {
+            letters[i] = (char) ('a' + hash[ACM_HASH_LEN / 2 + i] % 26);
+        }
+
+        letters[10] = '\0';
+        (void) acm_hex(hash, ACM_HASH_LEN / 2, hex);
+
+        (void) snprintf(owner, sizeof(owner), "_%s.%s.", label, name);
+        (void) snprintf(value, sizeof(value), "_%s.%s.%s.", hex, letters,
+                        ACM_API_VALIDATIONS);
+    }
+
+    return json_pack("{s:s, s:s, s:s}", "Name", owner, "Type", "CNAME",
+                     "Value", value);
+}
+
+
+json_t *
+acm_api_emails(const char *name)
+{
+    size_t   i;
+    json_t  *list;
+
+    list = json_array();
+
+    if (strncmp(name, "www.", 4) == 0) {
+        name += 4;
+    }
+
+    for (i = 0; list != NULL && i < 5; i++) {
+        if (json_array_append_new(list,
+                                  json_sprintf("%s@%s", acm_api_mailboxes[i],
+                                               name))
+            != 0)
+        {
+            json_decref(list);
+            list = NULL;
+        }
+    }
+
+    return list;
+}
+
+
+static json_t *
+acm_api_redirect(acm_api_t *api, const char *name)
+{
+    char     hex[2 * ACM_HASH_LEN + 1];
+    uint8_t  hash[ACM_HASH_LEN];
+    json_t  *from, *to;
+
+    memset(hash, 0, sizeof(hash));
+    (void) EVP_Q_digest(NULL, "SHA256", NULL, name, strlen(name), hash, NULL);
+    (void) acm_hex(hash, ACM_HASH_LEN / 2, hex);
+
+    from = json_sprintf("http://%s/.well-known/pki-validation/%s.txt", name,
+                        hex);
+    to = json_sprintf("https://validation.%s.%s/%s/.well-known/"
+                      "pki-validation/%s.txt", api->caller->region,
+                      ACM_API_VALIDATIONS, hex, hex);
+
+    return json_pack("{s:o, s:o}", "RedirectFrom", from, "RedirectTo", to);
+}
+
+
+json_t *
+acm_api_names(const acm_cert_t *cert, size_t max)
+{
+    size_t   i;
+    json_t  *list;
+
+    list = json_array();
+
+    for (i = 0; list != NULL && i < cert->nnames && i < max; i++) {
+        if (acm_name_is_ip(cert->names[i], strlen(cert->names[i]))) {
+            continue;
+        }
+
+        if (json_array_append_new(list, acm_json_clean(cert->names[i])) != 0)
+        {
+            json_decref(list);
+            list = NULL;
+        }
+    }
+
+    return list;
+}
+
+
+/* ListCertificateDomainValidations: page by page, a token is the number of the
+   first name of a page. */
+
+acm_rc_t
+acm_api_domain_validations(acm_api_t *api)
+{
+    char           next[8];
+    long           at;
+    size_t         i, max;
+    json_t        *list;
+    acm_rc_t       rc;
+    acm_cert_t     cert;
+    const char    *token;
+    const json_t  *size;
+
+    size = json_object_get(api->in, "MaxItems");
+    token = json_string_value(json_object_get(api->in, "NextToken"));
+    max = (size == NULL) ? ACM_MAX_NAMES : (size_t) json_integer_value(size);
+    at = 0;
+
+    if (token != NULL) {
+        at = strtol(token, NULL, 10);
+
+        (void) snprintf(next, sizeof(next), "%ld", at);
+
+        if (at <= 0 || at >= ACM_MAX_NAMES || strcmp(next, token) != 0) {
+            return acm_api_fault(api, "InvalidArgsException", "The NextToken "
+                                 "is not valid for this request.");
+        }
+    }
+
+    rc = acm_api_cert(api, &cert, NULL);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    list = json_array();
+    rc = (list == NULL) ? acm_api_nomem(api) : ACM_OK;
+
+    for (i = (size_t) at; rc == ACM_OK && i < cert.nnames && max != 0; i++) {
+        if (cert.type != ACM_TYPE_ISSUED
+            || acm_name_is_ip(cert.names[i], strlen(cert.names[i])))
+        {
+            continue;
+        }
+
+        max--;
+
+        if (json_array_append_new(list,
+                                  acm_api_change(api, &cert, cert.names[i]))
+            != 0)
+        {
+            json_decref(list);
+            rc = acm_api_nomem(api);
+        }
+    }
+
+    at = (cert.type == ACM_TYPE_ISSUED && i < cert.nnames) ? (long) i : 0;
+    acm_cert_free(&cert);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    rc = acm_api_answer(api, "DomainValidationSummaryList", list);
+
+    if (rc == ACM_OK && at != 0) {
+        (void) snprintf(next, sizeof(next), "%ld", at);
+
+        if (acm_api_set_text(api->out, "NextToken", next) != 0) {
+            rc = acm_api_nomem(api);
+        }
+    }
+
+    return rc;
+}
+
+
+/* A change of the method is done at once: there is never a requested one. */
+
+static json_t *
+acm_api_change(acm_api_t *api, const acm_cert_t *cert, const char *name)
+{
+    json_t      *active, *challenge, *record;
+    const char  *method;
+
+    method = acm_api_proof(cert);
+    challenge = NULL;
+
+    if (strcmp(method, "DNS") == 0) {
+        record = acm_api_record(api, cert, name);
+
+        if (record != NULL) {
+            challenge = json_pack("{s:{s:o}}", "DnsValidationChallenge",
+                                  "ResourceRecord", record);
+        }
+
+    } else if (strcmp(method, "EMAIL") == 0) {
+        challenge = json_pack("{s:{s:o, s:s}}", "EmailValidationChallenge",
+                              "ValidationEmails",
+                              acm_api_emails(acm_api_base(name)),
+                              "ValidationDomain", acm_api_base(name));
+    }
+
+    active = json_pack("{s:s, s:s}", "ValidationMethod", method,
+                       "ValidationStatus", acm_api_proved(cert));
+
+    if (challenge != NULL
+        && json_object_set_new(active, "ValidationChallenge", challenge) != 0)
+    {
+        json_decref(active);
+        return NULL;
+    }
+
+    return json_pack("{s:s, s:o}", "DomainName", name,
+                     "ActiveValidationConfiguration", active);
+}
