@@ -332,7 +332,7 @@ acm_wish_options(acm_api_t *api, acm_wish_t *wish)
 
 
 /* As with ACM, a request without a token has one that is constant, and which
-   authority is asked is no part of it. */
+   private authority is asked is no part of it. */
 
 static acm_rc_t
 acm_wish_hash(acm_api_t *api, acm_wish_t *wish)
@@ -354,6 +354,7 @@ acm_wish_hash(acm_api_t *api, acm_wish_t *wish)
          && EVP_DigestUpdate(md, api->caller->region,
                              strlen(api->caller->region) + 1)
             == 1
+         && EVP_DigestUpdate(md, (wish->ca == NULL) ? "i" : "p", 1) == 1
          && EVP_DigestUpdate(md, wish->token, strlen(wish->token) + 1) == 1
          && EVP_DigestUpdate(md, wish->names[0], strlen(wish->names[0]) + 1)
             == 1;

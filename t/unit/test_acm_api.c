@@ -1,0 +1,1063 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * Each operation of the API, in each state of a certificate.
+ */
+
+
+#include "test_api.h"
+
+
+static char  test_arn[ACM_MAX_ARN];
+static char  test_body[16384];
+
+
+static const char *
+test_with_arn(const char *format)
+{
+    snprintf(test_body, sizeof(test_body), format, test_arn);
+
+    return test_body;
+}
+
+
+static json_t *
+test_describe(test_api_t *t)
+{
+    json_t  *json, *cert;
+
+    json = test_api_ok(t, "DescribeCertificate",
+                       test_with_arn("{'CertificateArn': '%s'}"));
+    cert = json_incref(json_object_get(json, "Certificate"));
+    json_decref(json);
+
+    return cert;
+}
+
+
+static void
+test_is(const json_t *json, const char *name, const char *value)
+{
+    const char  *text;
+
+    text = json_string_value(json_object_get(json, name));
+
+    if (value == NULL) {
+        assert_null(json_object_get(json, name));
+
+    } else {
+        assert_non_null(text);
+        assert_string_equal(text, value);
+    }
+}
+
+
+static void
+test_make(test_api_t *t, const char *body)
+{
+    json_t  *json;
+
+    json = test_api_ok(t, "RequestCertificate", body);
+    snprintf(test_arn, sizeof(test_arn), "%s",
+             json_string_value(json_object_get(json, "CertificateArn")));
+    json_decref(json);
+}
+
+
+/* Imports the PEM of a self-signed certificate, or anything else. */
+
+static void
+test_import_body(const char *leaf, const char *key, const char *chain,
+    const char *more)
+{
+    char           *out;
+    size_t          i;
+    const char     *in[3];
+
+    static const char *const  names[] = {
+        "Certificate", "PrivateKey", "CertificateChain"
+    };
+
+    in[0] = leaf;
+    in[1] = key;
+    in[2] = chain;
+
+    out = test_body;
+    out += snprintf(out, 32, "{");
+
+    for (i = 0; i < 3; i++) {
+        if (in[i] == NULL) {
+            continue;
+        }
+
+        out += snprintf(out, 64, "%s'%s': '", (i != 0) ? ", " : "", names[i]);
+        out += EVP_EncodeBlock((uint8_t *) out, (const uint8_t *) in[i],
+                               (int) strlen(in[i]));
+        *out++ = '\'';
+    }
+
+    snprintf(out, 512, "%s}", more);
+}
+
+
+typedef struct {
+    char  *leaf;
+    char  *key;
+    char  *root;
+    char  *chain;
+} test_pem_t;
+
+
+static char *
+test_text(const acm_str_t *str)
+{
+    return strndup((char *) str->data, str->len);
+}
+
+
+/* A certificate of a CA that nobody knows. */
+
+static void
+test_pem(test_api_t *t, test_pem_t *pem, acm_key_e type)
+{
+    char        *names[] = { "www.example.com", "example.com" };
+    acm_ca_t     ca;
+    EVP_PKEY    *pkey;
+    acm_str_t    der, out;
+
+    test_ok(acm_ca_create("other", ACM_KEY_EC_P256, t->now - 86400, &ca,
+                          NULL));
+    test_ok(acm_key_generate(type, &pkey, NULL));
+    test_ok(acm_ca_sign(&ca, pkey, names, 2, t->now, 90 * 86400, NULL, &der,
+                        NULL));
+
+    test_ok(acm_pem_certificate(&der, &out, NULL));
+    pem->leaf = test_text(&out);
+    acm_free(out.data);
+    acm_free(der.data);
+
+    test_ok(acm_pem_certificate(&ca.issuing, &out, NULL));
+    pem->chain = test_text(&out);
+    acm_free(out.data);
+
+    test_ok(acm_pem_certificate(&ca.root, &out, NULL));
+    pem->root = test_text(&out);
+    acm_free(out.data);
+
+    test_ok(acm_key_encode(pkey, &der, NULL));
+    test_ok(acm_pem_key(type, &der, &out, NULL));
+    pem->key = test_text(&out);
+    acm_free_secret(out.data, out.len);
+    acm_free_secret(der.data, der.len);
+
+    EVP_PKEY_free(pkey);
+    acm_ca_free(&ca);
+}
+
+
+static void
+test_pem_free(test_pem_t *pem)
+{
+    free(pem->leaf);
+    free(pem->key);
+    free(pem->root);
+    free(pem->chain);
+}
+
+
+/* From a request to the end. */
+
+static void
+test_life(void **state)
+{
+    char         first[2 * ACM_MAX_ARN];
+    json_t      *c, *json, *list, *record;
+    test_api_t   t;
+
+    (void) state;
+
+    test_api_start(&t);
+
+    test_make(&t, "{'DomainName': 'WWW.example.com', 'SubjectAlternativeNames'"
+              ": ['www.example.com', '*.www.example.com'], 'ValidationMethod':"
+              " 'DNS', 'KeyAlgorithm': 'EC_prime256v1', 'Tags': [{'Key': 'a',"
+              " 'Value': 'b'}, {'Key': 'alone'}], 'Options': {'Export':"
+              " 'ENABLED'}}");
+    assert_int_equal(t.changed, 1);
+
+    c = test_describe(&t);
+    test_is(c, "CertificateArn", test_arn);
+    test_is(c, "DomainName", "www.example.com");
+    test_is(c, "Status", "PENDING_VALIDATION");
+    test_is(c, "Type", "AMAZON_ISSUED");
+    test_is(c, "KeyAlgorithm", "EC-prime256v1");
+    test_is(c, "Subject", "CN=www.example.com");
+    test_is(c, "RenewalEligibility", "INELIGIBLE");
+    test_is(c, "Serial", NULL);
+    assert_null(json_object_get(c, "NotAfter"));
+    assert_int_equal(json_integer_value(json_object_get(c, "CreatedAt")),
+                     TEST_START);
+
+    list = json_object_get(c, "DomainValidationOptions");
+    assert_int_equal(json_array_size(list), 2);
+    record = json_object_get(json_array_get(list, 0), "ResourceRecord");
+    assert_non_null(record);
+    assert_true(json_equal(record,
+                           json_object_get(json_array_get(list, 1),
+                                           "ResourceRecord")));
+    test_is(record, "Type", "CNAME");
+    assert_int_equal(strlen(json_string_value(json_object_get(record,
+                                                              "Name"))),
+                     strlen("_0123456789abcdef0123456789abcdef"
+                            ".www.example.com."));
+    test_is(json_array_get(list, 1), "DomainName", "*.www.example.com");
+    test_is(json_array_get(list, 1), "ValidationDomain", "www.example.com");
+    test_is(json_array_get(list, 1), "ValidationStatus",
+            "PENDING_VALIDATION");
+    json_decref(c);
+
+    test_api_fault(&t, "GetCertificate",
+                   test_with_arn("{'CertificateArn': '%s'}"),
+                   "RequestInProgressException", NULL);
+    test_api_fault(&t, "RenewCertificate", test_body,
+                   "RequestInProgressException", NULL);
+    test_api_fault(&t, "RevokeCertificate",
+                   test_with_arn("{'CertificateArn': '%s',"
+                                 " 'RevocationReason': 'SUPERSEDED'}"),
+                   "ConflictException", NULL);
+    test_api_fault(&t, "ResendValidationEmail",
+                   test_with_arn("{'CertificateArn': '%s', 'Domain':"
+                                 " 'www.example.com', 'ValidationDomain':"
+                                 " 'example.com'}"),
+                   "InvalidStateException", NULL);
+
+    /* the helper */
+
+    t.now += 5;
+    test_api_run(&t);
+
+    c = test_describe(&t);
+    test_is(c, "Status", "ISSUED");
+    test_is(c, "SignatureAlgorithm", "SHA256WITHECDSA");
+    test_is(json_array_get(json_object_get(c, "DomainValidationOptions"), 1),
+            "ValidationStatus", "SUCCESS");
+    test_is(json_array_get(json_object_get(c, "ExtendedKeyUsages"), 0), "Name",
+            "TLS_WEB_SERVER_AUTHENTICATION");
+    test_is(json_array_get(json_object_get(c, "ExtendedKeyUsages"), 0), "OID",
+            "1.3.6.1.5.5.7.3.1");
+    assert_null(json_object_get(c, "RenewalSummary"));
+    json_decref(c);
+
+    json = test_api_ok(&t, "GetCertificate",
+                       test_with_arn("{'CertificateArn': '%s'}"));
+    assert_non_null(strstr(json_string_value(json_object_get(json,
+                                                     "Certificate")),
+                           "-----END CERTIFICATE-----\n"));
+    assert_non_null(json_object_get(json, "CertificateChain"));
+    json_decref(json);
+
+    json = test_api_ok(&t, "ListTagsForCertificate", test_body);
+    list = json_object_get(json, "Tags");
+    assert_int_equal(json_array_size(list), 2);
+    test_is(json_array_get(list, 0), "Value", "b");
+    test_is(json_array_get(list, 1), "Key", "alone");
+    test_is(json_array_get(list, 1), "Value", NULL);
+    json_decref(json);
+
+    /* not exported yet */
+
+    snprintf(first, sizeof(first), "Certificate ARN %s has not been exported "
+             "so it is not eligible for the Renew Certificate API.",
+             test_arn);
+    test_api_fault(&t, "RenewCertificate",
+                   test_with_arn("{'CertificateArn': '%s'}"),
+                   "ValidationException", first);
+    test_api_fault(&t, "RenewCertificate",
+                   "{'CertificateArn': '" TEST_NONE "'}",
+                   "ResourceNotFoundException", NULL);
+
+    test_api_fault(&t, "ExportCertificate",
+                   test_with_arn("{'CertificateArn': '%s', 'Passphrase':"
+                                 " 'c2VjcmV0Cg=='}"),
+                   "ValidationException", NULL);
+    json = test_api_ok(&t, "ExportCertificate",
+                       test_with_arn("{'CertificateArn': '%s', 'Passphrase':"
+                                     " 'c2VjcmV0'}"));
+    assert_non_null(strstr(json_string_value(json_object_get(json,
+                                                             "PrivateKey")),
+                           "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
+    json_decref(json);
+
+    c = test_describe(&t);
+    test_is(c, "RenewalEligibility", "ELIGIBLE");
+    json_decref(c);
+
+    json_decref(test_api_ok(&t, "RenewCertificate",
+                            test_with_arn("{'CertificateArn': '%s'}")));
+    assert_int_equal(t.changed, 1);
+    test_api_fault(&t, "RenewCertificate", test_body,
+                   "RequestInProgressException", NULL);
+
+    c = test_describe(&t);
+    test_is(json_object_get(c, "RenewalSummary"), "RenewalStatus",
+            "PENDING_AUTO_RENEWAL");
+    json_decref(c);
+
+    t.now += 5;
+    test_api_run(&t);
+
+    c = test_describe(&t);
+    test_is(json_object_get(c, "RenewalSummary"), "RenewalStatus", "SUCCESS");
+    test_is(c, "RenewalEligibility", "INELIGIBLE");
+    json_decref(c);
+
+    /* and the end */
+
+    json_decref(test_api_ok(&t, "ExportCertificate",
+                            test_with_arn("{'CertificateArn': '%s',"
+                                          " 'Passphrase': 'c2VjcmV0'}")));
+    json_decref(test_api_ok(&t, "RevokeCertificate",
+                            test_with_arn("{'CertificateArn': '%s',"
+                                 " 'RevocationReason': 'SUPERSEDED'}")));
+    json_decref(test_api_ok(&t, "RevokeCertificate", test_body));
+    c = test_describe(&t);
+    test_is(c, "Status", "REVOKED");
+    test_is(c, "RevocationReason", "SUPERSEDED");
+    json_decref(c);
+
+    json_decref(test_api_ok(&t, "DeleteCertificate",
+                            test_with_arn("{'CertificateArn': '%s'}")));
+    snprintf(first, sizeof(first), "Could not find certificate %s in account "
+             "%s.", test_arn, TEST_ACCOUNT);
+    test_api_fault(&t, "DescribeCertificate", test_body,
+                   "ResourceNotFoundException", first);
+    test_api_fault(&t, "DeleteCertificate", test_body,
+                   "ResourceNotFoundException", first);
+
+    test_api_run(&t);
+    test_api_stop(&t);
+}
+
+
+/* The same for an hour, with and without a token. */
+
+static void
+test_idempotency(void **state)
+{
+    char              first[ACM_MAX_ARN];
+    size_t            i;
+    test_api_t        t;
+    acm_store_stat_t  stat;
+
+    static const char *const  bodies[] = {
+        "{'DomainName': 'a.example.com', 'IdempotencyToken': 'one'}",
+        "{'DomainName': 'A.example.com', 'IdempotencyToken': 'one',"
+        " 'SubjectAlternativeNames': ['a.example.com']}",
+        "{'DomainName': 'a.example.com'}",
+        "{'DomainName': 'a.example.com', 'IdempotencyToken': 'two'}",
+        "{'DomainName': 'a.example.com', 'IdempotencyToken': 'one',"
+        " 'Tags': [{'Key': 'x'}]}"
+    };
+
+    (void) state;
+
+    test_api_start(&t);
+
+    test_make(&t, bodies[0]);
+    memcpy(first, test_arn, sizeof(first));
+    test_make(&t, bodies[1]);
+    assert_string_equal(first, test_arn);
+
+    for (i = 2; i < 5; i++) {
+        test_make(&t, bodies[i]);
+        assert_string_not_equal(first, test_arn);
+    }
+
+    t.now += ACM_TOKEN_LIFE - 1;
+    test_make(&t, bodies[0]);
+    assert_string_equal(first, test_arn);
+
+    t.now += 1;
+    test_make(&t, bodies[0]);
+    assert_string_not_equal(first, test_arn);
+
+    /* one that is deleted is made anew */
+
+    memcpy(first, test_arn, sizeof(first));
+    json_decref(test_api_ok(&t, "DeleteCertificate",
+                            test_with_arn("{'CertificateArn': '%s'}")));
+    test_make(&t, bodies[0]);
+    assert_string_not_equal(first, test_arn);
+
+    /* what is over is forgotten */
+
+    t.now += ACM_TOKEN_LIFE;
+    test_make(&t, "{'DomainName': 'b.example.com'}");
+    test_make(&t, "{'DomainName': 'c.example.com'}");
+    test_ok(acm_store_stat(t.store, &stat, NULL));
+    assert_int_equal(stat.entries[ACM_DB_TOKEN], 4);
+
+    test_api_stop(&t);
+}
+
+
+static void
+test_import(void **state)
+{
+    json_t      *c, *json;
+    test_api_t   t;
+    test_pem_t   pem, other;
+
+    (void) state;
+
+    test_api_start(&t);
+    test_pem(&t, &pem, ACM_KEY_RSA_2048);
+    test_pem(&t, &other, ACM_KEY_RSA_2048);
+
+    test_import_body(pem.leaf, pem.key, NULL, "");
+    test_api_fault(&t, "ImportCertificate", test_body, "ValidationException",
+                   "Provided certificate is not a valid self signed. Please "
+                   "provide either a valid self-signed certificate or "
+                   "certificate chain.");
+
+    test_import_body(pem.leaf, other.key, pem.chain, "");
+    test_api_fault(&t, "ImportCertificate", test_body, "ValidationException",
+                   "The private key does not match the certificate.");
+
+    test_import_body(pem.leaf, pem.leaf, pem.chain, "");
+    test_api_fault(&t, "ImportCertificate", test_body, "ValidationException",
+                   "Passed PEM was not a private key.");
+
+    test_import_body("x", pem.key, pem.chain, "");
+    test_api_fault(&t, "ImportCertificate", test_body, "ValidationException",
+                   "Unable to parse certificate. Please ensure the "
+                   "certificate is in PEM format.");
+
+    test_import_body(pem.leaf, pem.key, pem.root, "");
+    test_api_fault(&t, "ImportCertificate", test_body, "ValidationException",
+                   "Unable to validate certificate chain. The certificate "
+                   "chain must start with the immediate signing certificate, "
+                   "followed by any intermediaries in order. The index within "
+                   "the chain of the invalid certificate is: 0");
+
+    test_import_body(pem.leaf, pem.key, "-----BEGIN CERTIFICATE-----\n", "");
+    test_api_fault(&t, "ImportCertificate", test_body, "ValidationException",
+                   "The certificate chain is not in a valid PEM format.");
+
+    test_import_body(pem.leaf, pem.key, pem.chain,
+                     ", 'Tags': [{'Key': 'aws:x'}]");
+    test_api_fault(&t, "ImportCertificate", test_body, "InvalidTagException",
+                   NULL);
+
+    test_import_body(pem.leaf, pem.key, pem.chain,
+                     ", 'Tags': [{'Key': 'x'}]");
+    json = test_api_ok(&t, "ImportCertificate", test_body);
+    snprintf(test_arn, sizeof(test_arn), "%s",
+             json_string_value(json_object_get(json, "CertificateArn")));
+    json_decref(json);
+
+    c = test_describe(&t);
+    test_is(c, "Type", "IMPORTED");
+    test_is(c, "Status", "ISSUED");
+    test_is(c, "KeyAlgorithm", "RSA-2048");
+    assert_int_equal(json_integer_value(json_object_get(c, "ImportedAt")),
+                     TEST_START);
+    assert_int_equal(json_object_size(json_array_get(
+                         json_object_get(c, "DomainValidationOptions"), 0)),
+                     1);
+    json_decref(c);
+
+    json = test_api_ok(&t, "GetCertificate",
+                       test_with_arn("{'CertificateArn': '%s'}"));
+    test_is(json, "Certificate", pem.leaf);
+    test_is(json, "CertificateChain", pem.chain);
+    json_decref(json);
+
+    json = test_api_ok(&t, "ListCertificates", "{}");
+    assert_int_equal(json_array_size(json_object_get(json,
+                                         "CertificateSummaryList")), 1);
+    json_decref(json);
+
+    /* again, under the same ARN */
+
+    t.now++;
+    test_import_body(other.leaf, other.key, other.chain, "");
+    snprintf(test_body + strlen(test_body) - 1, ACM_MAX_ARN + 32,
+             ", 'CertificateArn': '%s'}", test_arn);
+    json = test_api_ok(&t, "ImportCertificate", test_body);
+    test_is(json, "CertificateArn", test_arn);
+    json_decref(json);
+
+    test_import_body(other.leaf, other.key, other.chain, "");
+    snprintf(test_body + strlen(test_body) - 1, ACM_MAX_ARN + 64,
+             ", 'CertificateArn': '%s', 'Tags': [{'Key': 'k'}]}", test_arn);
+    test_api_fault(&t, "ImportCertificate", test_body, "ValidationException",
+                   "Tagging is not permitted on re-import");
+
+    c = test_describe(&t);
+    assert_int_equal(json_integer_value(json_object_get(c, "ImportedAt")),
+                     TEST_START + 1);
+    assert_int_equal(json_integer_value(json_object_get(c, "CreatedAt")),
+                     TEST_START);
+    json_decref(c);
+
+    test_api_fault(&t, "ExportCertificate",
+                   test_with_arn("{'CertificateArn': '%s', 'Passphrase':"
+                                 " 'c2VjcmV0'}"),
+                   "ValidationException", NULL);
+    test_api_fault(&t, "RenewCertificate",
+                   test_with_arn("{'CertificateArn': '%s'}"),
+                   "ValidationException", NULL);
+    test_api_fault(&t, "UpdateCertificateOptions",
+                   test_with_arn("{'CertificateArn': '%s', 'Options': {}}"),
+                   "InvalidStateException",
+                   "The UpdateCertificateOptions command is not permitted for "
+                   "imported certificates.");
+
+    /* a server has it */
+
+    memcpy(t.server.uuid, test_arn + strlen(TEST_ARN), ACM_UUID_LEN);
+    t.server.name = "www.example.com";
+    t.conf.servers = &t.server;
+    t.conf.nservers = 1;
+
+    test_api_fault(&t, "DeleteCertificate",
+                   test_with_arn("{'CertificateArn': '%s'}"),
+                   "ResourceInUseException", NULL);
+    assert_non_null(strstr(t.message, " in account 123456789012 is in use."));
+    c = test_describe(&t);
+    assert_int_equal(json_array_size(json_object_get(c, "InUseBy")), 1);
+    json_decref(c);
+
+    t.conf.nservers = 0;
+    json_decref(test_api_ok(&t, "DeleteCertificate",
+                            test_with_arn("{'CertificateArn': '%s'}")));
+
+    test_pem_free(&pem);
+    test_pem_free(&other);
+    test_api_stop(&t);
+}
+
+
+static void
+test_tags(void **state)
+{
+    char        *out;
+    size_t       i;
+    json_t      *json;
+    test_api_t   t;
+
+    (void) state;
+
+    test_api_start(&t);
+    test_make(&t, "{'DomainName': 'a.example.com'}");
+
+    json_decref(test_api_ok(&t, "AddTagsToCertificate",
+                test_with_arn("{'CertificateArn': '%s', 'Tags': [{'Key': 'a',"
+                              " 'Value': '1'}, {'Key': '\\u00e9 b'}]}")));
+    json_decref(test_api_ok(&t, "RemoveTagsFromCertificate",
+                test_with_arn("{'CertificateArn': '%s', 'Tags': [{'Key': 'a',"
+                              " 'Value': '2'}, {'Key': 'none'}]}")));
+    json_decref(test_api_ok(&t, "TagResource",
+                test_with_arn("{'ResourceArn': '%s', 'Tags': [{'Key': 'c',"
+                              " 'Value': ''}]}")));
+    json = test_api_ok(&t, "ListTagsForResource",
+                       test_with_arn("{'ResourceArn': '%s'}"));
+    assert_int_equal(json_array_size(json_object_get(json, "Tags")), 3);
+    json_decref(json);
+
+    json_decref(test_api_ok(&t, "RemoveTagsFromCertificate",
+                test_with_arn("{'CertificateArn': '%s', 'Tags': [{'Key': 'a',"
+                              " 'Value': '1'}]}")));
+    json_decref(test_api_ok(&t, "UntagResource",
+                test_with_arn("{'ResourceArn': '%s', 'TagKeys': ['c', 'd']}")));
+
+    test_api_fault(&t, "AddTagsToCertificate",
+                   test_with_arn("{'CertificateArn': '%s', 'Tags': [{'Key':"
+                                 " '*'}]}"),
+                   "ValidationException",
+                   "1 validation error detected: Value '*' at 'tags.1.member."
+                   "key' failed to satisfy constraint: Member must satisfy "
+                   "regular expression pattern: [\\p{L}\\p{Z}\\p{N}_.:\\/=+"
+                   "\\-@]*");
+
+    /* fifty is the limit: one is there */
+
+    out = test_body;
+    out += snprintf(out, 512, "{'CertificateArn': '%s', 'Tags': [", test_arn);
+
+    for (i = 0; i < 50; i++) {
+        out += snprintf(out, 64, "%s{'Key': 'k%zu'}", (i == 0) ? "" : ", ", i);
+    }
+
+    snprintf(out, 8, "]}");
+    test_api_fault(&t, "AddTagsToCertificate", test_body,
+                   "TooManyTagsException", NULL);
+    snprintf(out - strlen(", {'Key': 'k49'}"), 8, "]}");
+    json_decref(test_api_ok(&t, "AddTagsToCertificate", test_body));
+
+    test_api_stop(&t);
+}
+
+
+/* Pages hold no certificate twice, and none is left out, whatever is deleted
+   in between. */
+
+static void
+test_pages(void **state)
+{
+    char         token[1024], arn[ACM_MAX_ARN];
+    size_t       i, n, seen;
+    json_t      *json, *list;
+    test_api_t   t;
+    const char  *next;
+
+    static const char *const  sorts[] = {
+        "", ", 'SortBy': 'CREATED_AT', 'SortOrder': 'ASCENDING'",
+        ", 'SortBy': 'CREATED_AT', 'SortOrder': 'DESCENDING'"
+    };
+
+    (void) state;
+
+    for (i = 0; i < 3; i++) {
+        test_api_start(&t);
+
+        for (n = 0; n < 10; n++) {
+            t.now += n % 3;
+            snprintf(test_body, sizeof(test_body),
+                     "{'DomainName': 'a%zu.example.com'}", n);
+            test_make(&t, test_body);
+        }
+
+        token[0] = '\0';
+        seen = 0;
+
+        for ( ;; ) {
+            snprintf(test_body, sizeof(test_body), "{'MaxItems': 3%s%s%s%s}",
+                     sorts[i], token[0] ? ", 'NextToken': '" : "", token,
+                     token[0] ? "'" : "");
+            json = test_api_ok(&t, "ListCertificates", test_body);
+            list = json_object_get(json, "CertificateSummaryList");
+            n = json_array_size(list);
+            seen += n;
+
+            /* the one that the page ended with goes */
+
+            snprintf(arn, sizeof(arn), "%s",
+                     json_string_value(json_object_get(
+                         json_array_get(list, n - 1), "CertificateArn")));
+            next = json_string_value(json_object_get(json, "NextToken"));
+            snprintf(token, sizeof(token), "%s", next ? next : "");
+            json_decref(json);
+
+            if (token[0] == '\0') {
+                break;
+            }
+
+            assert_int_equal(n, 3);
+            snprintf(test_arn, sizeof(test_arn), "%s", arn);
+            json_decref(test_api_ok(&t, "DeleteCertificate",
+                            test_with_arn("{'CertificateArn': '%s'}")));
+        }
+
+        assert_int_equal(seen, 10);
+
+        /* a token of something else */
+
+        json = test_api_ok(&t, "ListCertificates", "{'MaxItems': 1}");
+        snprintf(test_body, sizeof(test_body), "{'NextToken': '%s',"
+                 " 'CertificateStatuses': ['ISSUED']}",
+                 json_string_value(json_object_get(json, "NextToken")));
+        json_decref(json);
+        test_api_fault(&t, "ListCertificates", test_body,
+                       "ValidationException", NULL);
+        test_api_fault(&t, "ListCertificates", "{'NextToken': 'x'}",
+                       "ValidationException", NULL);
+        test_api_fault(&t, "ListCertificates", "{'SortBy': 'CREATED_AT'}",
+                       "ValidationException", NULL);
+
+        test_api_stop(&t);
+    }
+}
+
+
+static size_t
+test_found(test_api_t *t, const char *operation, const char *member,
+    const char *body)
+{
+    size_t   n;
+    json_t  *json;
+
+    json = test_api_ok(t, operation, body);
+    n = json_array_size(json_object_get(json, member));
+    json_decref(json);
+
+    return n;
+}
+
+
+static void
+test_filters(void **state)
+{
+    size_t       i;
+    test_api_t   t;
+
+    static const struct {
+        size_t       n;
+        const char  *body;
+    } lists[] = {
+        { 1, "{}" },
+        { 2, "{'Includes': {'keyTypes': ['EC_prime256v1', 'RSA_2048']}}" },
+        { 0, "{'CertificateStatuses': ['ISSUED']}" },
+        { 1, "{'CertificateStatuses': ['ISSUED'], 'Includes': {'keyTypes':"
+             " ['EC_prime256v1']}}" },
+        { 1, "{'CertificateStatuses': ['PENDING_VALIDATION', 'FAILED']}" },
+        { 0, "{'Includes': {'managedBy': 'CLOUDFRONT'}}" },
+        { 0, "{'Includes': {'exportOption': 'ENABLED'}}" },
+        { 1, "{'Includes': {'keyTypes': ['EC_prime256v1'], 'exportOption':"
+             " 'ENABLED', 'extendedKeyUsage':"
+             " ['TLS_WEB_SERVER_AUTHENTICATION'], 'keyUsage':"
+             " ['DIGITAL_SIGNATURE']}}" },
+        { 0, "{'Includes': {'keyTypes': ['EC_prime256v1'],"
+             " 'extendedKeyUsage': ['NONE']}}" },
+        { 0, "{'CertificateKeyPairOrigins': ['ACME']}" }
+    };
+
+    static const struct {
+        size_t       n;
+        const char  *filter;
+    } searches[] = {
+        { 2, "{'Not': {'Filter': {'AcmCertificateMetadataFilter': {'Type':"
+             " 'IMPORTED'}}}}" },
+        { 1, "{'Filter': {'AcmCertificateMetadataFilter': {'Status':"
+             " 'ISSUED'}}}" },
+        { 1, "{'Filter': {'X509AttributeFilter': {'KeyAlgorithm':"
+             " 'RSA_2048'}}}" },
+        { 1, "{'Filter': {'X509AttributeFilter': {'SubjectAlternativeName':"
+             " {'DnsName': {'Value': 'B.exam', 'ComparisonOperator':"
+             " 'CONTAINS'}}}}}" },
+        { 0, "{'Filter': {'X509AttributeFilter': {'SubjectAlternativeName':"
+             " {'DnsName': {'Value': 'b.exam', 'ComparisonOperator':"
+             " 'EQUALS'}}}}}" },
+        { 2, "{'Or': [{'Filter': {'AcmCertificateMetadataFilter': {'Status':"
+             " 'ISSUED'}}}, {'Filter': {'AcmCertificateMetadataFilter':"
+             " {'ValidationMethod': 'EMAIL'}}}]}" },
+        { 0, "{'And': [{'Filter': {'AcmCertificateMetadataFilter': {'Status':"
+             " 'ISSUED'}}}, {'Filter': {'AcmCertificateMetadataFilter':"
+             " {'ValidationMethod': 'EMAIL'}}}]}" },
+        { 1, "{'Filter': {'X509AttributeFilter': {'NotAfter': {'Start':"
+             " 1800000000.5}}}}" },
+        { 0, "{'Filter': {'X509AttributeFilter': {'NotAfter': {'End':"
+             " 1800000000.5}}}}" }
+    };
+
+    (void) state;
+
+    test_api_start(&t);
+    test_make(&t, "{'DomainName': 'a.example.com', 'KeyAlgorithm':"
+              " 'EC_prime256v1', 'ValidationMethod': 'DNS', 'Options':"
+              " {'Export': 'ENABLED'}}");
+    test_api_run(&t);
+    test_make(&t, "{'DomainName': 'b.example.com'}");
+
+    for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        assert_int_equal(test_found(&t, "ListCertificates",
+                                    "CertificateSummaryList", lists[i].body),
+                         lists[i].n);
+    }
+
+    for (i = 0; i < sizeof(searches) / sizeof(searches[0]); i++) {
+        snprintf(test_body, sizeof(test_body), "{'FilterStatement': %s,"
+                 " 'SortBy': 'COMMON_NAME'}", searches[i].filter);
+        assert_int_equal(test_found(&t, "SearchCertificates", "Results",
+                                    test_body),
+                         searches[i].n);
+    }
+
+    assert_int_equal(test_found(&t, "SearchCertificates", "Results", "{}"),
+                     2);
+
+    t.conf.all_key_types = 1;
+    assert_int_equal(test_found(&t, "ListCertificates",
+                                "CertificateSummaryList", "{}"), 2);
+
+    test_api_stop(&t);
+}
+
+
+static void
+test_request(void **state)
+{
+    size_t       i;
+    json_t      *c, *json;
+    test_api_t   t;
+
+    static const struct {
+        const char  *body;
+        const char  *fault;
+        const char  *message;
+    } bad[] = {
+        { "{'DomainName': 'a.example.com', 'KeyAlgorithm': 'RSA_1024'}",
+          "ValidationException",
+          "Encryption Algorithm RSA_1024 is not supported in us-east-1 "
+          "region" },
+        { "{'DomainName': '*.example.com', 'ValidationMethod': 'HTTP'}",
+          "ValidationException", NULL },
+        { "{'DomainName': 'a.example.com', 'DomainValidationOptions':"
+          " [{'DomainName': 'b.example.com', 'ValidationDomain':"
+          " 'example.com'}]}",
+          "InvalidDomainValidationOptionsException", NULL },
+        { "{'DomainName': 'a.example.com', 'DomainValidationOptions':"
+          " [{'DomainName': 'a.example.com', 'ValidationDomain':"
+          " 'other.com'}]}",
+          "InvalidDomainValidationOptionsException", NULL },
+        { "{'DomainName': 'a.example.com', 'CertificateAuthorityArn':"
+          " 'arn:aws:acm-pca:us-east-1:123456789012:certificate-authority/x'"
+          "}", "InvalidArnException", NULL }
+    };
+
+    (void) state;
+
+    test_api_start(&t);
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        test_api_fault(&t, "RequestCertificate", bad[i].body, bad[i].fault,
+                       bad[i].message);
+    }
+
+    /* by mail, and a private one */
+
+    test_make(&t, "{'DomainName': 'www.example.com',"
+              " 'DomainValidationOptions': [{'DomainName': 'www.example.com',"
+              " 'ValidationDomain': 'example.com'}]}");
+    c = test_describe(&t);
+    json = json_array_get(json_object_get(c, "DomainValidationOptions"), 0);
+    assert_int_equal(json_array_size(json_object_get(json,
+                                                     "ValidationEmails")), 5);
+    test_is(json, "ValidationMethod", "EMAIL");
+    json_decref(c);
+
+    json_decref(test_api_ok(&t, "ResendValidationEmail",
+                   test_with_arn("{'CertificateArn': '%s', 'Domain':"
+                                 " 'www.example.com', 'ValidationDomain':"
+                                 " 'example.com'}")));
+    json = test_api_ok(&t, "ListCertificateDomainValidations",
+                       test_with_arn("{'CertificateArn': '%s'}"));
+    assert_int_equal(json_array_size(json_object_get(json,
+                                     "DomainValidationSummaryList")), 1);
+    json_decref(json);
+
+    test_api_run(&t);
+    json_decref(test_api_ok(&t, "UpdateCertificateOptions",
+                test_with_arn("{'CertificateArn': '%s', 'Options':"
+                              " {'ValidationMethod': 'DNS'}}")));
+    c = test_describe(&t);
+    json = json_array_get(json_object_get(c, "DomainValidationOptions"), 0);
+    test_is(json, "ValidationMethod", "DNS");
+    assert_non_null(json_object_get(json, "ResourceRecord"));
+    json_decref(c);
+
+    test_make(&t, "{'DomainName': 'www.example.com',"
+              " 'CertificateAuthorityArn': 'arn:aws:acm-pca:us-east-1:"
+              "123456789012:certificate-authority/internal'}");
+    test_api_run(&t);
+    c = test_describe(&t);
+    test_is(c, "Type", "PRIVATE");
+    test_is(c, "Status", "ISSUED");
+    test_is(c, "CertificateAuthorityArn", "arn:aws:acm-pca:us-east-1:"
+            "123456789012:certificate-authority/internal");
+    assert_null(json_object_get(c, "DomainValidationOptions"));
+    json_decref(c);
+
+    test_api_fault(&t, "UpdateCertificateOptions",
+                   test_with_arn("{'CertificateArn': '%s', 'Options': {}}"),
+                   "InvalidStateException", NULL);
+
+    /* a quota, if there is one */
+
+    t.conf.max_certificates = 2;
+    test_api_fault(&t, "RequestCertificate", "{'DomainName': 'c.example.com'}",
+                   "LimitExceededException", NULL);
+
+    test_api_stop(&t);
+}
+
+
+static void
+test_account(void **state)
+{
+    json_t      *json;
+    test_api_t   t;
+
+    (void) state;
+
+    test_api_start(&t);
+
+    json = test_api_ok(&t, "GetAccountConfiguration", "");
+    assert_int_equal(json_integer_value(json_object_get(
+                         json_object_get(json, "ExpiryEvents"),
+                         "DaysBeforeExpiry")), 45);
+    json_decref(json);
+
+    test_api_fault(&t, "PutAccountConfiguration", "{'IdempotencyToken': 'a'}",
+                   "ValidationException",
+                   "Configuration for events is empty.");
+    test_api_fault(&t, "PutAccountConfiguration", "{}", "ValidationException",
+                   "1 validation error detected: Value null at "
+                   "'idempotencyToken' failed to satisfy constraint: Member "
+                   "must not be null");
+
+    json_decref(test_api_ok(&t, "PutAccountConfiguration",
+                            "{'IdempotencyToken': 'a', 'ExpiryEvents':"
+                            " {'DaysBeforeExpiry': 30}}"));
+    json_decref(test_api_ok(&t, "PutAccountConfiguration",
+                            "{'IdempotencyToken': 'a', 'ExpiryEvents':"
+                            " {'DaysBeforeExpiry': 20}}"));
+    json = test_api_ok(&t, "GetAccountConfiguration", "{}");
+    assert_int_equal(json_integer_value(json_object_get(
+                         json_object_get(json, "ExpiryEvents"),
+                         "DaysBeforeExpiry")), 30);
+    json_decref(json);
+
+    test_api_stop(&t);
+}
+
+
+/* who decides, and what it is told */
+
+typedef struct {
+    char       text[4096];
+    acm_rc_t   rc;
+    unsigned   audited;
+    char       audit[1024];
+} test_policy_t;
+
+
+static acm_rc_t
+test_authorize(void *data, const acm_api_caller_t *caller,
+    const acm_api_access_t *access, char *message)
+{
+    char           *out;
+    size_t          i, n;
+    test_policy_t  *p = data;
+
+    (void) caller;
+
+    out = p->text;
+    out += snprintf(out, 1024, "%s %s", access->action,
+                    access->resource ? access->resource : "*");
+
+    for (i = 0; i < access->nkeys; i++) {
+        out += snprintf(out, 1024, " %s=", access->keys[i].key);
+
+        for (n = 0; n < access->keys[i].n; n++) {
+            out += snprintf(out, 512, "%s%.*s", (n == 0) ? "" : ",",
+                            (int) access->keys[i].values[n].len,
+                            (char *) access->keys[i].values[n].data);
+        }
+    }
+
+    snprintf(message, ACM_MAX_API_DENIED, "no");
+
+    return p->rc;
+}
+
+
+static void
+test_audit(void *data, const acm_api_caller_t *caller,
+    const acm_api_event_t *event)
+{
+    char           *text;
+    test_policy_t  *p = data;
+
+    (void) caller;
+
+    text = event->parameters ? json_dumps(event->parameters, JSON_SORT_KEYS)
+                             : strdup("");
+    snprintf(p->audit, sizeof(p->audit), "%s %s %d %s", event->operation,
+             event->fault ? event->fault : "", event->status, text);
+    free(text);
+    p->audited++;
+}
+
+
+static void
+test_policy(void **state)
+{
+    test_api_t     t;
+    test_policy_t  p;
+
+    (void) state;
+
+    memset(&p, 0, sizeof(p));
+    test_api_start(&t);
+
+    t.conf.authorize = test_authorize;
+    t.conf.audit = test_audit;
+    t.conf.data = &p;
+
+    test_make(&t, "{'DomainName': 'A.example.com', 'Tags': [{'Key': 'k',"
+              " 'Value': 'v'}]}");
+    assert_string_equal(p.text, "acm:RequestCertificate " TEST_ARN "*"
+                        " aws:RequestTag/k=v aws:TagKeys=k"
+                        " acm:ValidationMethod=EMAIL"
+                        " acm:KeyAlgorithm=RSA_2048"
+                        " acm:CertificateTransparencyLogging=ENABLED"
+                        " acm:Export=DISABLED"
+                        " acm:DomainNames=a.example.com");
+    assert_int_equal(p.audited, 1);
+
+    p.rc = ACM_DENIED;
+
+    test_api_fault(&t, "DescribeCertificate",
+                   test_with_arn("{'CertificateArn': '%s'}"),
+                   "AccessDeniedException", "no");
+    assert_non_null(strstr(p.text, " aws:ResourceTag/k=v"));
+
+    /* nobody is told what there is */
+
+    test_api_fault(&t, "DescribeCertificate",
+                   "{'CertificateArn': '" TEST_NONE "'}",
+                   "AccessDeniedException", "no");
+    test_api_fault(&t, "DescribeCertificate",
+                   "{'CertificateArn': 'arn:aws:acm:x:1:certificate/y'}",
+                   "AccessDeniedException", "no");
+    test_api_fault(&t, "ListCertificates", "{}", "AccessDeniedException",
+                   "no");
+    assert_string_equal(p.text, "acm:ListCertificates *");
+
+    /* secrets are not in the log */
+
+    test_api_fault(&t, "ImportCertificate",
+                   "{'Certificate': 'YQ==', 'PrivateKey': 'YQ=='}",
+                   "AccessDeniedException", "no");
+    assert_string_equal(p.audit, "ImportCertificate AccessDeniedException 400 "
+                        "{\"Certificate\": \"YQ==\", \"PrivateKey\": "
+                        "\"HIDDEN_DUE_TO_SECURITY_REASONS\"}");
+
+    test_api_fault(&t, "Nonsense", "{}", "UnknownOperationException", NULL);
+    assert_int_equal(t.status, 404);
+    assert_string_equal(p.audit, " UnknownOperationException 404 ");
+
+    test_api_stop(&t);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_life),
+        cmocka_unit_test(test_idempotency),
+        cmocka_unit_test(test_import),
+        cmocka_unit_test(test_tags),
+        cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_filters),
+        cmocka_unit_test(test_request),
+        cmocka_unit_test(test_account),
+        cmocka_unit_test(test_policy),
+    };
+
+    return cmocka_run_group_tests_name("acm_api", tests, NULL, NULL);
+}
