@@ -516,6 +516,23 @@ acm_store_backup(acm_store_t *store, const char *dir, acm_err_t *err)
 }
 
 
+acm_rc_t
+acm_store_share(acm_store_t *store, acm_store_t **other, acm_err_t *err)
+{
+    if (store->ops->share == NULL) {
+        return acm_fail(err, ACM_INVALID, "the store in memory has one "
+                        "handle");
+    }
+
+    if (store->open) {
+        return acm_fail(err, ACM_BUSY, "the store has a snapshot open: "
+                        "end it before it is shared");
+    }
+
+    return store->ops->share(store, other, err);
+}
+
+
 int
 acm_store_is_network_fs(unsigned long type, const char **name)
 {

@@ -8,9 +8,10 @@
  * all.  Transactions of a back end are never seen outside it, so that the
  * same batches can be carried to a replicated engine.
  *
- * One process holds one handle on one store, opened after fork() and never
- * in the nginx master.  A handle is used by one thread at a time.  A
- * snapshot is short: it never lives across a return to an event loop.
+ * One process opens a store once, after fork() and never in the nginx master;
+ * acm_store_share() makes more handles on it.  A handle is used by one thread
+ * at a time.  A snapshot is short: it never lives across a return to an event
+ * loop, and its thread uses no other handle meanwhile.
  */
 
 
@@ -144,10 +145,18 @@ acm_rc_t acm_store_lmdb_open(const acm_store_conf_t *conf,
 acm_rc_t acm_store_mem_open(const acm_store_conf_t *conf,
     acm_store_t **store, acm_err_t *err);
 
+/*
+ * Another handle on the same store, for another thread; closed like any other
+ * one, in any order.  No snapshot of this handle may be open (ACM_BUSY).  The
+ * in-memory twin has none (ACM_INVALID).
+ */
+acm_rc_t acm_store_share(acm_store_t *store, acm_store_t **other,
+    acm_err_t *err);
+
 /* Accepts NULL.  No snapshot may be open. */
 void acm_store_close(acm_store_t *store);
 
-/* The number of the last committed batch; no system call, no lock. */
+/* The number of the last committed batch; no system call. */
 uint64_t acm_store_generation(acm_store_t *store);
 
 /* One snapshot at a time per handle: ACM_BUSY for a second one. */

@@ -39,6 +39,8 @@ typedef struct {
                       acm_err_t *err);
     unsigned  (*housekeep)(acm_store_t *store);
     acm_rc_t  (*backup)(acm_store_t *store, const char *dir, acm_err_t *err);
+    acm_rc_t  (*share)(acm_store_t *store, acm_store_t **other,
+                       acm_err_t *err);
 } acm_store_ops_t;
 
 

@@ -18,28 +18,13 @@
 #include "acm_store_lmdb.h"
 
 
-#define ACM_LMDB_TRIES       10      /* of opening */
-#define ACM_LMDB_PAUSE       50000000L       /* nanoseconds between them */
 #define ACM_LMDB_TXN_TRIES   4       /* of starting a transaction */
-/* a map that was configured below what is there already gets this much
-   more, so that deletes work */
-#define ACM_LMDB_HEADROOM    (256ULL << 10)
 
 
-static acm_rc_t acm_lmdb_conf_check(const acm_store_conf_t *conf,
-    acm_err_t *err);
-static acm_rc_t acm_lmdb_try_open(acm_lmdb_t *s,
-    const acm_store_conf_t *conf, unsigned *again, acm_err_t *err);
-static int acm_lmdb_env_open(acm_lmdb_t *s, const acm_store_file_t *file);
-static acm_rc_t acm_lmdb_maps_open(acm_lmdb_t *s, unsigned create,
-    acm_err_t *err);
-static acm_rc_t acm_lmdb_maps_find(acm_lmdb_t *s, MDB_txn *txn,
-    unsigned *missing, acm_err_t *err);
-static acm_rc_t acm_lmdb_maps_create(acm_lmdb_t *s, acm_err_t *err);
-static void acm_lmdb_env_close(acm_lmdb_t *s);
-static void acm_lmdb_close(acm_store_t *store);
+static int acm_lmdb_adopt(acm_lmdb_t *s);
 static int acm_lmdb_resize(acm_lmdb_t *s);
 static uint64_t acm_lmdb_generation(acm_store_t *store);
+static acm_rc_t acm_lmdb_maps_again(acm_lmdb_t *s, acm_err_t *err);
 static acm_rc_t acm_lmdb_begin(acm_store_t *store, acm_err_t *err);
 static void acm_lmdb_end(acm_store_t *store);
 static acm_rc_t acm_lmdb_get(acm_store_t *store, acm_db_e db,
@@ -55,7 +40,7 @@ static acm_rc_t acm_lmdb_rc(int rc);
 static const char *acm_lmdb_cure(acm_rc_t rc);
 
 
-static const acm_store_ops_t  acm_lmdb_ops = {
+const acm_store_ops_t  acm_lmdb_ops = {
     acm_lmdb_close,
     acm_lmdb_generation,
     acm_lmdb_begin,
@@ -66,384 +51,31 @@ static const acm_store_ops_t  acm_lmdb_ops = {
     acm_lmdb_commit,
     acm_lmdb_stat,
     acm_lmdb_housekeep,
-    acm_lmdb_backup
+    acm_lmdb_backup,
+    acm_lmdb_share
 };
 
 
-acm_rc_t
-acm_store_lmdb_open(const acm_store_conf_t *conf, acm_store_t **store,
-    acm_err_t *err)
+void
+acm_lmdb_lock(acm_lmdb_t *s)
 {
-    acm_rc_t          rc;
-    unsigned          again, i;
-    acm_lmdb_t       *s;
-    struct timespec   pause;
-
-    rc = acm_lmdb_conf_check(conf, err);
-
-    if (rc != ACM_OK) {
-        return rc;
-    }
-
-    s = acm_calloc(1, sizeof(acm_lmdb_t));
-
-    if (s == NULL) {
-        return acm_fail(err, ACM_NOMEM, "no memory for a store");
-    }
-
-    s->store.ops = &acm_lmdb_ops;
-    s->store.readonly = conf->readonly;
-    s->pid = getpid();
-    s->path = acm_strdup(conf->path);
-    s->limit = conf->map_size;
-
-    if (s->path == NULL) {
-        rc = acm_fail(err, ACM_NOMEM, "no memory for a store");
-        goto failed;
-    }
-
-    for (i = 0; i < ACM_LMDB_TRIES; i++) {
-        again = 0;
-        rc = acm_lmdb_try_open(s, conf, &again, err);
-
-        if (rc == ACM_OK) {
-            *store = &s->store;
-            return ACM_OK;
-        }
-
-        acm_lmdb_env_close(s);
-
-        if (!again || conf->nowait) {
-            break;
-        }
-
-        /* another process opens, closes or makes it at this instant */
-        pause.tv_sec = 0;
-        pause.tv_nsec = ACM_LMDB_PAUSE;
-        (void) nanosleep(&pause, NULL);    /* a shorter one will do */
-    }
-
-failed:
-
-    acm_lmdb_close(&s->store);
-
-    return rc;
+    (void) pthread_rwlock_rdlock(&s->e->lock);
 }
 
 
-static acm_rc_t
-acm_lmdb_conf_check(const acm_store_conf_t *conf, acm_err_t *err)
+void
+acm_lmdb_lock_alone(acm_lmdb_t *s)
 {
-    if (conf->path == NULL || conf->path[0] == '\0') {
-        return acm_fail(err, ACM_INVALID, "the store has no path");
-    }
-
-    if (conf->map_size != 0 && conf->map_size < ACM_STORE_MIN_MAP) {
-        return acm_fail(err, ACM_INVALID, "store \"%s\": a size of %llu "
-                        "octets is below the least, %llu", conf->path,
-                        (unsigned long long) conf->map_size,
-                        (unsigned long long) ACM_STORE_MIN_MAP);
-    }
-
-    if (conf->map_size > SIZE_MAX / 2) {
-        return acm_fail(err, ACM_TOOBIG, "store \"%s\": the size is more "
-                        "than this machine can address", conf->path);
-    }
-
-    return ACM_OK;
+    (void) pthread_rwlock_wrlock(&s->e->lock);
+    s->alone = 1;
 }
 
 
-static acm_rc_t
-acm_lmdb_try_open(acm_lmdb_t *s, const acm_store_conf_t *conf,
-    unsigned *again, acm_err_t *err)
+void
+acm_lmdb_unlock(acm_lmdb_t *s)
 {
-    int               rc;
-    acm_rc_t          code;
-    acm_store_file_t  file;
-
-    code = acm_store_file_check(s->path, &file, err);
-
-    if (code != ACM_OK) {
-        *again = file.again;
-        return code;
-    }
-
-    /* LMDB would make an absent one */
-    if (!file.found && (!conf->create || conf->readonly)) {
-        return acm_fail(err, ACM_NOTFOUND, "store \"%s\" does not exist or "
-                        "is still being made", s->path);
-    }
-
-    if (acm_store_file_is_open(s->path, "lock.mdb")) {
-        return acm_fail(err, ACM_BUSY, "store \"%s\" is open in this process "
-                        "already, or was before a fork: use that handle or "
-                        "open after the fork", s->path);
-    }
-
-    rc = acm_lmdb_env_open(s, &file);
-
-    if (rc != 0) {
-        /* INVALID is of a lock file in the making: the data was checked */
-        *again = (rc == EAGAIN || rc == EBUSY || rc == ENOENT
-                  || rc == MDB_INVALID);
-        return acm_lmdb_fail(s, err, rc, "cannot be opened");
-    }
-
-    code = acm_lmdb_maps_open(s, conf->create && !conf->readonly, err);
-    *again = (code == ACM_BUSY);
-
-    return code;
-}
-
-
-static int
-acm_lmdb_env_open(acm_lmdb_t *s, const acm_store_file_t *file)
-{
-    int          rc;
-    long         page;
-    MDB_stat     stat;
-    uint64_t     data, size;
-    MDB_envinfo  info;
-
-    size = s->limit;
-
-    if (size == 0 && !file->found) {
-        size = ACM_STORE_MAP_SIZE;
-    }
-
-    if (size != 0 && file->found) {
-        data = (file->last_page + 1) * file->page_size;
-        data += data / 8 + ACM_LMDB_HEADROOM;
-
-        if (size < data) {
-            size = data;
-        }
-    }
-
-    page = sysconf(_SC_PAGESIZE);
-    size = (size + (uint64_t) page - 1) / (uint64_t) page * (uint64_t) page;
-
-    rc = mdb_env_create(&s->env);
-
-    if (rc != 0) {
-        s->env = NULL;
-        return rc;
-    }
-
-    /* without a size LMDB takes the one that the file was made with */
-
-    if (size != 0) {
-        rc = mdb_env_set_mapsize(s->env, (size_t) size);
-    }
-
-    if (rc == 0) {
-        rc = mdb_env_set_maxreaders(s->env, ACM_STORE_READERS);
-    }
-
-    if (rc == 0) {
-        rc = mdb_env_set_maxdbs(s->env, ACM_DB_MAX);
-    }
-
-    if (rc == 0) {
-        rc = mdb_env_open(s->env, s->path,
-                          s->store.readonly ? MDB_RDONLY : 0, 0600);
-    }
-
-    if (rc == 0) {
-        rc = mdb_env_stat(s->env, &stat);
-        s->page_size = stat.ms_psize;
-    }
-
-    if (rc == 0 && s->limit == 0) {
-        rc = mdb_env_info(s->env, &info);
-        s->limit = info.me_mapsize;
-    }
-
-    return rc;
-}
-
-
-static acm_rc_t
-acm_lmdb_maps_open(acm_lmdb_t *s, unsigned create, acm_err_t *err)
-{
-    int       rc;
-    MDB_txn  *txn;
-    acm_rc_t  code;
-    unsigned  missing;
-
-    txn = NULL;
-    rc = acm_lmdb_txn(s, &txn, MDB_RDONLY);
-
-    if (rc != 0) {
-        return acm_lmdb_fail(s, err, rc, "cannot be read");
-    }
-
-    code = acm_lmdb_maps_find(s, txn, &missing, err);
-
-    if (code != ACM_OK) {
-        mdb_txn_abort(txn);
-        return code;
-    }
-
-    /* the commit keeps the handles of the maps */
-    rc = mdb_txn_commit(txn);
-
-    if (rc != 0) {
-        return acm_lmdb_fail(s, err, rc, "cannot be read");
-    }
-
-    s->missing = 0;
-
-    if (missing == 0 || s->schema > ACM_STORE_SCHEMA) {
-        return ACM_OK;
-    }
-
-    if (create) {
-        return acm_lmdb_maps_create(s, err);
-    }
-
-    if (s->present[ACM_DB_META]) {
-
-        /* of an older version: whoever may will make the maps that it did
-           not have; until then nothing is in them */
-
-        s->missing = missing;
-        s->missing_at = acm_lmdb_generation(&s->store);
-
-        return ACM_OK;
-    }
-
-    return acm_fail(err, ACM_NOTFOUND, "store \"%s\" does not exist or is "
-                    "still being made", s->path);
-}
-
-
-static acm_rc_t
-acm_lmdb_maps_find(acm_lmdb_t *s, MDB_txn *txn, unsigned *missing,
-    acm_err_t *err)
-{
-    int       rc;
-    unsigned  db;
-    MDB_stat  stat;
-
-    *missing = 0;
-
-    for (db = 0; db < ACM_DB_MAX; db++) {
-        rc = mdb_dbi_open(txn, acm_db_name((acm_db_e) db), 0, &s->dbi[db]);
-
-        if (rc == MDB_NOTFOUND) {
-            (*missing)++;
-            continue;
-        }
-
-        if (rc == MDB_INCOMPATIBLE) {
-            return acm_fail(err, ACM_CORRUPT, "store \"%s\" is of another "
-                            "program: use an empty directory", s->path);
-        }
-
-        if (rc != 0) {
-            return acm_lmdb_fail(s, err, rc, "cannot be read");
-        }
-
-        s->present[db] = 1;
-    }
-
-    if (s->present[ACM_DB_META]) {
-        if (acm_lmdb_schema_read(s, txn) != ACM_OK) {
-            return acm_fail(err, ACM_CORRUPT, "store \"%s\" has no valid "
-                            "schema record: restore it from a backup",
-                            s->path);
-        }
-
-        return ACM_OK;
-    }
-
-    rc = mdb_env_stat(s->env, &stat);
-
-    if (rc != 0) {
-        return acm_lmdb_fail(s, err, rc, "cannot be read");
-    }
-
-    /* env_stat may be newer than this snapshot: a creator came between */
-
-    if (mdb_txn_id(txn) != acm_lmdb_generation(&s->store)) {
-        return acm_fail(err, ACM_BUSY, "store \"%s\" is being made by "
-                        "another process: try again", s->path);
-    }
-
-    if (stat.ms_entries != 0) {
-        return acm_fail(err, ACM_CORRUPT, "store \"%s\" is of another "
-                        "program: use an empty directory", s->path);
-    }
-
-    return ACM_OK;
-}
-
-
-/* all maps and the schema record in one transaction */
-
-static acm_rc_t
-acm_lmdb_maps_create(acm_lmdb_t *s, acm_err_t *err)
-{
-    int       rc;
-    MDB_txn  *txn;
-    uint8_t   data[ACM_SCHEMA_LEN];
-    acm_op_t  op;
-    acm_rc_t  code;
-    unsigned  db;
-
-    txn = NULL;
-    rc = acm_lmdb_txn(s, &txn, 0);
-
-    for (db = 0; rc == 0 && db < ACM_DB_MAX; db++) {
-        rc = mdb_dbi_open(txn, acm_db_name((acm_db_e) db), MDB_CREATE,
-                          &s->dbi[db]);
-    }
-
-    if (rc != 0) {
-        goto failed;
-    }
-
-    code = acm_lmdb_schema_read(s, txn);
-
-    if (code == ACM_NOTFOUND) {
-        acm_schema_write(data, ACM_STORE_SCHEMA);
-
-        memset(&op, 0, sizeof(acm_op_t));
-        op.db = ACM_DB_META;
-        op.key = (uint8_t *) ACM_SCHEMA_KEY;
-        op.key_len = ACM_SCHEMA_KEY_LEN;
-        op.data = data;
-        op.len = sizeof(data);
-
-        rc = acm_lmdb_put(s, txn, &op);
-
-        if (rc != 0) {
-            goto failed;
-        }
-
-        s->schema = ACM_STORE_SCHEMA;
-    }
-
-    rc = mdb_txn_commit(txn);
-    txn = NULL;
-
-    if (rc != 0) {
-        goto failed;
-    }
-
-    memset(s->present, 1, sizeof(s->present));
-
-    return ACM_OK;
-
-failed:
-
-    if (txn != NULL) {
-        mdb_txn_abort(txn);
-    }
-
-    return acm_lmdb_fail(s, err, rc, "cannot be made");
+    s->alone = 0;
+    (void) pthread_rwlock_unlock(&s->e->lock);
 }
 
 
@@ -458,7 +90,7 @@ acm_lmdb_schema_read(acm_lmdb_t *s, MDB_txn *txn)
     key.mv_data = (void *) ACM_SCHEMA_KEY;
     key.mv_size = ACM_SCHEMA_KEY_LEN;
 
-    rc = mdb_get(txn, s->dbi[ACM_DB_META], &key, &value);
+    rc = mdb_get(txn, s->e->dbi[ACM_DB_META], &key, &value);
 
     if (rc != 0) {
         return acm_lmdb_rc(rc);
@@ -478,64 +110,17 @@ acm_lmdb_schema_read(acm_lmdb_t *s, MDB_txn *txn)
 }
 
 
-static void
-acm_lmdb_env_close(acm_lmdb_t *s)
-{
-    unsigned  db;
-
-    if (s->env == NULL) {
-        return;
-    }
-
-    /* a child which inherited it would free the slots of its parent */
-
-    if (s->pid == getpid()) {
-        for (db = 0; db < ACM_DB_MAX; db++) {
-            if (s->cursors[db] != NULL) {
-                mdb_cursor_close(s->cursors[db]);
-            }
-        }
-
-        if (s->txn != NULL) {
-            mdb_txn_abort(s->txn);
-        }
-
-        mdb_env_close(s->env);
-    }
-
-    memset(s->cursors, 0, sizeof(s->cursors));
-    memset(s->present, 0, sizeof(s->present));
-    s->txn = NULL;
-    s->env = NULL;
-    s->schema = 0;
-    s->dead = 0;
-}
-
-
-static void
-acm_lmdb_close(acm_store_t *store)
-{
-    acm_lmdb_t  *s;
-
-    s = (acm_lmdb_t *) store;
-
-    acm_lmdb_env_close(s);
-    acm_free(s->path);
-    acm_free(s);
-}
-
-
 acm_rc_t
 acm_lmdb_usable(acm_lmdb_t *s, acm_err_t *err)
 {
-    if (s->pid != getpid()) {
+    if (s->e->pid != getpid()) {
         return acm_fail(err, ACM_ERROR, "store \"%s\" was opened before a "
-                        "fork: open it in the child", s->path);
+                        "fork: open it in the child", s->e->path);
     }
 
-    if (s->dead) {
+    if (s->e->dead) {
         return acm_fail(err, ACM_ERROR, "store \"%s\" lost its map: close it "
-                        "and open it again", s->path);
+                        "and open it again", s->e->path);
     }
 
     return ACM_OK;
@@ -557,13 +142,13 @@ acm_lmdb_txn(acm_lmdb_t *s, MDB_txn **txn, unsigned flags)
             rc = mdb_txn_renew(*txn);
 
         } else {
-            rc = mdb_txn_begin(s->env, NULL,
+            rc = mdb_txn_begin(s->e->env, NULL,
                                flags | (s->store.readonly ? MDB_RDONLY : 0),
                                txn);
         }
 
         if (rc == MDB_MAP_RESIZED) {
-            rc = acm_lmdb_resize(s);
+            rc = acm_lmdb_adopt(s);
 
             if (rc != 0) {
                 return rc;
@@ -573,7 +158,7 @@ acm_lmdb_txn(acm_lmdb_t *s, MDB_txn **txn, unsigned flags)
 
         } else if (rc == MDB_READERS_FULL) {
             dead = 0;
-            (void) mdb_reader_check(s->env, &dead);    /* tried again */
+            (void) mdb_reader_check(s->e->env, &dead);    /* tried again */
 
         } else {
             return rc;
@@ -584,7 +169,31 @@ acm_lmdb_txn(acm_lmdb_t *s, MDB_txn **txn, unsigned flags)
 }
 
 
-/* Another process has grown the map; no transaction is open here. */
+/* Another process has grown the map: waits until no handle of this one has a
+   transaction open. */
+
+static int
+acm_lmdb_adopt(acm_lmdb_t *s)
+{
+    int  rc;
+
+    if (s->alone) {
+        return acm_lmdb_resize(s);
+    }
+
+    acm_lmdb_unlock(s);
+    acm_lmdb_lock_alone(s);
+
+    /* another handle may have done it; twice does no harm */
+
+    rc = s->e->dead ? EINVAL : acm_lmdb_resize(s);
+
+    acm_lmdb_unlock(s);
+    acm_lmdb_lock(s);
+
+    return s->e->dead ? EINVAL : rc;
+}
+
 
 static int
 acm_lmdb_resize(acm_lmdb_t *s)
@@ -592,21 +201,21 @@ acm_lmdb_resize(acm_lmdb_t *s)
     int          rc;
     MDB_envinfo  info;
 
-    (void) mdb_env_info(s->env, &info);    /* fails without arguments only */
-    s->generation = info.me_last_txnid;
+    (void) mdb_env_info(s->e->env, &info);    /* fails without arguments only */
+    s->e->generation = info.me_last_txnid;
 
-    rc = mdb_env_set_mapsize(s->env, 0);
+    rc = mdb_env_set_mapsize(s->e->env, 0);
 
     if (rc != 0) {
         /* the old map is gone: nothing of this environment may be touched */
-        s->dead = 1;
+        s->e->dead = 1;
         return rc;
     }
 
-    (void) mdb_env_info(s->env, &info);
+    (void) mdb_env_info(s->e->env, &info);
 
-    if (s->limit < info.me_mapsize) {
-        s->limit = info.me_mapsize;
+    if (s->e->limit < info.me_mapsize) {
+        s->e->limit = info.me_mapsize;
     }
 
     return 0;
@@ -616,20 +225,39 @@ acm_lmdb_resize(acm_lmdb_t *s)
 static uint64_t
 acm_lmdb_generation(acm_store_t *store)
 {
-    acm_lmdb_t   *s;
-    MDB_envinfo   info;
+    uint64_t     generation;
+    acm_lmdb_t  *s;
 
     s = (acm_lmdb_t *) store;
 
-    if (s->dead) {
-        return s->generation;
+    /* LMDB looks into the map for it */
+
+    acm_lmdb_lock(s);
+    generation = acm_lmdb_last(s);
+    acm_lmdb_unlock(s);
+
+    return generation;
+}
+
+
+/* The same for whoever has the lock. */
+
+uint64_t
+acm_lmdb_last(acm_lmdb_t *s)
+{
+    MDB_envinfo  info;
+
+    if (s->e->dead) {
+        return s->e->generation;
     }
 
-    (void) mdb_env_info(s->env, &info);    /* fails without arguments only */
+    (void) mdb_env_info(s->e->env, &info);    /* fails without arguments only */
 
     return info.me_last_txnid;
 }
 
+
+/* The lock is held until the end of the snapshot. */
 
 static acm_rc_t
 acm_lmdb_begin(acm_store_t *store, acm_err_t *err)
@@ -639,33 +267,28 @@ acm_lmdb_begin(acm_store_t *store, acm_err_t *err)
     acm_lmdb_t  *s;
 
     s = (acm_lmdb_t *) store;
+
+    acm_lmdb_lock(s);
+
     code = acm_lmdb_usable(s, err);
 
-    if (code != ACM_OK) {
-        return code;
-    }
-
-    if (s->missing != 0
-        && s->missing_at != acm_lmdb_generation(store))
+    if (code == ACM_OK && s->e->missing != 0
+        && s->e->missing_at != acm_lmdb_last(s))
     {
-        /* a thread has one transaction only, reset or not */
+        code = acm_lmdb_maps_again(s, err);
+    }
 
-        if (s->txn != NULL) {
-            mdb_txn_abort(s->txn);
-            s->txn = NULL;
-        }
+    if (code == ACM_OK) {
+        rc = acm_lmdb_txn(s, &s->txn, MDB_RDONLY);
 
-        code = acm_lmdb_maps_open(s, 0, err);
-
-        if (code != ACM_OK) {
-            return code;
+        if (rc != 0) {
+            code = acm_lmdb_fail(s, err, rc, "cannot be read");
         }
     }
 
-    rc = acm_lmdb_txn(s, &s->txn, MDB_RDONLY);
-
-    if (rc != 0) {
-        return acm_lmdb_fail(s, err, rc, "cannot be read");
+    if (code != ACM_OK) {
+        acm_lmdb_unlock(s);
+        return code;
     }
 
     memset(s->renewed, 0, sizeof(s->renewed));
@@ -676,6 +299,29 @@ acm_lmdb_begin(acm_store_t *store, acm_err_t *err)
 }
 
 
+/* Whoever may has made the maps that a new version needs, perhaps. */
+
+static acm_rc_t
+acm_lmdb_maps_again(acm_lmdb_t *s, acm_err_t *err)
+{
+    acm_rc_t  code;
+
+    acm_lmdb_unlock(s);
+    acm_lmdb_lock_alone(s);
+
+    code = acm_lmdb_usable(s, err);
+
+    if (code == ACM_OK && s->e->missing != 0) {
+        code = acm_lmdb_maps_open(s, 0, err);
+    }
+
+    acm_lmdb_unlock(s);
+    acm_lmdb_lock(s);
+
+    return code;
+}
+
+
 static void
 acm_lmdb_end(acm_store_t *store)
 {
@@ -683,9 +329,11 @@ acm_lmdb_end(acm_store_t *store)
 
     s = (acm_lmdb_t *) store;
 
-    if (s->pid == getpid()) {
+    if (s->e->pid == getpid()) {
         mdb_txn_reset(s->txn);
     }
+
+    acm_lmdb_unlock(s);
 }
 
 
@@ -698,14 +346,14 @@ acm_lmdb_get(acm_store_t *store, acm_db_e db, acm_entry_t *entry)
 
     s = (acm_lmdb_t *) store;
 
-    if (!s->present[db]) {
+    if (!s->e->present[db]) {
         return ACM_NOTFOUND;
     }
 
     key.mv_data = (void *) entry->key;
     key.mv_size = entry->key_len;
 
-    rc = mdb_get(s->txn, s->dbi[db], &key, &value);
+    rc = mdb_get(s->txn, s->e->dbi[db], &key, &value);
 
     if (rc != 0) {
         return acm_lmdb_rc(rc);
@@ -723,7 +371,7 @@ acm_lmdb_seek(acm_store_t *store, acm_db_e db, acm_entry_t *entry)
 
     s = (acm_lmdb_t *) store;
 
-    if (!s->present[db]) {
+    if (!s->e->present[db]) {
         return ACM_NOTFOUND;
     }
 
@@ -769,7 +417,7 @@ acm_lmdb_cursor(acm_lmdb_t *s, acm_db_e db)
         rc = mdb_cursor_renew(s->txn, s->cursors[db]);
 
     } else {
-        rc = mdb_cursor_open(s->txn, s->dbi[db], &s->cursors[db]);
+        rc = mdb_cursor_open(s->txn, s->e->dbi[db], &s->cursors[db]);
     }
 
     s->renewed[db] = (rc == 0);
@@ -815,11 +463,11 @@ acm_lmdb_fail(acm_lmdb_t *s, acm_err_t *err, int rc, const char *what)
 
     if (rc < 0) {
         reason = mdb_strerror(rc);
-        return acm_fail(err, code, "store \"%s\" %s: %s; %s", s->path, what,
+        return acm_fail(err, code, "store \"%s\" %s: %s; %s", s->e->path, what,
                         reason, acm_lmdb_cure(code));
     }
 
-    return acm_fail(err, code, "store \"%s\" %s: errno %d; %s", s->path,
+    return acm_fail(err, code, "store \"%s\" %s: errno %d; %s", s->e->path,
                     what, rc, acm_lmdb_cure(code));
 }
 

@@ -11,31 +11,63 @@
 
 
 #include <lmdb.h>
+#include <pthread.h>
 
 #include "acm_store_impl.h"
 
 
+/*
+ * An environment, of which a process has one only; and the handles on it, one
+ * for each thread.  Whoever has a transaction open, or looks at the map, holds
+ * the lock for reading; for writing it is held while another map is adopted
+ * and while maps are opened, when LMDB wants no transaction at all.
+ */
+
 typedef struct {
-    acm_store_t   store;             /* the first member */
-    MDB_env      *env;
-    MDB_txn      *txn;               /* reset between snapshots */
-    char         *path;
-    pid_t         pid;
-    size_t        page_size;         /* octets */
-    uint64_t      limit;             /* octets: the map as configured */
-    uint64_t      generation;        /* the last one seen, if dead */
-    unsigned      schema;
-    unsigned      missing;           /* maps that a newer version has */
-    uint64_t      missing_at;        /* generation of the last look */
-    unsigned      dead:1;            /* the map was lost */
-    MDB_dbi       dbi[ACM_DB_MAX];
-    MDB_cursor   *cursors[ACM_DB_MAX];
-    uint8_t       present[ACM_DB_MAX];
-    uint8_t       renewed[ACM_DB_MAX];       /* in this snapshot */
-    uint8_t       placed[ACM_DB_MAX];        /* the cursor is on an entry */
+    MDB_env           *env;
+    char              *path;
+    pid_t              pid;
+    pthread_rwlock_t   lock;
+    unsigned           refs;         /* handles; under the lock */
+    size_t             page_size;    /* octets */
+    uint64_t           limit;        /* octets: the map as configured */
+    uint64_t           generation;   /* the last one seen, if dead */
+    unsigned           missing;      /* maps that a newer version has */
+    uint64_t           missing_at;   /* generation of the last look */
+    unsigned           dead:1;       /* the map was lost */
+    MDB_dbi            dbi[ACM_DB_MAX];
+    uint8_t            present[ACM_DB_MAX];
+} acm_lmdb_env_t;
+
+
+typedef struct {
+    acm_store_t        store;        /* the first member */
+    acm_lmdb_env_t    *e;
+    MDB_txn           *txn;          /* reset between snapshots */
+    unsigned           schema;
+    unsigned           alone:1;      /* the lock is held for writing */
+    MDB_cursor        *cursors[ACM_DB_MAX];
+    uint8_t            renewed[ACM_DB_MAX];      /* in this snapshot */
+    uint8_t            placed[ACM_DB_MAX];       /* the cursor is on an
+                                                    entry */
 } acm_lmdb_t;
 
 
+/* Cannot fail: LMDB has fewer readers than such a lock. */
+void acm_lmdb_lock(acm_lmdb_t *s);
+void acm_lmdb_lock_alone(acm_lmdb_t *s);
+void acm_lmdb_unlock(acm_lmdb_t *s);
+
+extern const acm_store_ops_t  acm_lmdb_ops;
+
+
+acm_rc_t acm_lmdb_maps_open(acm_lmdb_t *s, unsigned create,
+    acm_err_t *err);
+void acm_lmdb_close(acm_store_t *store);
+acm_rc_t acm_lmdb_share(acm_store_t *store, acm_store_t **other,
+    acm_err_t *err);
+/* The generation, for whoever has the lock. */
+uint64_t acm_lmdb_last(acm_lmdb_t *s);
 acm_rc_t acm_lmdb_schema_read(acm_lmdb_t *s, MDB_txn *txn);
 int acm_lmdb_put(acm_lmdb_t *s, MDB_txn *txn, const acm_op_t *op);
 acm_rc_t acm_lmdb_usable(acm_lmdb_t *s, acm_err_t *err);

@@ -14,6 +14,8 @@
 #include "acm_store_lmdb.h"
 
 
+static acm_rc_t acm_lmdb_stat_locked(acm_lmdb_t *s, acm_store_stat_t *stat,
+    acm_err_t *err);
 static int acm_lmdb_stat_maps(acm_lmdb_t *s, acm_store_stat_t *stat,
     uint64_t *unused);
 static int acm_lmdb_reader(const char *text, void *data);
@@ -62,13 +64,27 @@ acm_lmdb_free_pages(acm_lmdb_t *s, MDB_txn *txn, uint64_t *pages)
 acm_rc_t
 acm_lmdb_stat(acm_store_t *store, acm_store_stat_t *stat, acm_err_t *err)
 {
-    int           rc;
-    acm_rc_t      code;
-    uint64_t      unused;
-    acm_lmdb_t   *s;
-    MDB_envinfo   info;
+    acm_rc_t     code;
+    acm_lmdb_t  *s;
 
     s = (acm_lmdb_t *) store;
+
+    acm_lmdb_lock(s);
+    code = acm_lmdb_stat_locked(s, stat, err);
+    acm_lmdb_unlock(s);
+
+    return code;
+}
+
+
+static acm_rc_t
+acm_lmdb_stat_locked(acm_lmdb_t *s, acm_store_stat_t *stat, acm_err_t *err)
+{
+    int          rc;
+    acm_rc_t     code;
+    uint64_t     unused;
+    MDB_envinfo  info;
+
     code = acm_lmdb_usable(s, err);
 
     if (code != ACM_OK) {
@@ -83,18 +99,18 @@ acm_lmdb_stat(acm_store_t *store, acm_store_stat_t *stat, acm_err_t *err)
     }
 
     if (rc == 0) {
-        rc = mdb_reader_list(s->env, acm_lmdb_reader, &stat->readers);
+        rc = mdb_reader_list(s->e->env, acm_lmdb_reader, &stat->readers);
     }
 
     if (rc < 0) {
         return acm_lmdb_fail(s, err, rc, "cannot be read");
     }
 
-    (void) mdb_env_info(s->env, &info);    /* fails without arguments only */
+    (void) mdb_env_info(s->e->env, &info);    /* fails without arguments only */
 
-    stat->map_size = s->limit;
+    stat->map_size = s->e->limit;
     stat->max_readers = info.me_maxreaders;
-    stat->used = ((uint64_t) info.me_last_pgno + 1 - unused) * s->page_size;
+    stat->used = ((uint64_t) info.me_last_pgno + 1 - unused) * s->e->page_size;
     stat->schema = s->schema;
 
     return ACM_OK;
@@ -115,11 +131,11 @@ acm_lmdb_stat_maps(acm_lmdb_t *s, acm_store_stat_t *stat, uint64_t *unused)
     }
 
     for (db = 0; db < ACM_DB_MAX; db++) {
-        if (!s->present[db]) {
+        if (!s->e->present[db]) {
             continue;
         }
 
-        rc = mdb_stat(s->txn, s->dbi[db], &map);
+        rc = mdb_stat(s->txn, s->e->dbi[db], &map);
 
         if (rc != 0) {
             return rc;
@@ -160,16 +176,17 @@ acm_lmdb_housekeep(acm_store_t *store)
     acm_lmdb_t  *s;
 
     s = (acm_lmdb_t *) store;
-
-    if (acm_lmdb_usable(s, NULL) != ACM_OK) {
-        return 0;
-    }
-
     dead = 0;
 
-    if (mdb_reader_check(s->env, &dead) != 0 || dead < 0) {
-        return 0;
+    acm_lmdb_lock(s);
+
+    if (acm_lmdb_usable(s, NULL) != ACM_OK
+        || mdb_reader_check(s->e->env, &dead) != 0 || dead < 0)
+    {
+        dead = 0;
     }
+
+    acm_lmdb_unlock(s);
 
     return (unsigned) dead;
 }
@@ -209,7 +226,9 @@ acm_lmdb_backup(acm_store_t *store, const char *dir, acm_err_t *err)
         goto done;
     }
 
+    acm_lmdb_lock(s);
     code = acm_lmdb_copy(s, fd, dir, err);
+    acm_lmdb_unlock(s);
 
     if (code == ACM_OK && fsync(dirfd) == -1) {
         code = acm_fail(err, ACM_ERROR, "backup \"%s\": fsync failed: errno "
@@ -250,7 +269,7 @@ acm_lmdb_copy(acm_lmdb_t *s, int fd, const char *dir, acm_err_t *err)
 
     if (rc == 0) {
         mdb_txn_reset(s->txn);
-        rc = mdb_env_copyfd2(s->env, fd, MDB_CP_COMPACT);
+        rc = mdb_env_copyfd2(s->e->env, fd, MDB_CP_COMPACT);
     }
 
     if (rc != 0) {
@@ -258,7 +277,7 @@ acm_lmdb_copy(acm_lmdb_t *s, int fd, const char *dir, acm_err_t *err)
     }
 
     /* taken after the copy, so that it is not below the copy's own */
-    (void) mdb_env_info(s->env, &info);    /* fails without arguments only */
+    (void) mdb_env_info(s->e->env, &info);    /* fails without arguments only */
     generation = info.me_last_txnid;
 
     if (acm_store_file_stamp(fd, generation) != ACM_OK) {

@@ -14,6 +14,8 @@
 #include "acm_store_lmdb.h"
 
 
+static acm_rc_t acm_lmdb_commit_locked(acm_lmdb_t *s,
+    const acm_batch_t *batch, acm_err_t *err);
 static acm_rc_t acm_lmdb_apply(acm_lmdb_t *s, const acm_batch_t *batch,
     acm_err_t *err);
 static acm_rc_t acm_lmdb_expect(acm_lmdb_t *s, MDB_txn *txn,
@@ -35,7 +37,7 @@ acm_lmdb_put(acm_lmdb_t *s, MDB_txn *txn, const acm_op_t *op)
     value.mv_data = NULL;
     value.mv_size = ACM_ENVELOPE_LEN + op->len;
 
-    rc = mdb_put(txn, s->dbi[op->db], &key, &value, MDB_RESERVE);
+    rc = mdb_put(txn, s->e->dbi[op->db], &key, &value, MDB_RESERVE);
 
     if (rc != 0) {
         return rc;
@@ -56,11 +58,26 @@ acm_rc_t
 acm_lmdb_commit(acm_store_t *store, const acm_batch_t *batch,
     acm_err_t *err)
 {
-    int          dead;
     acm_rc_t     code;
     acm_lmdb_t  *s;
 
     s = (acm_lmdb_t *) store;
+
+    acm_lmdb_lock(s);
+    code = acm_lmdb_commit_locked(s, batch, err);
+    acm_lmdb_unlock(s);
+
+    return code;
+}
+
+
+static acm_rc_t
+acm_lmdb_commit_locked(acm_lmdb_t *s, const acm_batch_t *batch,
+    acm_err_t *err)
+{
+    int       dead;
+    acm_rc_t  code;
+
     code = acm_lmdb_usable(s, err);
 
     if (code == ACM_OK && batch->grow) {
@@ -77,7 +94,7 @@ acm_lmdb_commit(acm_store_t *store, const acm_batch_t *batch,
         /* a dead reader may hold back the pages */
         dead = 0;
 
-        if (mdb_reader_check(s->env, &dead) == 0 && dead > 0) {
+        if (mdb_reader_check(s->e->env, &dead) == 0 && dead > 0) {
             code = acm_lmdb_apply(s, batch, err);
         }
     }
@@ -113,11 +130,11 @@ acm_lmdb_apply(acm_lmdb_t *s, const acm_batch_t *batch, acm_err_t *err)
     if (code == ACM_OK && s->schema > ACM_STORE_SCHEMA) {
         code = acm_fail(err, ACM_VERSION, "store \"%s\" has schema %u and "
                         "this version writes %u: use the newer version",
-                        s->path, s->schema, (unsigned) ACM_STORE_SCHEMA);
+                        s->e->path, s->schema, (unsigned) ACM_STORE_SCHEMA);
 
     } else if (code != ACM_OK) {
         code = acm_fail(err, ACM_CORRUPT, "store \"%s\" has no valid schema "
-                        "record: restore it from a backup", s->path);
+                        "record: restore it from a backup", s->e->path);
     }
 
     for (i = 0; code == ACM_OK && i < batch->nops; i++) {
@@ -150,7 +167,7 @@ acm_lmdb_apply(acm_lmdb_t *s, const acm_batch_t *batch, acm_err_t *err)
         case ACM_OP_DELETE:
             key.mv_data = op->key;
             key.mv_size = op->key_len;
-            rc = mdb_del(txn, s->dbi[op->db], &key, NULL);
+            rc = mdb_del(txn, s->e->dbi[op->db], &key, NULL);
 
             if (rc == MDB_NOTFOUND) {
                 continue;
@@ -195,7 +212,7 @@ acm_lmdb_expect(acm_lmdb_t *s, MDB_txn *txn, const acm_op_t *op,
     entry.key_len = op->key_len;
     entry.revision = 0;
 
-    rc = mdb_get(txn, s->dbi[op->db], &key, &value);
+    rc = mdb_get(txn, s->e->dbi[op->db], &key, &value);
 
     if (rc != 0 && rc != MDB_NOTFOUND) {
         return acm_lmdb_fail(s, err, rc, "cannot be read");
@@ -206,13 +223,13 @@ acm_lmdb_expect(acm_lmdb_t *s, MDB_txn *txn, const acm_op_t *op,
            != ACM_OK)
     {
         return acm_fail(err, ACM_CORRUPT, "store \"%s\": a value in map "
-                        "\"%s\" is damaged", s->path, acm_db_name(op->db));
+                        "\"%s\" is damaged", s->e->path, acm_db_name(op->db));
     }
 
     if (entry.revision != op->revision) {
         return acm_fail(err, ACM_CONFLICT, "store \"%s\": an entry of map "
                         "\"%s\" was changed meanwhile: read it again",
-                        s->path, acm_db_name(op->db));
+                        s->e->path, acm_db_name(op->db));
     }
 
     return ACM_OK;
@@ -233,13 +250,13 @@ acm_lmdb_extend(acm_lmdb_t *s)
     off_t        end, size;
     MDB_envinfo  info;
 
-    if (mdb_env_get_fd(s->env, &fd) != 0
-        || mdb_env_info(s->env, &info) != 0)
+    if (mdb_env_get_fd(s->e->env, &fd) != 0
+        || mdb_env_info(s->e->env, &info) != 0)
     {
         return;
     }
 
-    end = (off_t) ((info.me_last_pgno + 1) * s->page_size);
+    end = (off_t) ((info.me_last_pgno + 1) * s->e->page_size);
     size = lseek(fd, 0, SEEK_END);
 
     if (size != -1 && size < end) {
@@ -261,11 +278,11 @@ acm_lmdb_reserve(acm_lmdb_t *s, const acm_batch_t *batch, acm_err_t *err)
     uint64_t     limit, need, unused, used;
     MDB_envinfo  info;
 
-    (void) mdb_env_info(s->env, &info);    /* fails without arguments only */
+    (void) mdb_env_info(s->e->env, &info);    /* fails without arguments only */
 
-    limit = s->limit - acm_store_reserve(s->limit);
+    limit = s->e->limit - acm_store_reserve(s->e->limit);
     need = acm_lmdb_need(s, batch);
-    used = ((uint64_t) info.me_last_pgno + 1) * s->page_size;
+    used = ((uint64_t) info.me_last_pgno + 1) * s->e->page_size;
 
     if (used + need <= limit) {
         return ACM_OK;
@@ -282,15 +299,15 @@ acm_lmdb_reserve(acm_lmdb_t *s, const acm_batch_t *batch, acm_err_t *err)
         return acm_lmdb_fail(s, err, rc, "cannot be read");
     }
 
-    if (used - unused * s->page_size + need <= limit) {
+    if (used - unused * s->e->page_size + need <= limit) {
         return ACM_OK;
     }
 
     return acm_fail(err, ACM_FULL, "store \"%s\" is full but for its "
                     "reserve: %llu of %llu octets are used; raise its size "
-                    "or delete from it", s->path,
-                    (unsigned long long) (used - unused * s->page_size),
-                    (unsigned long long) s->limit);
+                    "or delete from it", s->e->path,
+                    (unsigned long long) (used - unused * s->e->page_size),
+                    (unsigned long long) s->e->limit);
 }
 
 
@@ -316,15 +333,15 @@ acm_lmdb_need(acm_lmdb_t *s, const acm_batch_t *batch)
         /* 10 octets of node header and pointer, 16 of a page header */
         len = ACM_ENVELOPE_LEN + op->len;
 
-        if (op->key_len + len + 10 > s->page_size / 2 - 16) {
-            pages += (len + 16 + s->page_size - 1) / s->page_size;
+        if (op->key_len + len + 10 > s->e->page_size / 2 - 16) {
+            pages += (len + 16 + s->e->page_size - 1) / s->e->page_size;
             len = 8;
         }
 
         nodes += 10 + op->key_len + len;
     }
 
-    pages += (2 * nodes + s->page_size - 1) / s->page_size;
+    pages += (2 * nodes + s->e->page_size - 1) / s->e->page_size;
 
-    return pages * s->page_size;
+    return pages * s->e->page_size;
 }

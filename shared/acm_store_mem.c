@@ -96,7 +96,8 @@ static const acm_store_ops_t  acm_mem_ops = {
     acm_mem_commit,
     acm_mem_stat,
     acm_mem_housekeep,
-    acm_mem_backup
+    acm_mem_backup,
+    NULL
 };
 
 

@@ -1,0 +1,268 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * Handles that share a store, one for each thread; another process grows the
+ * map under them.
+ */
+
+
+#include "test.h"
+
+#include <pthread.h>
+#include <sys/wait.h>
+
+
+#define TEST_THREADS  6
+#define TEST_ROUNDS   50
+
+
+typedef struct {
+    acm_store_t    *store;
+    pthread_t       thread;
+    unsigned        id;
+    unsigned        conflicts;
+    const char     *fault;           /* no assertions off the main thread */
+} test_thread_t;
+
+
+static void
+test_open(const char *path, uint64_t size, acm_store_t **store)
+{
+    acm_store_conf_t  conf;
+
+    memset(&conf, 0, sizeof(conf));
+    conf.path = path;
+    conf.create = 1;
+    conf.map_size = size;
+
+    test_ok(acm_store_lmdb_open(&conf, store, NULL));
+}
+
+
+/* The counter that all threads raise: no step may be lost. */
+
+static acm_rc_t
+test_step(test_thread_t *t)
+{
+    uint32_t      n;
+    uint64_t      revision;
+    acm_rc_t      rc;
+    acm_snap_t   *snap;
+    acm_batch_t   batch;
+    acm_entry_t   entry;
+
+    rc = acm_store_begin(t->store, &snap, NULL);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    n = 0;
+    revision = 0;
+    rc = acm_store_get(snap, ACM_DB_USED, "counter", 7, &entry);
+
+    if (rc == ACM_OK) {
+        memcpy(&n, entry.data, sizeof(n));
+        revision = entry.revision;
+    }
+
+    acm_store_end(snap);
+
+    if (rc != ACM_OK && rc != ACM_NOTFOUND) {
+        return rc;
+    }
+
+    n++;
+
+    acm_batch_init(&batch);
+    acm_batch_expect(&batch, ACM_DB_USED, "counter", 7, revision);
+    acm_batch_put(&batch, ACM_DB_USED, "counter", 7, &n, sizeof(n));
+    rc = acm_store_commit(t->store, &batch, NULL);
+    acm_batch_free(&batch);
+
+    return rc;
+}
+
+
+static void *
+test_run(void *data)
+{
+    unsigned        n;
+    acm_rc_t        rc;
+    test_thread_t  *t = data;
+
+    for (n = 0; n < TEST_ROUNDS && t->fault == NULL; ) {
+        (void) acm_store_generation(t->store);
+        rc = test_step(t);
+
+        if (rc == ACM_OK) {
+            n++;
+
+        } else if (rc == ACM_CONFLICT) {
+            t->conflicts++;
+
+        } else {
+            t->fault = acm_rc_text(rc);
+        }
+    }
+
+    return NULL;
+}
+
+
+static uint32_t
+test_counter(acm_store_t *store)
+{
+    uint32_t      n;
+    acm_snap_t   *snap;
+    acm_entry_t   entry;
+
+    test_ok(acm_store_begin(store, &snap, NULL));
+    test_ok(acm_store_get(snap, ACM_DB_USED, "counter", 7, &entry));
+    memcpy(&n, entry.data, sizeof(n));
+    acm_store_end(snap);
+
+    return n;
+}
+
+
+/* Another process, with a larger map, fills it beyond the size of ours. */
+
+static void
+test_grow(const char *path)
+{
+    uint8_t      *data;
+    uint32_t      i;
+    acm_batch_t   batch;
+    acm_store_t  *store;
+
+    test_open(path, 256 << 20, &store);
+
+    data = calloc(1, 100000);
+
+    for (i = 0; i < 60; i++) {
+        acm_batch_init(&batch);
+        acm_batch_put(&batch, ACM_DB_EVENT, &i, sizeof(i), data, 100000);
+        test_ok(acm_store_commit(store, &batch, NULL));
+        acm_batch_free(&batch);
+    }
+
+    free(data);
+    acm_store_close(store);
+}
+
+
+static void
+test_threads(void **state)
+{
+    int               go[2], status;
+    char             *path;
+    pid_t             pid;
+    unsigned          i;
+    acm_err_t         err;
+    acm_snap_t       *snap;
+    acm_store_t      *store, *other;
+    test_thread_t     t[TEST_THREADS];
+
+    (void) state;
+
+    path = test_mkdir();
+
+    /* before the store is open here: its descriptors are not inherited */
+
+    assert_int_equal(pipe(go), 0);
+    pid = fork();
+
+    if (pid == 0) {
+        close(go[1]);
+        (void) !read(go[0], &status, 1);
+        test_grow(path);
+        _exit(0);
+    }
+
+    close(go[0]);
+    test_open(path, 4 << 20, &store);
+
+    memset(t, 0, sizeof(t));
+
+    for (i = 0; i < TEST_THREADS; i++) {
+        t[i].id = i;
+        test_ok(acm_store_share(store, &t[i].store, NULL));
+    }
+
+    /* not with a snapshot open */
+
+    test_ok(acm_store_begin(store, &snap, NULL));
+    assert_int_equal(acm_store_share(store, &other, &err), ACM_BUSY);
+    acm_store_end(snap);
+
+    close(go[1]);
+
+    for (i = 0; i < TEST_THREADS; i++) {
+        assert_int_equal(pthread_create(&t[i].thread, NULL, test_run, &t[i]),
+                         0);
+    }
+
+    for (i = 0; i < TEST_THREADS; i++) {
+        pthread_join(t[i].thread, NULL);
+
+        if (t[i].fault != NULL) {
+            print_error("%s\n", t[i].fault);
+        }
+
+        assert_null(t[i].fault);
+    }
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+
+    assert_int_equal(test_counter(store), TEST_THREADS * TEST_ROUNDS);
+
+    /* the handle that the others came from may go first */
+
+    acm_store_close(store);
+    assert_int_equal(test_counter(t[0].store), TEST_THREADS * TEST_ROUNDS);
+
+    for (i = 0; i < TEST_THREADS; i++) {
+        acm_store_close(t[i].store);
+    }
+
+    /* and then it can be opened again */
+
+    test_open(path, 0, &store);
+    acm_store_close(store);
+
+    test_rmdir(path);
+}
+
+
+static void
+test_memory(void **state)
+{
+    acm_err_t          err;
+    acm_store_t       *store, *other;
+    acm_store_conf_t   conf;
+
+    (void) state;
+
+    memset(&conf, 0, sizeof(conf));
+    conf.path = "memory";
+    conf.create = 1;
+
+    test_ok(acm_store_mem_open(&conf, &store, NULL));
+    assert_int_equal(acm_store_share(store, &other, &err), ACM_INVALID);
+    acm_store_close(store);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_memory),
+    };
+
+    return cmocka_run_group_tests_name("acm_store_share", tests, NULL, NULL);
+}
