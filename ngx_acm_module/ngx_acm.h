@@ -15,9 +15,11 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
+#include "../shared/acm_api.h"
 #include "../shared/acm_dns_answer.h"
 #include "../shared/acm_engine.h"
 #include "../shared/acm_name.h"
+#include "../shared/acm_user.h"
 #include "../shared/acm_version.h"
 #include "../shared/acm_watch.h"
 #include "ngx_acm_metrics.h"
@@ -41,6 +43,8 @@
 #define NGX_ACM_USED           4096          /* certificates noted as served */
 #define NGX_ACM_HELPER_TIMEOUT 60            /* seconds */
 #define NGX_ACM_SHARED         1             /* layout of shared memory */
+#define NGX_ACM_API_PAGE       1000          /* certificates in a list */
+#define NGX_ACM_API_HANDLES    16            /* calls at a time, per worker */
 
 
 /* what an issuer's CA last complained of, in the order of the issuers */
@@ -229,6 +233,11 @@ typedef struct {
     ngx_acm_smtp_t            *smtp;         /* NULL: no smtp */
     u_char                    *dns_file;     /* of the first acm_dns, or NULL */
     ngx_uint_t                 dns_line;
+    ngx_str_t                  users_file;
+    acm_users_t               *users;        /* NULL: no "users" */
+    acm_api_conf_t             api;
+    u_char                    *api_file;     /* of the first acm_api, or NULL */
+    ngx_uint_t                 api_line;
     ngx_path_t                *path;
     ngx_shm_zone_t            *zone;
     ngx_fd_t                   bell;         /* eventfd, -1: none */
@@ -242,6 +251,33 @@ typedef struct {
 /* Parses the block; also fills in defaults and registers path and zone. */
 char *ngx_acm_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_acm_parse_block(ngx_conf_t *cf, ngx_uint_t type);
+
+
+/* users of the API: ngx_acm_users.c */
+
+char *ngx_acm_users(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* Reads the file; also under -t. */
+ngx_int_t ngx_acm_users_load(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf);
+
+
+/* the API: ngx_acm_api.c */
+
+typedef struct ngx_acm_handle_s  ngx_acm_handle_t;
+
+struct ngx_acm_handle_s {
+    acm_store_t               *store;        /* shares that of the process */
+    acm_keyring_t             *ring;
+    ngx_acm_handle_t          *next;
+};
+
+/* Fills in amcf->api, when all else is resolved. */
+ngx_int_t ngx_acm_api_init(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf);
+/* A handle for one call, on whatever thread; NULL: the store cannot be opened,
+   or all are busy.  Both only in the event loop. */
+ngx_acm_handle_t *ngx_acm_handle_get(ngx_acm_conf_t *amcf, ngx_uint_t *busy,
+    ngx_log_t *log);
+void ngx_acm_handle_put(ngx_acm_handle_t *h);
+void ngx_acm_handles_close(void);
 
 
 /* issuers: ngx_acm_issuer.c */

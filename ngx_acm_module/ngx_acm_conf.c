@@ -298,6 +298,23 @@ static ngx_command_t  ngx_acm_conf_commands[] = {
       &ngx_acm_cache_bounds },
 
     /*
+     * Syntax:  users file;
+     * Default: -
+     * Context: acm
+     *
+     * Who may use "acm_api": a file of accounts, users, access keys and
+     * policies, which "acmctl user" makes.  Read by the master process when
+     * it starts and at each reload; nobody but its owner may write it, nobody
+     * else may read it.
+     */
+    { ngx_string("users"),
+      NGX_ACM_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_acm_users,
+      0,
+      0,
+      NULL },
+
+    /*
      * Syntax:  unused time | off;
      * Default: unused off;
      * Context: acm

@@ -160,6 +160,12 @@ ngx_acm_init_conf(ngx_cycle_t *cycle, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (ngx_acm_users_load(cycle, amcf) != NGX_OK
+        || ngx_acm_api_init(cycle, amcf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
     if (amcf->enabled && ngx_acm_load_key(cycle, amcf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
@@ -246,6 +252,7 @@ static void
 ngx_acm_exit_process(ngx_cycle_t *cycle)
 {
     ngx_acm_cache_free();
+    ngx_acm_handles_close();
     ngx_acm_close();
 }
 

@@ -39,6 +39,26 @@ json_t *ngx_http_acm_status_issuers(ngx_acm_conf_t *amcf, acm_snap_t *snap);
 json_t *ngx_http_acm_status_records(ngx_acm_conf_t *amcf, acm_snap_t *snap,
     const acm_cert_t *cert);
 
+/* a location with acm_api */
+
+typedef struct {
+    ngx_thread_pool_t         *pool;
+    unsigned                   api:1;
+    unsigned                   all_key_types:1;  /* listed by default */
+} ngx_http_acm_loc_conf_t;
+
+void *ngx_http_acm_create_loc_conf(ngx_conf_t *cf);
+char *ngx_http_acm_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
+/* The directive, and its content handler. */
+char *ngx_http_acm_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_http_acm_api_handler(ngx_http_request_t *r);
+/* Marks the server as one for the API, and tells if it is. */
+void ngx_http_acm_api_server(ngx_conf_t *cf);
+ngx_uint_t ngx_http_acm_api_server_has(ngx_http_request_t *r);
+/* Adds the header field; id is copied. */
+ngx_int_t ngx_http_acm_api_request_id(ngx_http_request_t *r,
+    const char *id);
+
 /* The content handler of acm_status; GET and HEAD only. */
 ngx_int_t ngx_http_acm_status_handler(ngx_http_request_t *r);
 
@@ -65,6 +85,7 @@ ngx_int_t ngx_http_acm_send(ngx_http_request_t *r, ngx_uint_t status,
 
 
 extern ngx_module_t  ngx_http_acm_module;
+extern ngx_module_t  ngx_http_acm_filter_module;
 
 
 #endif /* _NGX_HTTP_ACM_H_INCLUDED_ */

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) The ngx_acm authors
  *
- * The http module: acm_certificate and acm_status.
+ * The http module: acm_certificate, acm_status and acm_api.
  */
 
 
@@ -20,6 +20,7 @@
 
 typedef struct {
     ngx_acm_want_t            *want;
+    unsigned                   api:1;        /* all of it is acm_api */
 } ngx_http_acm_srv_conf_t;
 
 
@@ -128,6 +129,29 @@ static ngx_command_t  ngx_http_acm_commands[] = {
       0,
       NULL },
 
+    /*
+     * Syntax:  acm_api [key_types=rsa|all];
+     * Default: -
+     * Context: location
+     *
+     * Answers clients of AWS Certificate Manager: aws-cli, SDKs, Terraform.
+     * Users, and what they may do, are in the file of "users".  The location
+     * should be "/", since clients know no other path.  Needs nginx with
+     * threads: calls are made in the default thread pool.
+     *
+     * A body may have 4 MB and is held in memory, whatever the defaults of
+     * "client_max_body_size" and "client_body_buffer_size" are.
+     *
+     * Without a filter of key types ListCertificates shows RSA keys of 1024
+     * and 2048 bits only, as ACM does; with "key_types=all" it shows all.
+     */
+    { ngx_string("acm_api"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_acm_api,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     ngx_null_command
 };
 
@@ -143,7 +167,7 @@ static ngx_http_module_t  ngx_http_acm_module_ctx = {
     NULL,                                  /* merge server configuration */
 
     ngx_http_acm_create_loc_conf,          /* create location configuration */
-    NULL                                   /* merge location configuration */
+    ngx_http_acm_merge_loc_conf            /* merge location configuration */
 };
 
 
@@ -826,4 +850,25 @@ ngx_http_acm_metrics_limit(ngx_http_request_t *r)
     alcf = ngx_http_get_module_loc_conf(r, ngx_http_acm_module);
 
     return (ngx_uint_t) alcf->metrics;
+}
+
+
+void
+ngx_http_acm_api_server(ngx_conf_t *cf)
+{
+    ngx_http_acm_srv_conf_t  *ascf;
+
+    ascf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_acm_module);
+    ascf->api = 1;
+}
+
+
+ngx_uint_t
+ngx_http_acm_api_server_has(ngx_http_request_t *r)
+{
+    ngx_http_acm_srv_conf_t  *ascf;
+
+    ascf = ngx_http_get_module_srv_conf(r, ngx_http_acm_module);
+
+    return ascf->api;
 }

@@ -16,19 +16,19 @@ static const acm_shape_t  acm_s_Arn = {
     .name = "Arn", .type = ACM_SHAPE_STRING, .min = 20, .max = 2048,
     .pattern = "arn:[\\w+=/,.@-]+:acm:[\\w+=/,.@-]*:[0-9]+:[\\w+=,.@-]+(/["
                "\\w+=,.@-]+)*",
-    .match = acm_pattern_arn
+    .match = acm_model_arn
 };
 
 static const acm_shape_t  acm_s_TagKey = {
     .name = "TagKey", .type = ACM_SHAPE_STRING, .min = 1, .max = 128,
     .pattern = "[\\p{L}\\p{Z}\\p{N}_.:\\/=+\\-@]*",
-    .match = acm_pattern_tag
+    .match = acm_model_tag
 };
 
 static const acm_shape_t  acm_s_TagValue = {
     .name = "TagValue", .type = ACM_SHAPE_STRING, .max = 256,
     .pattern = "[\\p{L}\\p{Z}\\p{N}_.:\\/=+\\-@]*",
-    .match = acm_pattern_tag
+    .match = acm_model_tag
 };
 
 static const acm_member_t  acm_m_Tag[] = {
@@ -129,7 +129,7 @@ static const acm_shape_t  acm_s_MaxItems = {
 static const acm_shape_t  acm_s_NextToken = {
     .name = "NextToken", .type = ACM_SHAPE_STRING, .min = 1, .max = 10000,
     .pattern = "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]*",
-    .match = acm_pattern_token
+    .match = acm_model_token
 };
 
 static const acm_member_t  acm_m_ListCertificateDomainValidationsRequest[] = {
@@ -356,7 +356,7 @@ static const acm_shape_t  acm_s_ExpiryEventsConfiguration = {
 static const acm_shape_t  acm_s_IdempotencyToken = {
     .name = "IdempotencyToken", .type = ACM_SHAPE_STRING, .min = 1, .max = 32,
     .pattern = "\\w+",
-    .match = acm_pattern_word
+    .match = acm_model_word
 };
 
 static const acm_member_t  acm_m_PutAccountConfigurationRequest[] = {
@@ -384,7 +384,7 @@ static const acm_shape_t  acm_s_PcaArn = {
     .name = "PcaArn", .type = ACM_SHAPE_STRING, .min = 20, .max = 2048,
     .pattern = "arn:[\\w+=/,.@-]+:acm-pca:[\\w+=/,.@-]*:[0-9]+:[\\w+=,.@-]"
                "+(/[\\w+=,.@-]+)*",
-    .match = acm_pattern_pca_arn
+    .match = acm_model_pca_arn
 };
 
 static const acm_shape_t  acm_s_DomainNameString = {
@@ -392,7 +392,7 @@ static const acm_shape_t  acm_s_DomainNameString = {
     .max = 253,
     .pattern = "(\\*\\.)?(((?!-)[A-Za-z0-9-]{0,62}[A-Za-z0-9])\\.)+((?!-)["
                "A-Za-z0-9-]{1,62}[A-Za-z0-9])",
-    .match = acm_pattern_domain
+    .match = acm_model_domain
 };
 
 static const acm_member_t  acm_m_DomainValidationOption[] = {
@@ -591,7 +591,7 @@ static const acm_shape_t  acm_s_TimestampRange = {
 static const acm_shape_t  acm_s_SerialNumber = {
     .name = "SerialNumber", .type = ACM_SHAPE_STRING, .min = 2, .max = 59,
     .pattern = "[0-9a-f]{2}(:[0-9a-f]{2}){1,19}",
-    .match = acm_pattern_serial
+    .match = acm_model_serial
 };
 
 static const char *const  acm_v_ComparisonOperator[] = {

@@ -28,7 +28,7 @@ typedef enum {
 typedef struct acm_shape_s      acm_shape_t;
 
 /* 1 if the whole text matches */
-typedef int (*acm_pattern_pt)(const char *text, size_t len);
+typedef int (*acm_model_pt)(const char *text, size_t len);
 
 
 typedef struct {
@@ -45,7 +45,7 @@ struct acm_shape_s {
                                             the value itself */
     uint32_t                 max;        /* 0: none */
     const char              *pattern;    /* as clients are shown it */
-    acm_pattern_pt           match;
+    acm_model_pt           match;
     const char *const       *values;     /* of an enumeration; ends in NULL */
     const acm_member_t      *members;    /* ends in a NULL name */
     const acm_shape_t       *element;
@@ -93,13 +93,13 @@ extern const acm_operation_t  acm_operations[ACM_OPERATION_MAX];
 
 /* of the patterns: acm_api_pattern.c */
 
-int acm_pattern_arn(const char *text, size_t len);
-int acm_pattern_pca_arn(const char *text, size_t len);
-int acm_pattern_domain(const char *text, size_t len);
-int acm_pattern_word(const char *text, size_t len);
-int acm_pattern_token(const char *text, size_t len);
-int acm_pattern_serial(const char *text, size_t len);
-int acm_pattern_tag(const char *text, size_t len);
+int acm_model_arn(const char *text, size_t len);
+int acm_model_pca_arn(const char *text, size_t len);
+int acm_model_domain(const char *text, size_t len);
+int acm_model_word(const char *text, size_t len);
+int acm_model_token(const char *text, size_t len);
+int acm_model_serial(const char *text, size_t len);
+int acm_model_tag(const char *text, size_t len);
 
 
 /* letters, separators and numbers of Unicode: first and last of each range */

@@ -13,22 +13,22 @@
 #include "acm_api_model.h"
 
 
-static int acm_pattern_is_word(uint8_t c);
-static int acm_pattern_in(uint8_t c, const char *others);
-static size_t acm_pattern_run(const char **pos, const char *last,
+static int acm_model_is_word(uint8_t c);
+static int acm_model_in(uint8_t c, const char *others);
+static size_t acm_model_run(const char **pos, const char *last,
     const char *others);
-static int acm_pattern_service(const char *text, size_t len,
+static int acm_model_service(const char *text, size_t len,
     const char *service);
-static const char *acm_pattern_label(const char *pos, const char *last,
+static const char *acm_model_label(const char *pos, const char *last,
     size_t min);
-static uint32_t acm_pattern_char(const char **pos, const char *last);
-static int acm_pattern_tag_char(uint32_t c);
+static uint32_t acm_model_char(const char **pos, const char *last);
+static int acm_model_tag_char(uint32_t c);
 
 
 /* \w without flags: ASCII */
 
 static int
-acm_pattern_is_word(uint8_t c)
+acm_model_is_word(uint8_t c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
            || (c >= '0' && c <= '9') || c == '_';
@@ -36,9 +36,9 @@ acm_pattern_is_word(uint8_t c)
 
 
 static int
-acm_pattern_in(uint8_t c, const char *others)
+acm_model_in(uint8_t c, const char *others)
 {
-    return acm_pattern_is_word(c)
+    return acm_model_is_word(c)
            || (c != '\0' && strchr(others, c) != NULL);
 }
 
@@ -46,11 +46,11 @@ acm_pattern_in(uint8_t c, const char *others)
 /* Passes over [\w...]*; how many there were. */
 
 static size_t
-acm_pattern_run(const char **pos, const char *last, const char *others)
+acm_model_run(const char **pos, const char *last, const char *others)
 {
     size_t  n;
 
-    for (n = 0; *pos != last && acm_pattern_in((uint8_t) **pos, others);
+    for (n = 0; *pos != last && acm_model_in((uint8_t) **pos, others);
          (*pos)++)
     {
         n++;
@@ -65,7 +65,7 @@ acm_pattern_run(const char **pos, const char *last, const char *others)
  */
 
 static int
-acm_pattern_service(const char *text, size_t len, const char *service)
+acm_model_service(const char *text, size_t len, const char *service)
 {
     size_t       n;
     const char  *pos, *last;
@@ -80,7 +80,7 @@ acm_pattern_service(const char *text, size_t len, const char *service)
 
     pos += 4;
 
-    if (acm_pattern_run(&pos, last, "+=/,.@-") == 0
+    if (acm_model_run(&pos, last, "+=/,.@-") == 0
         || (size_t) (last - pos) < n || memcmp(pos, service, n) != 0)
     {
         return 0;
@@ -88,7 +88,7 @@ acm_pattern_service(const char *text, size_t len, const char *service)
 
     pos += n;
 
-    (void) acm_pattern_run(&pos, last, "+=/,.@-");
+    (void) acm_model_run(&pos, last, "+=/,.@-");
 
     if (pos == last || *pos++ != ':') {
         return 0;
@@ -103,7 +103,7 @@ acm_pattern_service(const char *text, size_t len, const char *service)
     }
 
     for ( ;; ) {
-        if (acm_pattern_run(&pos, last, "+=,.@-") == 0) {
+        if (acm_model_run(&pos, last, "+=,.@-") == 0) {
             return 0;
         }
 
@@ -119,16 +119,16 @@ acm_pattern_service(const char *text, size_t len, const char *service)
 
 
 int
-acm_pattern_arn(const char *text, size_t len)
+acm_model_arn(const char *text, size_t len)
 {
-    return acm_pattern_service(text, len, ":acm:");
+    return acm_model_service(text, len, ":acm:");
 }
 
 
 int
-acm_pattern_pca_arn(const char *text, size_t len)
+acm_model_pca_arn(const char *text, size_t len)
 {
-    return acm_pattern_service(text, len, ":acm-pca:");
+    return acm_model_service(text, len, ":acm-pca:");
 }
 
 
@@ -138,7 +138,7 @@ acm_pattern_pca_arn(const char *text, size_t len)
  */
 
 int
-acm_pattern_domain(const char *text, size_t len)
+acm_model_domain(const char *text, size_t len)
 {
     size_t       labels;
     const char  *pos, *last, *end;
@@ -155,10 +155,10 @@ acm_pattern_domain(const char *text, size_t len)
         end = memchr(pos, '.', (size_t) (last - pos));
 
         if (end == NULL) {
-            return labels != 0 && acm_pattern_label(pos, last, 2) == last;
+            return labels != 0 && acm_model_label(pos, last, 2) == last;
         }
 
-        if (acm_pattern_label(pos, end, 1) != end) {
+        if (acm_model_label(pos, end, 1) != end) {
             return 0;
         }
 
@@ -171,7 +171,7 @@ acm_pattern_domain(const char *text, size_t len)
 /* Its end if it is a label, of 63 octets at most; else NULL. */
 
 static const char *
-acm_pattern_label(const char *pos, const char *last, size_t min)
+acm_model_label(const char *pos, const char *last, size_t min)
 {
     size_t       len;
     const char  *p;
@@ -183,7 +183,7 @@ acm_pattern_label(const char *pos, const char *last, size_t min)
     }
 
     for (p = pos; p != last; p++) {
-        if (*p == '_' || !acm_pattern_in((uint8_t) *p, "-")) {
+        if (*p == '_' || !acm_model_in((uint8_t) *p, "-")) {
             return NULL;
         }
     }
@@ -195,20 +195,20 @@ acm_pattern_label(const char *pos, const char *last, size_t min)
 /* \w+ */
 
 int
-acm_pattern_word(const char *text, size_t len)
+acm_model_word(const char *text, size_t len)
 {
     const char  *pos;
 
     pos = text;
 
-    return len != 0 && acm_pattern_run(&pos, text + len, "") == len;
+    return len != 0 && acm_model_run(&pos, text + len, "") == len;
 }
 
 
 /* [\u0009\u000A\u000D\u0020-\u00FF]* */
 
 int
-acm_pattern_token(const char *text, size_t len)
+acm_model_token(const char *text, size_t len)
 {
     uint32_t     c;
     const char  *pos, *last;
@@ -217,7 +217,7 @@ acm_pattern_token(const char *text, size_t len)
     last = text + len;
 
     while (pos != last) {
-        c = acm_pattern_char(&pos, last);
+        c = acm_model_char(&pos, last);
 
         if (c != '\t' && c != '\n' && c != '\r' && (c < 0x20 || c > 0xff)) {
             return 0;
@@ -231,7 +231,7 @@ acm_pattern_token(const char *text, size_t len)
 /* [0-9a-f]{2}(:[0-9a-f]{2}){1,19} */
 
 int
-acm_pattern_serial(const char *text, size_t len)
+acm_model_serial(const char *text, size_t len)
 {
     size_t  i;
 
@@ -259,7 +259,7 @@ acm_pattern_serial(const char *text, size_t len)
 /* [\p{L}\p{Z}\p{N}_.:\/=+\-@]* */
 
 int
-acm_pattern_tag(const char *text, size_t len)
+acm_model_tag(const char *text, size_t len)
 {
     const char  *pos, *last;
 
@@ -267,7 +267,7 @@ acm_pattern_tag(const char *text, size_t len)
     last = text + len;
 
     while (pos != last) {
-        if (!acm_pattern_tag_char(acm_pattern_char(&pos, last))) {
+        if (!acm_model_tag_char(acm_model_char(&pos, last))) {
             return 0;
         }
     }
@@ -279,7 +279,7 @@ acm_pattern_tag(const char *text, size_t len)
 /* The next character of a text that is known to be UTF-8. */
 
 static uint32_t
-acm_pattern_char(const char **pos, const char *last)
+acm_model_char(const char **pos, const char *last)
 {
     uint8_t   lead;
     uint32_t  c;
@@ -303,11 +303,11 @@ acm_pattern_char(const char **pos, const char *last)
 
 
 static int
-acm_pattern_tag_char(uint32_t c)
+acm_model_tag_char(uint32_t c)
 {
     size_t  low, high, middle;
 
-    if (c < 0x80 && acm_pattern_in((uint8_t) c, ".:/=+-@ ")) {
+    if (c < 0x80 && acm_model_in((uint8_t) c, ".:/=+-@ ")) {
         return 1;
     }
 

@@ -1,0 +1,581 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * acm_api: requests of ACM's clients.  The event loop reads the body and sends
+ * the answer; what is between, from the signature to the commit, is done by a
+ * thread, so that no handshake waits for it.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "../shared/acm_replay.h"
+#include "ngx_acm.h"
+#include "ngx_http_acm.h"
+
+
+#if (NGX_THREADS)
+
+
+#define NGX_HTTP_ACM_API_QUEUE  1024         /* requests that wait */
+
+
+typedef struct {
+    ngx_queue_t                queue;
+    ngx_http_request_t        *request;
+    ngx_acm_conf_t            *amcf;
+    ngx_thread_pool_t         *pool;
+    ngx_thread_task_t         *task;
+    ngx_acm_handle_t          *handle;       /* while it is under way */
+    acm_api_conf_t             conf;
+    acm_sigv4_request_t        signed_request;
+    acm_api_request_t          api;
+    char                       address[NGX_SOCKADDR_STRLEN + 1];
+    char                      *agent;
+    unsigned                   secure:1;
+    unsigned                   waiting:1;    /* in the queue */
+    acm_api_answer_t           answer;
+} ngx_http_acm_api_ctx_t;
+
+
+static void ngx_http_acm_api_body(ngx_http_request_t *r);
+static ngx_int_t ngx_http_acm_api_payload(ngx_http_request_t *r,
+    acm_str_t *payload);
+static ngx_int_t ngx_http_acm_api_request(ngx_http_acm_api_ctx_t *ctx);
+static ngx_int_t ngx_http_acm_api_headers(ngx_http_acm_api_ctx_t *ctx);
+static acm_str_t ngx_http_acm_api_str(ngx_str_t *str);
+static ngx_int_t ngx_http_acm_api_start(ngx_http_acm_api_ctx_t *ctx);
+static void ngx_http_acm_api_cleanup(void *data);
+static void ngx_http_acm_api_thread(void *data, ngx_log_t *log);
+static ngx_int_t ngx_http_acm_api_region(ngx_acm_conf_t *amcf,
+    const char *region);
+static ngx_int_t ngx_http_acm_api_replayed(ngx_http_acm_api_ctx_t *ctx,
+    acm_sigv4_user_t *user, int64_t now);
+static void ngx_http_acm_api_done(ngx_event_t *ev);
+static void ngx_http_acm_api_next(void);
+static void ngx_http_acm_api_finish(ngx_http_acm_api_ctx_t *ctx);
+
+
+/* requests that wait for a handle; touched by the event loop only */
+
+static ngx_queue_t       ngx_http_acm_api_queue;
+static ngx_uint_t        ngx_http_acm_api_waiting;
+
+/* signatures that were used; of all threads */
+
+static acm_replay_t     *ngx_http_acm_api_replay;
+static pthread_mutex_t   ngx_http_acm_api_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+
+ngx_int_t
+ngx_http_acm_api_handler(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    /* in memory, and never in a file: private keys come this way */
+
+    r->request_body_in_single_buf = 1;
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_acm_api_body);
+
+    return (rc >= NGX_HTTP_SPECIAL_RESPONSE) ? rc : NGX_DONE;
+}
+
+
+static void
+ngx_http_acm_api_body(ngx_http_request_t *r)
+{
+    ngx_int_t                  rc;
+    ngx_http_acm_loc_conf_t   *alcf;
+    ngx_http_acm_api_ctx_t    *ctx;
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_acm_api_ctx_t));
+    if (ctx == NULL) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    alcf = ngx_http_get_module_loc_conf(r, ngx_http_acm_module);
+
+    ctx->request = r;
+    ctx->amcf = ngx_acm_get_conf(ngx_cycle);
+    ctx->pool = alcf->pool;
+    ctx->conf = ctx->amcf->api;
+    ctx->conf.all_key_types = alcf->all_key_types;
+
+    rc = ngx_http_acm_api_request(ctx);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_acm_api_start(ctx);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_http_finalize_request(r, rc);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_acm_api_payload(ngx_http_request_t *r, acm_str_t *payload)
+{
+    size_t        len;
+    u_char       *p;
+    ngx_chain_t  *cl;
+
+    if (r->request_body == NULL || r->request_body->bufs == NULL) {
+        return NGX_OK;
+    }
+
+    if (r->request_body->temp_file) {
+
+        /* somebody has told nginx to write it */
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "acm: a request of the API was written to a file: "
+                      "remove \"client_body_in_file_only\", and raise "
+                      "\"client_body_buffer_size\" to %d",
+                      ACM_MAX_API_BODY);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cl = r->request_body->bufs;
+
+    if (cl->next == NULL) {
+        payload->data = cl->buf->pos;
+        payload->len = cl->buf->last - cl->buf->pos;
+        return NGX_OK;
+    }
+
+    len = 0;
+
+    for ( /* void */ ; cl; cl = cl->next) {
+        len += cl->buf->last - cl->buf->pos;
+    }
+
+    p = ngx_pnalloc(r->pool, len + 1);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    payload->data = p;
+    payload->len = len;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        len = cl->buf->last - cl->buf->pos;
+        p = ngx_cpymem(p, cl->buf->pos, len);
+        ngx_explicit_memzero(cl->buf->pos, len);
+    }
+
+    return NGX_OK;
+}
+
+
+/* The request as it was received, before nginx has understood it. */
+
+static ngx_int_t
+ngx_http_acm_api_request(ngx_http_acm_api_ctx_t *ctx)
+{
+    size_t               len;
+    ngx_int_t            rc;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    rc = ngx_http_acm_api_payload(r, &ctx->signed_request.payload);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ctx->signed_request.method = ngx_http_acm_api_str(&r->method_name);
+    ctx->signed_request.target = ngx_http_acm_api_str(&r->unparsed_uri);
+    ctx->api.method = ctx->signed_request.method;
+    ctx->api.body = ctx->signed_request.payload;
+
+    if (r->connection->sockaddr->sa_family != AF_UNIX) {
+        len = ngx_min(r->connection->addr_text.len, NGX_SOCKADDR_STRLEN);
+        ngx_memcpy(ctx->address, r->connection->addr_text.data, len);
+    }
+
+#if (NGX_HTTP_SSL)
+    ctx->secure = (r->connection->ssl != NULL);
+#endif
+
+    return ngx_http_acm_api_headers(ctx);
+}
+
+
+static ngx_int_t
+ngx_http_acm_api_headers(ngx_http_acm_api_ctx_t *ctx)
+{
+    size_t               len;
+    ngx_uint_t           i, n;
+    ngx_list_part_t     *part;
+    ngx_table_elt_t     *h;
+    ngx_http_request_t  *r;
+    acm_sigv4_header_t  *fields;
+
+    r = ctx->request;
+    n = 0;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        n += part->nelts;
+    }
+
+    fields = ngx_palloc(r->pool, (n + 1) * sizeof(acm_sigv4_header_t));
+    if (fields == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    n = 0;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            fields[n].name = ngx_http_acm_api_str(&h[i].key);
+            fields[n++].value = ngx_http_acm_api_str(&h[i].value);
+
+            len = sizeof("X-Amz-Target") - 1;
+
+            if (h[i].key.len == len
+                && ngx_strncasecmp(h[i].key.data, (u_char *) "x-amz-target",
+                                   len)
+                   == 0)
+            {
+                ctx->api.target = fields[n - 1].value;
+            }
+        }
+    }
+
+    ctx->signed_request.headers = fields;
+    ctx->signed_request.nheaders = n;
+    ctx->agent = "";
+
+    if (r->headers_in.content_type) {
+        ctx->api.type = ngx_http_acm_api_str(
+                                       &r->headers_in.content_type->value);
+    }
+
+    if (r->headers_in.user_agent) {
+
+        /* nginx ends what it has parsed with a NUL */
+
+        ctx->agent = (char *) r->headers_in.user_agent->value.data;
+    }
+
+    return NGX_OK;
+}
+
+
+static acm_str_t
+ngx_http_acm_api_str(ngx_str_t *str)
+{
+    acm_str_t  s;
+
+    s.len = str->len;
+    s.data = str->data;
+
+    return s;
+}
+
+
+/* NGX_OK: it is under way, or waits until another one is over. */
+
+static ngx_int_t
+ngx_http_acm_api_start(ngx_http_acm_api_ctx_t *ctx)
+{
+    ngx_uint_t           busy;
+    ngx_http_request_t  *r;
+    ngx_pool_cleanup_t  *cln;
+
+    r = ctx->request;
+
+    if (ngx_http_acm_api_replay == NULL) {
+        ngx_queue_init(&ngx_http_acm_api_queue);
+
+        ngx_http_acm_api_replay = acm_replay_new(ACM_REPLAY_SIZE);
+        if (ngx_http_acm_api_replay == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (ctx->task == NULL) {
+        ctx->task = ngx_thread_task_alloc(r->pool, 0);
+        cln = ngx_pool_cleanup_add(r->pool, 0);
+
+        if (ctx->task == NULL || cln == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        cln->handler = ngx_http_acm_api_cleanup;
+        cln->data = ctx;
+
+        ctx->task->ctx = ctx;
+        ctx->task->handler = ngx_http_acm_api_thread;
+        ctx->task->event.handler = ngx_http_acm_api_done;
+        ctx->task->event.data = ctx;
+    }
+
+    ctx->handle = ngx_acm_handle_get(ctx->amcf, &busy, r->connection->log);
+
+    if (ctx->handle == NULL && busy
+        && ngx_http_acm_api_waiting < NGX_HTTP_ACM_API_QUEUE)
+    {
+        ctx->waiting = 1;
+        ngx_queue_insert_tail(&ngx_http_acm_api_queue, &ctx->queue);
+        ngx_http_acm_api_waiting++;
+        return NGX_OK;
+    }
+
+    if (ctx->handle == NULL) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
+    if (ngx_thread_task_post(ctx->pool, ctx->task) != NGX_OK) {
+        ngx_acm_handle_put(ctx->handle);
+        ctx->handle = NULL;
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
+    r->main->blocked++;
+    r->aio = 1;
+
+    return NGX_OK;
+}
+
+
+/* The client has gone while its request was waiting, or all is over. */
+
+static void
+ngx_http_acm_api_cleanup(void *data)
+{
+    ngx_http_acm_api_ctx_t  *ctx = data;
+
+    if (ctx->waiting) {
+        ngx_queue_remove(&ctx->queue);
+        ngx_http_acm_api_waiting--;
+    }
+
+    if (ctx->signed_request.payload.len) {
+        ngx_explicit_memzero(ctx->signed_request.payload.data,
+                             ctx->signed_request.payload.len);
+    }
+
+    acm_free(ctx->answer.body.data);
+}
+
+
+/* On a thread: nothing of nginx but what the context has. */
+
+static void
+ngx_http_acm_api_thread(void *data, ngx_log_t *log)
+{
+    ngx_http_acm_api_ctx_t *ctx = data;
+
+    int64_t               now;
+    acm_sigv4_user_t      user;
+    const acm_user_t     *who;
+    acm_api_caller_t      caller;
+    acm_sigv4_fault_t     fault;
+    acm_sigv4_policy_t    policy;
+
+    ngx_memzero(&policy, sizeof(acm_sigv4_policy_t));
+    ngx_memzero(&caller, sizeof(acm_api_caller_t));
+
+    now = acm_now();
+
+    policy.service = ACM_API_SERVICE;
+    policy.now = now;
+    policy.find = acm_users_find;
+    policy.data = ctx->amcf->users;
+    policy.root = 1;
+
+    if (acm_sigv4_verify(&ctx->signed_request, &policy, &user, &fault)
+        != ACM_OK)
+    {
+        acm_api_refuse(fault.status, fault.type, fault.message,
+                       &ctx->answer);
+        return;
+    }
+
+    if (ngx_http_acm_api_region(ctx->amcf, user.region) != NGX_OK) {
+        (void) ngx_snprintf((u_char *) fault.message,
+                            sizeof(fault.message) - 1,
+                            "Credential should be scoped to a valid region, "
+                            "not '%s'.%Z", user.region);
+        acm_api_refuse(NGX_HTTP_BAD_REQUEST, "InvalidSignatureException",
+                       fault.message, &ctx->answer);
+        return;
+    }
+
+    if (ngx_http_acm_api_replayed(ctx, &user, now)) {
+
+        /* clients sign the next attempt anew */
+
+        acm_api_refuse(NGX_HTTP_BAD_REQUEST, "ThrottlingException",
+                       "Rate exceeded: this signature was used already.",
+                       &ctx->answer);
+        return;
+    }
+
+    who = user.user;
+
+    caller.account = who->account;
+    caller.region = user.region;
+    caller.arn = who->arn;
+    caller.key_id = user.key_id;
+    caller.address = ctx->address;
+    caller.agent = ctx->agent;
+    caller.user = user.user;
+    caller.secure = ctx->secure;
+
+    acm_api_call(&ctx->conf, ctx->handle->ring, &caller, &ctx->api, now,
+                 &ctx->answer);
+}
+
+
+/* One of those that are configured. */
+
+static ngx_int_t
+ngx_http_acm_api_region(ngx_acm_conf_t *amcf, const char *region)
+{
+    ngx_str_t   *name;
+    ngx_uint_t   i;
+
+    if (amcf->regions == NULL) {
+        return (ngx_strcmp(region, NGX_ACM_REGION) == 0) ? NGX_OK
+                                                         : NGX_DECLINED;
+    }
+
+    name = amcf->regions->elts;
+
+    if (ngx_strcmp(name[0].data, "any") == 0) {
+        return NGX_OK;
+    }
+
+    for (i = 0; i < amcf->regions->nelts; i++) {
+        if (ngx_strcmp(name[i].data, region) == 0) {
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* Whatever only reads may be read again. */
+
+static ngx_int_t
+ngx_http_acm_api_replayed(ngx_http_acm_api_ctx_t *ctx,
+    acm_sigv4_user_t *user, int64_t now)
+{
+    ngx_int_t  used;
+
+    if (!acm_api_changes(&ctx->api.target)) {
+        return 0;
+    }
+
+    (void) pthread_mutex_lock(&ngx_http_acm_api_mutex);
+
+    used = acm_replay_used(ngx_http_acm_api_replay, user->signature,
+                           acm_add_sat(user->at, ACM_SIGV4_SKEW), now);
+
+    (void) pthread_mutex_unlock(&ngx_http_acm_api_mutex);
+
+    return used;
+}
+
+
+static void
+ngx_http_acm_api_done(ngx_event_t *ev)
+{
+    ngx_connection_t        *c;
+    ngx_http_request_t      *r;
+    ngx_http_acm_api_ctx_t  *ctx;
+
+    ctx = ev->data;
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_acm_handle_put(ctx->handle);
+    ctx->handle = NULL;
+
+    r->main->blocked--;
+    r->aio = 0;
+
+    ngx_http_acm_api_next();
+    ngx_http_acm_api_finish(ctx);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* There is a handle for the one that has waited longest. */
+
+static void
+ngx_http_acm_api_next(void)
+{
+    ngx_int_t                rc;
+    ngx_queue_t             *q;
+    ngx_connection_t        *c;
+    ngx_http_acm_api_ctx_t  *ctx;
+
+    if (ngx_queue_empty(&ngx_http_acm_api_queue)) {
+        return;
+    }
+
+    q = ngx_queue_head(&ngx_http_acm_api_queue);
+    ctx = ngx_queue_data(q, ngx_http_acm_api_ctx_t, queue);
+
+    ngx_queue_remove(q);
+    ngx_http_acm_api_waiting--;
+    ctx->waiting = 0;
+
+    rc = ngx_http_acm_api_start(ctx);
+
+    if (rc != NGX_OK) {
+        c = ctx->request->connection;
+        ngx_http_finalize_request(ctx->request, rc);
+        ngx_http_run_posted_requests(c);
+    }
+}
+
+
+static void
+ngx_http_acm_api_finish(ngx_http_acm_api_ctx_t *ctx)
+{
+    ngx_int_t            rc;
+    ngx_str_t            type, body;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    if (ctx->answer.changed) {
+        ngx_acm_ring(ctx->amcf, r->connection->log);
+    }
+
+    if (ctx->answer.err.text[0] != '\0') {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "acm: api: %s",
+                      ctx->answer.err.text);
+    }
+
+    rc = ngx_http_acm_api_request_id(r, ctx->answer.request_id);
+
+    if (rc == NGX_OK) {
+        ngx_str_set(&type, ACM_API_TYPE);
+        body.len = ctx->answer.body.len;
+        body.data = ctx->answer.body.data;
+
+        rc = ngx_http_acm_send(r, ctx->answer.status, &type, &body);
+    }
+
+    ngx_http_finalize_request(r, rc);
+}
+
+
+#endif /* NGX_THREADS */
