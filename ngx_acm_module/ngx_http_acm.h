@@ -39,12 +39,16 @@ json_t *ngx_http_acm_status_issuers(ngx_acm_conf_t *amcf, acm_snap_t *snap);
 json_t *ngx_http_acm_status_records(ngx_acm_conf_t *amcf, acm_snap_t *snap,
     const acm_cert_t *cert);
 
-/* a location with acm_api */
+#define NGX_HTTP_ACM_METRICS   1000          /* certificates with metrics */
+
+
+/* a location with acm_api or acm_status */
 
 typedef struct {
     ngx_thread_pool_t         *pool;
     unsigned                   api:1;
     unsigned                   all_key_types:1;  /* listed by default */
+    ngx_int_t                  metrics;      /* certificates of acm_status */
 } ngx_http_acm_loc_conf_t;
 
 void *ngx_http_acm_create_loc_conf(ngx_conf_t *cf);

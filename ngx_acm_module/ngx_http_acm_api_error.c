@@ -68,6 +68,8 @@ static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
 void *
 ngx_http_acm_create_loc_conf(ngx_conf_t *cf)
 {
+    ngx_http_acm_loc_conf_t  *alcf;
+
     /*
      * set by ngx_pcalloc():
      *
@@ -76,7 +78,14 @@ ngx_http_acm_create_loc_conf(ngx_conf_t *cf)
      *     alcf->all_key_types = 0;
      */
 
-    return ngx_pcalloc(cf->pool, sizeof(ngx_http_acm_loc_conf_t));
+    alcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_acm_loc_conf_t));
+    if (alcf == NULL) {
+        return NULL;
+    }
+
+    alcf->metrics = NGX_HTTP_ACM_METRICS;
+
+    return alcf;
 }
 
 

@@ -14,7 +14,6 @@
 #include "ngx_http_acm.h"
 
 
-#define NGX_HTTP_ACM_METRICS      1000       /* certificates with metrics */
 #define NGX_HTTP_ACM_MAX_METRICS  100000
 
 
@@ -24,13 +23,7 @@ typedef struct {
 } ngx_http_acm_srv_conf_t;
 
 
-typedef struct {
-    ngx_int_t                  metrics;      /* certificates */
-} ngx_http_acm_loc_conf_t;
-
-
 static void *ngx_http_acm_create_srv_conf(ngx_conf_t *cf);
-static void *ngx_http_acm_create_loc_conf(ngx_conf_t *cf);
 static ngx_int_t ngx_http_acm_init(ngx_conf_t *cf);
 static void ngx_http_acm_ports(ngx_conf_t *cf,
     ngx_http_core_main_conf_t *cmcf);
@@ -197,22 +190,6 @@ ngx_http_acm_create_srv_conf(ngx_conf_t *cf)
      */
 
     return ngx_pcalloc(cf->pool, sizeof(ngx_http_acm_srv_conf_t));
-}
-
-
-static void *
-ngx_http_acm_create_loc_conf(ngx_conf_t *cf)
-{
-    ngx_http_acm_loc_conf_t  *alcf;
-
-    alcf = ngx_palloc(cf->pool, sizeof(ngx_http_acm_loc_conf_t));
-    if (alcf == NULL) {
-        return NULL;
-    }
-
-    alcf->metrics = NGX_HTTP_ACM_METRICS;
-
-    return alcf;
 }
 
 
