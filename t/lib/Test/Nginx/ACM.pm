@@ -62,6 +62,32 @@ sub raw {
 }
 
 
+# What nginx finds in its environment, as do its processes.
+
+sub environment {
+    my ($self, %env) = @_;
+
+    $self->{env} = { %{$self->{env} || {}}, %env };
+    return $self;
+}
+
+
+# In a child, before nginx is run.
+
+sub set_environment {
+    my ($self) = @_;
+
+    $ENV{$_} = $self->{env}{$_} for keys %{$self->{env} || {}};
+
+    if ($ENV{TEST_NGINX_PRELOAD}) {
+        $ENV{LD_PRELOAD} = $ENV{TEST_NGINX_PRELOAD};
+        $ENV{ASAN_OPTIONS} ||= 'detect_leaks=0:detect_odr_violation=0';
+    }
+
+    return;
+}
+
+
 # The real port behind the number that a configuration uses.
 
 sub port {
@@ -126,6 +152,7 @@ sub write_config {
     # nginx hands nothing else to a new binary
     $globals .= "env ASAN_OPTIONS;\nenv LD_PRELOAD;\n"
         if $ENV{ASAN_OPTIONS};
+    $globals .= "env $_;\n" for sort keys %{$self->{env} || {}};
     $globals .= "pid $dir/nginx.pid;\nerror_log $dir/error.log info;\n";
 
     my $http = "access_log off;\n" . join('', map {
@@ -198,11 +225,7 @@ sub nginx {
     if ($pid == 0) {
         open(STDERR, '>&', \*STDOUT);
         local %ENV = %ENV;
-
-        if ($ENV{TEST_NGINX_PRELOAD}) {
-            $ENV{LD_PRELOAD} = $ENV{TEST_NGINX_PRELOAD};
-            $ENV{ASAN_OPTIONS} ||= 'detect_leaks=0:detect_odr_violation=0';
-        }
+        $self->set_environment();
 
         exec($self->command(@args)) or POSIX::_exit(127);
     }
@@ -242,10 +265,7 @@ sub run_foreground {
     my $pid = fork() // die "fork: $!";
 
     if ($pid == 0) {
-        if ($ENV{TEST_NGINX_PRELOAD}) {
-            $ENV{LD_PRELOAD} = $ENV{TEST_NGINX_PRELOAD};
-            $ENV{ASAN_OPTIONS} ||= 'detect_leaks=0:detect_odr_violation=0';
-        }
+        $self->set_environment();
 
         open(STDOUT, '>', '/dev/null');
         open(STDERR, '>>', "$self->{dir}/error.log");

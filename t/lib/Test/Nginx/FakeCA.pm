@@ -31,7 +31,7 @@ my $json = JSON::PP->new()->utf8()->canonical()->allow_nonref();
 
 
 # Arguments: config (as of config()), seed (of percents), port (default: a
-# free one), tls (also https: 1, or [cert file, key file]).
+# free one), tls (also https: 1, or [cert file, key file]), env.
 
 sub new {
     my ($class, %args) = @_;
@@ -61,6 +61,7 @@ sub start {
 
         # sanitizers are for nginx alone
         delete $ENV{LD_PRELOAD};
+        $ENV{$_} = $self->{args}{env}{$_} for keys %{$self->{args}{env} || {}};
         exec(@cmd) or POSIX::_exit(127);
     }
 
