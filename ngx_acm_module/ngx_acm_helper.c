@@ -368,6 +368,11 @@ ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log)
 
     h->watch.store = h->engine.store;
 
+    /* before anything brings events: a sink gets them from its start on */
+
+    (void) ngx_acm_sink_start(h->amcf, h->engine.store, ngx_acm_helper_wake,
+                              h, log);
+
     if (h->engine.orders == NULL) {
         h->engine.orders = ngx_acm_acme_start(h->amcf, h->engine.ring,
                                               ngx_acm_helper_wake,

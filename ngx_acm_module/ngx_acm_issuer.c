@@ -267,6 +267,8 @@ static ngx_command_t  ngx_acm_issuer_commands[] = {
      *
      * How long a certificate waits after its first failure, its second, and
      * so on; the last one is repeated.  Up to a quarter is added by chance.
+     * Near the end of a certificate that is to be renewed it is at most a
+     * quarter of the time left, down to 15 minutes.
      */
     { ngx_string("retry"),
       NGX_ACM_ISSUER_CONF|NGX_CONF_1MORE,

@@ -704,7 +704,7 @@ static acm_rc_t
 acm_engine_attempt(acm_engine_t *e, acm_work_t *work, int64_t now,
     acm_err_t *err)
 {
-    int64_t       due_at;
+    int64_t       due_at, wait;
     uint16_t      jitter;
     uint32_t      attempts;
     acm_rc_t      rc;
@@ -720,10 +720,12 @@ acm_engine_attempt(acm_engine_t *e, acm_work_t *work, int64_t now,
     next = *cert;
     next.attempts = (cert->attempts == UINT32_MAX) ? UINT32_MAX
                                                    : cert->attempts + 1;
-    next.due_at = acm_add_sat(now, acm_sched_backoff(cert->attempts,
-                                                     ACM_ENGINE_BACKOFF,
-                                                     ACM_BACKOFF_MAX,
-                                                     jitter));
+
+    wait = acm_sched_backoff(cert->attempts, ACM_ENGINE_BACKOFF,
+                             ACM_BACKOFF_MAX, jitter);
+    wait = acm_sched_hurry(wait, cert->not_before, cert->not_after, now);
+
+    next.due_at = acm_add_sat(now, wait);
 
     acm_renewal_started(&next, now);
 

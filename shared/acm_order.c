@@ -17,6 +17,7 @@
 
 static acm_action_e acm_order_start(acm_order_t *o);
 static acm_action_e acm_order_reply(acm_order_t *o, int64_t ticks);
+static int acm_order_unknown(const acm_problem_t *p);
 static acm_action_e acm_order_trouble(acm_order_t *o, int64_t ticks);
 static acm_action_e acm_order_again(acm_order_t *o, int64_t ticks);
 static acm_action_e acm_order_problem(acm_order_t *o,
@@ -252,6 +253,22 @@ acm_order_reply(acm_order_t *o, int64_t ticks)
 }
 
 
+/*
+ * RFC 9773 s5: the CA does not take what is to be replaced.  It was replaced
+ * already, some CAs say only 409; or is another account's, or none that the
+ * CA knows of any more.  Without it the order may be good.
+ */
+
+static int
+acm_order_unknown(const acm_problem_t *p)
+{
+    return p->type == ACM_PROBLEM_ALREADY_REPLACED
+           || p->type == ACM_PROBLEM_MALFORMED
+           || p->type == ACM_PROBLEM_UNAUTHORIZED
+           || p->status == 404 || p->status == 409;
+}
+
+
 /* What a refusal means depends on what was asked. */
 
 static acm_action_e
@@ -271,11 +288,7 @@ acm_order_trouble(acm_order_t *o, int64_t ticks)
 
     case ACM_ORDER_NEW:
 
-        /* RFC 9773 s5; some CAs say only 409 */
-
-        if (*o->rec.replaces != '\0'
-            && (p->type == ACM_PROBLEM_ALREADY_REPLACED || p->status == 409))
-        {
+        if (*o->rec.replaces != '\0' && acm_order_unknown(p)) {
             o->rec.replaces[0] = '\0';
             return acm_order_start(o);
         }

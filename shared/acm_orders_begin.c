@@ -254,9 +254,10 @@ acm_begin_commit(acm_job_t *job, const acm_cert_t *cert, uint64_t revision,
     acm_batch_init(&batch);
 
     next = *cert;
-    next.due_at = acm_add_sat(now, acm_sched_retry(slot->issuer->retry,
-                                                   slot->issuer->nretry,
-                                                   cert->attempts, jitter));
+    when = acm_sched_retry(slot->issuer->retry, slot->issuer->nretry,
+                           cert->attempts, jitter);
+    next.due_at = acm_add_sat(now, acm_sched_hurry(when, cert->not_before,
+                                                   cert->not_after, now));
     next.attempts = (cert->attempts == UINT32_MAX) ? UINT32_MAX
                                                    : cert->attempts + 1;
     if (next.due == ACM_DUE_ARI) {

@@ -375,7 +375,7 @@ acm_failed_next(acm_job_t *job, const acm_cert_t *cert, acm_cert_t *next)
 {
     int                   moved;
     size_t                n;
-    int64_t               now;
+    int64_t               now, wait;
     const acm_problem_t  *p;
 
     moved = 0;
@@ -397,10 +397,17 @@ acm_failed_next(acm_job_t *job, const acm_cert_t *cert, acm_cert_t *next)
     }
 
     next->checks = 0;
-    next->due_at = acm_add_sat(now, acm_failed_wait(job,
-                                                    (cert->attempts > 0)
-                                                    ? cert->attempts - 1
-                                                    : 0));
+
+    wait = acm_failed_wait(job, (cert->attempts > 0) ? cert->attempts - 1 : 0);
+
+    if (job->order.retry_after <= 0) {
+
+        /* the last step of the ladder may be longer than what is left */
+
+        wait = acm_sched_hurry(wait, cert->not_before, cert->not_after, now);
+    }
+
+    next->due_at = acm_add_sat(now, wait);
 
     if (job->order.rec.staging && p->fault != ACM_FAULT_NAME) {
 
@@ -468,7 +475,8 @@ acm_failed_clock(acm_job_t *job, int64_t now, acm_cert_t *next)
 static void
 acm_failed_unspent(acm_job_t *job, const acm_cert_t *cert, acm_cert_t *next)
 {
-    size_t  n;
+    size_t   n;
+    int64_t  wait;
 
     n = acm_issuer_count(cert->issuer);
 
@@ -486,9 +494,11 @@ acm_failed_unspent(acm_job_t *job, const acm_cert_t *cert, acm_cert_t *next)
 
     next->checks = (cert->checks == UINT32_MAX) ? UINT32_MAX
                                                 : cert->checks + 1;
-    next->due_at = acm_add_sat(next->last_error_at,
-                               acm_preflight_wait(job->slot->issuer,
-                                                  next->checks));
+    wait = acm_sched_hurry(acm_preflight_wait(job->slot->issuer,
+                                              next->checks),
+                           cert->not_before, cert->not_after,
+                           next->last_error_at);
+    next->due_at = acm_add_sat(next->last_error_at, wait);
 }
 
 

@@ -140,6 +140,37 @@ acm_sched_retry(const int64_t *ladder, size_t n, uint32_t failures,
 
 
 int64_t
+acm_sched_hurry(int64_t wait, int64_t not_before, int64_t not_after,
+    int64_t now)
+{
+    uint64_t  most, least;
+
+    if (not_after <= now || not_after <= not_before) {
+        return wait;
+    }
+
+    /* unsigned, since the ends may be further apart than INT64_MAX */
+
+    most = ((uint64_t) not_after - (uint64_t) now) / 4;
+    least = ((uint64_t) not_after - (uint64_t) not_before) / 20;
+
+    if (least > ACM_HURRY_LEAST) {
+        least = ACM_HURRY_LEAST;
+    }
+
+    if (least < 1) {
+        least = 1;
+    }
+
+    if (most < least) {
+        most = least;
+    }
+
+    return (wait > 0 && (uint64_t) wait > most) ? (int64_t) most : wait;
+}
+
+
+int64_t
 acm_sched_window(int64_t start, int64_t end, int64_t last, uint32_t random)
 {
     int64_t   at;

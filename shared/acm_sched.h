@@ -17,6 +17,7 @@
 #define ACM_BACKOFF_MAX   86400
 #define ACM_SHORT_LIFE    (10 * 86400)
 #define ACM_RENEW_LEAST   (6 * 3600)  /* seconds between two renewals */
+#define ACM_HURRY_LEAST   900         /* seconds between tries at the end */
 
 
 /*
@@ -49,6 +50,15 @@ int64_t acm_sched_backoff(uint32_t failures, int64_t min, int64_t max,
  */
 int64_t acm_sched_retry(const int64_t *ladder, size_t n, uint32_t failures,
     uint16_t jitter);
+
+/*
+ * A wait that leaves time for more tries before a certificate ends: at most
+ * a quarter of what is left, but for this never less than ACM_HURRY_LEAST,
+ * or a twentieth of a short life.  Unchanged if nothing is left, as of one
+ * that was never issued.
+ */
+int64_t acm_sched_hurry(int64_t wait, int64_t not_before, int64_t not_after,
+    int64_t now);
 
 /*
  * A point in a renewal window (RFC 9773 s4.2), uniformly by random (0 to

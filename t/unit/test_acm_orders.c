@@ -299,22 +299,35 @@ test_replaced(void **state)
     size_t   i, k;
     sim_t   *s;
 
+    /* replaced, as the CA knows; or it says no more than 409; or it lost its
+       certificates, or thinks that they are somebody else's */
+
+    static const struct {
+        int          status;
+        const char  *type;
+    } faults[] = {
+        { 0, NULL },
+        { 409, NULL },
+        { 404, NULL },
+        { 404, "malformed" },
+        { 400, "malformed" },
+        { 403, "unauthorized" }
+    };
+
     (void) state;
 
-    for (i = 0; i < 2; i++) {
+    for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
         s = sim_new(1, 1);
         assert_int_equal(sim_until(s, 1, 60), 1);
 
         for (k = 0; k < s->cas[0].norders; k++) {
-            s->cas[0].orders[k]->replaced = 1;
+            s->cas[0].orders[k]->replaced = (i == 0);
         }
 
-        if (i == 1) {
-            /* a CA that forgot orders that old; 409 without a reason */
-
-            sim_fault(&s->cas[0], SIM_ORDER, 409, NULL);
+        if (i != 0) {
+            sim_fault(&s->cas[0], SIM_ORDER, faults[i].status,
+                      faults[i].type);
             s->cas[0].fault[SIM_ORDER].times = 1;
-            s->cas[0].orders[0]->replaced = 0;
         }
 
         assert_int_equal(sim_until(s, 2, 61 * SIM_DAY), 1);

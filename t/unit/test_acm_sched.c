@@ -91,6 +91,44 @@ test_retry(void **state)
 
 
 static void
+test_hurry(void **state)
+{
+    int64_t  wait, at, end;
+
+    (void) state;
+
+    /* a long life: a day, until four days are left */
+
+    end = 90 * 86400;
+
+    assert_int_equal(acm_sched_hurry(86400, 0, end, end - 5 * 86400), 86400);
+    assert_int_equal(acm_sched_hurry(86400, 0, end, end - 4 * 86400), 86400);
+    assert_int_equal(acm_sched_hurry(86400, 0, end, end - 2 * 86400), 43200);
+    assert_int_equal(acm_sched_hurry(86400, 0, end, end - 3600), 900);
+    assert_int_equal(acm_sched_hurry(86400, 0, end, end - 1), 900);
+    assert_int_equal(acm_sched_hurry(60, 0, end, end - 1), 60);
+
+    /* short ones, and none */
+
+    assert_int_equal(acm_sched_hurry(86400, 0, 40, 20), 5);
+    assert_int_equal(acm_sched_hurry(86400, 0, 40, 38), 2);
+    assert_int_equal(acm_sched_hurry(86400, 0, 4, 3), 1);
+    assert_int_equal(acm_sched_hurry(86400, 0, end, end), 86400);
+    assert_int_equal(acm_sched_hurry(86400, 0, 0, 5), 86400);
+    assert_int_equal(acm_sched_hurry(86400, INT64_MIN, INT64_MAX, 0), 86400);
+    assert_int_equal(acm_sched_hurry(INT64_MAX, INT64_MIN, INT64_MAX,
+                                     INT64_MIN), INT64_MAX / 2);
+
+    /* of any moment there is another try before the end */
+
+    for (at = end - 30 * 86400; at < end - 900; at += 601) {
+        wait = acm_sched_hurry(86400 + 86400 / 4, 0, end, at);
+        assert_true(at + wait < end && wait >= 900);
+    }
+}
+
+
+static void
 test_window(void **state)
 {
     static const int64_t  times[] = {
@@ -165,6 +203,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_backoff),
         cmocka_unit_test(test_retry),
+        cmocka_unit_test(test_hurry),
         cmocka_unit_test(test_window),
         cmocka_unit_test(test_renewal)
     };
