@@ -487,8 +487,13 @@ acm_engine_order(acm_engine_t *e, acm_work_t *work,
     wait = acm_orders_blocked(e->orders, issuer);
 
     if (wait != 0) {
-        return acm_engine_postpone(e, work, acm_add_sat(now, wait), now,
-                                   err);
+        rc = acm_engine_put_off(e, work->key, work->key_len, now, err);
+
+        /* raced for, so this one alone */
+
+        return (rc != ACM_NOTFOUND && rc != ACM_CONFLICT) ? rc
+               : acm_engine_postpone(e, work, acm_add_sat(now, wait), now,
+                                     err);
     }
 
     why.text[0] = '\0';

@@ -13,8 +13,8 @@
 #include "acm_engine.h"
 
 
-/* 1: a place that is kept for urgent orders may be used. */
-int acm_engine_urgent(const acm_cert_t *cert, int64_t now);
+/* Which places that are kept for urgent orders may be used. */
+acm_urgency_e acm_engine_urgent(const acm_cert_t *cert, int64_t now);
 
 /* Why a certificate that is due for renewal is not renewed, as it is not
    served; "" if it is. */
@@ -23,6 +23,13 @@ void acm_engine_idle(acm_engine_t *e, acm_snap_t *snap,
 
 /* The issuer that is to be asked now; NULL if none of them is configured. */
 const acm_issuer_t *acm_engine_turn(acm_engine_t *e, const acm_cert_t *cert);
+
+/*
+ * Puts off, in one commit, the due ones from this key on whose CA is known to
+ * be in trouble; some of them.  ACM_NOTFOUND: there are none.
+ */
+acm_rc_t acm_engine_put_off(acm_engine_t *e, const uint8_t *from, size_t len,
+    int64_t now, acm_err_t *err);
 
 /* The nth of issuers' names with spaces between; count: how many.  NULL if
    it is not configured. */

@@ -9,19 +9,28 @@
 
 #include <string.h>
 
+#include "acm_certificate_impl.h"
 #include "acm_engine_impl.h"
 
 
-/* New, or with less than half of the time left that a renewal has. */
+#define ACM_ENGINE_GROUP   128       /* put off in one commit */
 
-int
+
+static void acm_engine_off(acm_engine_t *e, acm_batch_t *batch,
+    const acm_cert_t *cert, uint64_t revision, int64_t now);
+
+
+/* With less than half of the time left that a renewal has; or new. */
+
+acm_urgency_e
 acm_engine_urgent(const acm_cert_t *cert, int64_t now)
 {
     if (cert->version == 0) {
-        return 1;
+        return ACM_URGENCY_NEW;
     }
 
-    return now > cert->not_after - (cert->not_after - cert->renew_at) / 2;
+    return (now > cert->not_after - (cert->not_after - cert->renew_at) / 2)
+           ? ACM_URGENCY_LATE : ACM_URGENCY_NONE;
 }
 
 
@@ -93,4 +102,111 @@ acm_engine_issuer(acm_engine_t *e, const char *name, size_t len)
     }
 
     return NULL;
+}
+
+
+/*
+ * A CA in trouble may have thousands that are due: they go out of the way of
+ * the others together, as each commit waits for the disk.
+ */
+
+acm_rc_t
+acm_engine_put_off(acm_engine_t *e, const uint8_t *from, size_t len,
+    int64_t now, acm_err_t *err)
+{
+    size_t        n;
+    int64_t       at;
+    acm_rc_t      rc;
+    acm_ref_t     ref;
+    uint64_t      revision;
+    acm_due_e     kind;
+    acm_cert_t    cert;
+    acm_snap_t   *snap;
+    acm_batch_t   batch;
+    acm_entry_t   entry;
+
+    rc = acm_store_begin(e->store, &snap, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    n = 0;
+    acm_batch_init(&batch);
+
+    for (rc = acm_store_seek(snap, ACM_DB_DUE, from, len, &entry);
+         rc == ACM_OK && n < ACM_ENGINE_GROUP;
+         rc = acm_store_next(snap, ACM_DB_DUE, &entry))
+    {
+        n++;
+
+        if (acm_due_key_parse(entry.key, entry.key_len, &at, &kind, ref.uuid)
+            != ACM_OK)
+        {
+            continue;
+        }
+
+        if (at > now) {
+            break;
+        }
+
+        if (acm_ref_decode(entry.data, entry.len, &ref) != ACM_OK
+            || acm_cert_get(snap, ref.account, ref.region, ref.uuid, &cert,
+                            &revision)
+               != ACM_OK)
+        {
+            continue;
+        }
+
+        if (cert.due == kind && cert.due_at == at) {
+            acm_engine_off(e, &batch, &cert, revision, now);
+        }
+
+        acm_cert_free(&cert);
+    }
+
+    acm_store_end(snap);
+
+    rc = (batch.nops != 0) ? acm_commit(e->store, &batch, err)
+                           : ACM_NOTFOUND;
+
+    acm_batch_free(&batch);
+
+    return rc;
+}
+
+
+/* Unless it is not this that it waits for; no attempt is counted. */
+
+static void
+acm_engine_off(acm_engine_t *e, acm_batch_t *batch, const acm_cert_t *cert,
+    uint64_t revision, int64_t now)
+{
+    int64_t              wait;
+    acm_cert_t           next;
+    const acm_issuer_t  *issuer;
+
+    if (cert->due != ACM_DUE_ISSUE && cert->due != ACM_DUE_RENEW) {
+        return;
+    }
+
+    issuer = acm_engine_turn(e, cert);
+
+    if (issuer == NULL || issuer->directory == NULL
+        || acm_orders_has(e->orders, cert->uuid))
+    {
+        return;
+    }
+
+    wait = acm_orders_blocked(e->orders, issuer);
+
+    if (wait == 0) {
+        return;
+    }
+
+    next = *cert;
+    next.due_at = acm_add_sat(now, wait);
+
+    acm_batch_expect_cert(batch, cert, revision);
+    acm_batch_change(batch, cert, &next, now);
 }

@@ -224,13 +224,28 @@ acm_job_wait(acm_job_t *job, int64_t wake)
 
 
 int
-acm_orders_room(acm_orders_t *o, const acm_issuer_t *issuer, int urgent)
+acm_orders_room(acm_orders_t *o, const acm_issuer_t *issuer,
+    acm_urgency_e urgency)
 {
     size_t       most;
     acm_slot_t  *slot;
 
     slot = acm_orders_slot(o, issuer->name);
-    most = urgent ? issuer->orders : issuer->orders - issuer->orders / 4;
+    most = issuer->orders;
+
+    switch (urgency) {
+
+    case ACM_URGENCY_NONE:
+        most -= issuer->orders / 4;
+        break;
+
+    case ACM_URGENCY_NEW:
+        most -= issuer->orders / 8;
+        break;
+
+    case ACM_URGENCY_LATE:
+        break;
+    }
 
     return o->recovered && slot != NULL && slot->inflight < most;
 }

@@ -110,12 +110,23 @@ void acm_orders_free(acm_orders_t *o);
  */
 acm_rc_t acm_orders_recover(acm_orders_t *o, acm_err_t *err);
 
+/* what may not wait behind ordinary renewals, the most urgent last */
+
+typedef enum {
+    ACM_URGENCY_NONE,
+    ACM_URGENCY_NEW,             /* a name that has no certificate yet */
+    ACM_URGENCY_LATE             /* near its end */
+} acm_urgency_e;
+
+
 /*
  * Whether an order of this issuer could be begun now: 0 if as many as allowed
- * are in flight.  A quarter of the places is kept for what is urgent: new
- * names, and certificates near their end.
+ * are in flight.  A quarter of the places is kept for what is urgent, and of
+ * this a half for certificates near their end: neither thousands of renewals
+ * nor of new names keep them waiting.
  */
-int acm_orders_room(acm_orders_t *o, const acm_issuer_t *issuer, int urgent);
+int acm_orders_room(acm_orders_t *o, const acm_issuer_t *issuer,
+    acm_urgency_e urgency);
 /* Seconds that its CA is left alone from now, 0: none. */
 int64_t acm_orders_blocked(acm_orders_t *o, const acm_issuer_t *issuer);
 /* 1 if the certificate has an order, or an ARI request, under way. */

@@ -46,7 +46,7 @@ acm_orders_begin(acm_orders_t *o, const acm_issuer_t *issuer,
 
     slot = acm_orders_slot(o, issuer->name);
 
-    if (slot == NULL || !acm_orders_room(o, issuer, 1)) {
+    if (slot == NULL || !acm_orders_room(o, issuer, ACM_URGENCY_LATE)) {
         return acm_fail(err, ACM_BUSY, "no more than %zu orders at a time "
                         "for issuer \"%s\"", issuer->orders, issuer->name);
     }

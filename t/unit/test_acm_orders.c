@@ -8,6 +8,9 @@
 
 #include "sim.h"
 
+#include "acm_engine_impl.h"
+#include "acm_orders_impl.h"
+
 
 static void
 test_happy(void **state)
@@ -449,6 +452,136 @@ test_suspended(void **state)
 }
 
 
+/* Three hundred are due after ten days of sleep: no burst, and none twice. */
+
+static void
+test_woken(void **state)
+{
+    size_t    i, most, live;
+    sim_t    *s;
+    uint64_t  n;
+
+    (void) state;
+
+    s = sim_new(300, 1);
+    s->issuers[0].orders = 20;
+    assert_int_equal(sim_until(s, 1, SIM_DAY), 300);
+    sim_run(s, 52 * SIM_DAY);
+    assert_int_equal(sim_until(s, 2, 0), 0);
+
+    n = s->cas[0].count[SIM_ORDER];
+    most = 0;
+    s->slept += 10 * SIM_DAY;
+
+    for (i = 0; i < 1000000 && sim_until(s, 2, 0) < 300; i++) {
+        sim_step(s, INT64_MAX);
+
+        live = (size_t) sim_entries(s, ACM_DB_ORDER);
+        most = (live > most) ? live : most;
+    }
+
+    assert_int_equal(most, 15);
+    assert_int_equal(s->cas[0].count[SIM_ORDER] - n, 300);
+    sim_check_quiet(s);
+    sim_free(s);
+}
+
+
+/* A CA that always says "now", or nonsense: no burst of renewals. */
+
+static void
+test_ari_stale(void **state)
+{
+    size_t      i;
+    sim_t      *s;
+    uint64_t    n;
+
+    static const sim_ari_e  answers[] = {
+        SIM_ARI_PAST, SIM_ARI_NOW, SIM_ARI_INVERTED, SIM_ARI_FOREIGN
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        s = sim_new(1, 1);
+        s->cas[0].ari = answers[i];
+        assert_int_equal(sim_until(s, 1, 60), 1);
+        n = s->cas[0].count[SIM_ORDER];
+
+        /* not within six hours of the issuance, nor oftener than that */
+
+        sim_run(s, 6 * 3600 - 120);
+        assert_int_equal(s->cas[0].count[SIM_ORDER], n);
+        sim_run(s, 2 * SIM_DAY);
+        assert_in_range(s->cas[0].count[SIM_ORDER] - n, 0, 9);
+
+        if (answers[i] == SIM_ARI_INVERTED || answers[i] == SIM_ARI_FOREIGN) {
+            assert_int_equal(s->cas[0].count[SIM_ORDER], n);
+        }
+
+        /* and once the answer is right again, none */
+
+        s->cas[0].ari = SIM_ARI_FUTURE;
+        sim_run(s, SIM_DAY);
+        n = s->cas[0].count[SIM_ORDER];
+        sim_run(s, 10 * SIM_DAY);
+        assert_int_equal(s->cas[0].count[SIM_ORDER], n);
+        sim_check(s);
+        sim_free(s);
+    }
+}
+
+
+/* Which places are for whom. */
+
+static void
+test_urgency(void **state)
+{
+    size_t       i, k, taken;
+    sim_t       *s;
+    acm_cert_t   c;
+
+    static const size_t  orders[][4] = {
+        /* allowed, and of those for renewals, new names, late ones */
+        { 1, 1, 1, 1 }, { 4, 3, 4, 4 }, { 8, 6, 7, 8 }, { 20, 15, 18, 20 },
+        { 256, 192, 224, 256 }
+    };
+
+    (void) state;
+
+    memset(&c, 0, sizeof(acm_cert_t));
+    assert_int_equal(acm_engine_urgent(&c, 0), ACM_URGENCY_NEW);
+    c.version = 1;
+    c.renew_at = 1000;
+    c.not_after = 2000;
+    assert_int_equal(acm_engine_urgent(&c, 1500), ACM_URGENCY_NONE);
+    assert_int_equal(acm_engine_urgent(&c, 1501), ACM_URGENCY_LATE);
+    assert_int_equal(acm_engine_urgent(&c, 9999), ACM_URGENCY_LATE);
+
+    s = sim_new(1, 1);
+    assert_int_equal(sim_until(s, 1, 60), 1);
+
+    for (i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+        s->issuers[0].orders = orders[i][0];
+
+        for (k = ACM_URGENCY_NONE; k <= ACM_URGENCY_LATE; k++) {
+            taken = 0;
+
+            while (acm_orders_room(s->engine.orders, &s->issuers[0],
+                                   (acm_urgency_e) k))
+            {
+                s->engine.orders->slots[0].inflight = ++taken;
+            }
+
+            assert_int_equal(taken, orders[i][k + 1]);
+            s->engine.orders->slots[0].inflight = 0;
+        }
+    }
+
+    sim_free(s);
+}
+
+
 /* Two issuers: the second one at once when the first is down, the first one
    again at the next renewal. */
 
@@ -580,9 +713,12 @@ main(void)
         cmocka_unit_test(test_lives),
         cmocka_unit_test(test_ari),
         cmocka_unit_test(test_ari_moves),
+        cmocka_unit_test(test_ari_stale),
         cmocka_unit_test(test_replaced),
         cmocka_unit_test(test_clock),
         cmocka_unit_test(test_suspended),
+        cmocka_unit_test(test_woken),
+        cmocka_unit_test(test_urgency),
         cmocka_unit_test(test_failover),
         cmocka_unit_test(test_staging)
     };
