@@ -21,6 +21,7 @@
 #define NGX_ACM_HOUSEKEEP    60              /* seconds */
 #define NGX_ACM_FAULT_WAIT   1000            /* doubled with each fault */
 #define NGX_ACM_FAULT_MAX    30000
+#define NGX_ACM_JUMP         60              /* seconds, of the clock */
 
 
 typedef struct {
@@ -34,6 +35,9 @@ typedef struct {
     ngx_pid_t          parent;
     time_t             housekeep;            /* not before */
     ngx_msec_t         wait;                 /* after a fault */
+    int64_t            wall;                 /* the clock, seconds, and */
+    int64_t            ticks;                /* real time, ms, when it was
+                                                looked at */
     unsigned           locked:1;
     unsigned           started:1;
     unsigned           look:1;               /* at what is due */
@@ -52,6 +56,7 @@ static ngx_msec_t ngx_acm_helper_orders(ngx_acm_helper_t *h,
     ngx_msec_t wait, ngx_log_t *log);
 static acm_rc_t ngx_acm_helper_recover(ngx_acm_helper_t *h, acm_err_t *err);
 static ngx_msec_t ngx_acm_helper_due(ngx_acm_helper_t *h, ngx_log_t *log);
+static void ngx_acm_helper_clock(ngx_acm_helper_t *h, ngx_log_t *log);
 static ngx_msec_t ngx_acm_helper_run(ngx_acm_helper_t *h, ngx_log_t *log);
 static void ngx_acm_helper_adopt(ngx_acm_helper_t *h, ngx_acm_conf_t *amcf,
     ngx_log_t *log);
@@ -270,7 +275,40 @@ ngx_acm_helper_run(ngx_acm_helper_t *h, ngx_log_t *log)
     shared->helper_locked = 1;
     shared->helper_tick = (ngx_atomic_uint_t) ngx_time();
 
+    ngx_acm_helper_clock(h, log);
+
     return ngx_acm_helper_work(h, log);
+}
+
+
+/*
+ * A machine that slept, or whose clock was set: what is due changes at once,
+ * and whoever reads the log should know why.  Time asleep is none to
+ * CLOCK_MONOTONIC.
+ */
+
+static void
+ngx_acm_helper_clock(ngx_acm_helper_t *h, ngx_log_t *log)
+{
+    int64_t  wall, ticks, jump;
+
+    wall = acm_now();
+    ticks = acm_ticks();
+
+    if (h->ticks != 0) {
+        jump = (wall - h->wall) - (ticks - h->ticks) / 1000;
+
+        if (jump > NGX_ACM_JUMP || jump < -NGX_ACM_JUMP) {
+            ngx_log_error(NGX_LOG_WARN, log, 0,
+                          "acm: the clock jumped %s by %L seconds: it was "
+                          "set, or the machine was suspended",
+                          jump > 0 ? "ahead" : "back",
+                          jump > 0 ? jump : -jump);
+        }
+    }
+
+    h->wall = wall;
+    h->ticks = ticks;
 }
 
 
