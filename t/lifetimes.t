@@ -56,6 +56,10 @@ outage($_) for 1 .. ($all ? 2 : 1);
 expiry();
 
 for my $l (@lives) {
+    like($l->{t}->read_file('error.log'),
+        qr/the clock jumped ahead by \d+ seconds/,
+        "$l->{days} d: the log says why so much was due");
+
     my ($rc, $out) = $l->{t}->acmctl('verify');
     is($rc, 0, "$l->{days} d: store is sound") or diag($out);
 
@@ -433,8 +437,13 @@ sub disturb {
             sleep(rand(0.15));
 
             if (++$l->{kills} % 10 == 0) {
-                kill('KILL', $t->pid(), $t->children());
-                $t->wait_for(sub { !$t->left_over() });
+                # what the master may just have started, too
+                kill('KILL', $t->pid());
+                $t->wait_for(sub {
+                    my @left = $t->left_over() or return 1;
+                    kill('KILL', @left);
+                    return 0;
+                });
                 unlink("$t->{dir}/nginx.pid");
                 $t->run();
 
