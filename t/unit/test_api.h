@@ -232,4 +232,62 @@ test_api_fault(test_api_t *t, const char *operation, const char *body,
 }
 
 
+/* the certificate that a test is about */
+
+static char  test_arn[ACM_MAX_ARN];
+static char  test_body[16384];
+
+
+static inline const char *
+test_with_arn(const char *format)
+{
+    snprintf(test_body, sizeof(test_body), format, test_arn);
+
+    return test_body;
+}
+
+
+static inline json_t *
+test_describe(test_api_t *t)
+{
+    json_t  *json, *cert;
+
+    json = test_api_ok(t, "DescribeCertificate",
+                       test_with_arn("{'CertificateArn': '%s'}"));
+    cert = json_incref(json_object_get(json, "Certificate"));
+    json_decref(json);
+
+    return cert;
+}
+
+
+static inline void
+test_is(const json_t *json, const char *name, const char *value)
+{
+    const char  *text;
+
+    text = json_string_value(json_object_get(json, name));
+
+    if (value == NULL) {
+        assert_null(json_object_get(json, name));
+
+    } else {
+        assert_non_null(text);
+        assert_string_equal(text, value);
+    }
+}
+
+
+static inline void
+test_make(test_api_t *t, const char *body)
+{
+    json_t  *json;
+
+    json = test_api_ok(t, "RequestCertificate", body);
+    snprintf(test_arn, sizeof(test_arn), "%s",
+             json_string_value(json_object_get(json, "CertificateArn")));
+    json_decref(json);
+}
+
+
 #endif /* _TEST_API_H_INCLUDED_ */
