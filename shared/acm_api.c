@@ -85,7 +85,7 @@ acm_api_call(const acm_api_conf_t *conf, acm_keyring_t *ring,
     api.message = acm_calloc(1, ACM_MAX_API_MESSAGE);
 
     if (api.message == NULL) {
-        acm_api_refuse(500, "InternalFailure", NULL, answer);
+        acm_api_refuse(503, "ServiceUnavailable", NULL, answer);
         return;
     }
 

@@ -35,6 +35,7 @@ typedef struct {
     int64_t             now;
     int                 status;          /* of the last call */
     unsigned            changed;
+    unsigned            quiet;           /* faults of ours are wanted */
     char                fault[128];
     char                message[4096];
 } test_api_t;
@@ -143,7 +144,20 @@ test_api_raw(test_api_t *t, const char *operation, const char *body,
     t->changed = answer.changed;
     assert_true(acm_uuid_ok(answer.request_id));
 
-    json = json_loadb((char *) answer.body.data, answer.body.len, 0, &error);
+    json = (answer.body.len == 0)
+           ? NULL
+           : json_loadb((char *) answer.body.data, answer.body.len, 0,
+                        &error);
+
+    if (json == NULL && t->quiet) {
+        json = json_object();
+        t->fault[0] = '?';
+        t->fault[1] = '\0';
+        t->status = 503;
+        acm_free(answer.body.data);
+        return json;
+    }
+
     assert_non_null(json);
 
     snprintf(t->fault, sizeof(t->fault), "%s",
@@ -162,7 +176,7 @@ test_api_raw(test_api_t *t, const char *operation, const char *body,
                             answer.fault);
         assert_true(answer.status >= 400);
 
-        if (answer.err.text[0] != '\0') {
+        if (answer.err.text[0] != '\0' && !t->quiet) {
             print_error("%s\n", answer.err.text);
         }
 
