@@ -66,6 +66,7 @@ static int acm_walk_over(acm_walk_t *w, char phase,
     const acm_entry_t *entry);
 static acm_rc_t acm_walk_read(acm_walk_t *w, char phase,
     const acm_entry_t *entry, acm_cert_t *cert);
+static int acm_walk_due(acm_walk_t *w);
 static int acm_walk_asked(acm_walk_t *w, const acm_entry_t *entry);
 static int acm_walk_holds(const acm_status_query_t *query,
     const acm_entry_t *entry);
@@ -418,11 +419,7 @@ acm_walk_over(acm_walk_t *w, char phase, const acm_entry_t *entry)
         /* enough of it: what is due at the same second belongs to it still,
            all else comes by expiry */
 
-        if (at != w->due
-            && (w->ndue >= ACM_MAX_STATUS_DUE
-                || w->nasked >= ACM_MAX_STATUS_ASKED)
-            && at <= w->soon)
-        {
+        if (at != w->due && at <= w->soon && acm_walk_due(w)) {
             w->soon = w->due;
         }
 
@@ -462,6 +459,19 @@ acm_walk_asked(acm_walk_t *w, const acm_entry_t *entry)
     w->nasked++;
 
     return 1;
+}
+
+
+/* 1 if phase d has had its share: half of the time, so that there is a page
+   to be shown. */
+
+static int
+acm_walk_due(acm_walk_t *w)
+{
+    return w->ndue >= ACM_MAX_STATUS_DUE
+           || w->nasked >= ACM_MAX_STATUS_ASKED
+           || ((w->ndue + w->nasked) % 32 == 31
+               && acm_ticks() > w->view->until - ACM_STATUS_TIME / 2);
 }
 
 
