@@ -13,8 +13,8 @@
  *   c  all certificates: those that no index of the phases before has
  *   s  all certificates
  *
- * A cursor is the letter of a phase, when the list was begun, up to which
- * time phase d goes, and the last key that was seen, so that whatever is
+ * A cursor is the letter of a phase, when the list was begun, the key that
+ * phase d ends before, and the last key that was seen, so that whatever is
  * added or removed between two pages, all else is seen once.
  */
 
@@ -29,7 +29,8 @@
 
 
 #define ACM_CURSOR_TIME  16          /* hex digits */
-#define ACM_CURSOR_HEAD  (1 + 2 * ACM_CURSOR_TIME)
+#define ACM_CURSOR_DUE   (8 + 1 + ACM_UUID_LEN)      /* a key of that map */
+#define ACM_CURSOR_HEAD  (1 + ACM_CURSOR_TIME + 2 * ACM_CURSOR_DUE)
 
 
 typedef struct {
@@ -40,8 +41,8 @@ typedef struct {
     size_t                      left;        /* rows that are wanted still */
     size_t                      looked;
     int64_t                     since;       /* when the list was begun */
-    int64_t                     soon;        /* phase d: due until then */
-    int64_t                     due;         /* of its last entry */
+    uint8_t                     soon[ACM_CURSOR_DUE];    /* phase d ends
+                                                            before this key */
     size_t                      ndue;        /* records it read */
     size_t                      nasked;
     char                        phase;       /* of the cursor */
@@ -59,6 +60,7 @@ static void acm_walk_begin(acm_walk_t *w);
 static void acm_walk_cursor(acm_walk_t *w);
 static void acm_walk_range(acm_walk_t *w);
 static void acm_walk_phase(acm_walk_t *w, char phase);
+static int acm_walk_unhex(const char *s, size_t n, uint8_t *out);
 static acm_db_e acm_walk_db(char phase);
 static void acm_walk_first(acm_walk_t *w, char phase);
 static int acm_walk_enough(acm_walk_t *w);
@@ -143,12 +145,17 @@ acm_status_list(acm_status_view_t *view, const acm_status_query_t *query)
 static void
 acm_walk_begin(acm_walk_t *w)
 {
+    size_t                     i;
     const acm_status_query_t  *query;
 
     query = w->query;
     w->since = w->view->now;
-    w->soon = w->since + ACM_STATUS_AHEAD;
-    w->due = -1;
+
+    for (i = 0; i < 8; i++) {
+        w->soon[i] = (uint8_t) ((uint64_t) (w->since + ACM_STATUS_AHEAD)
+                                >> (56 - 8 * i));
+    }
+
     w->left = query->limit ? query->limit : ACM_STATUS_PAGE;
 
     switch (query->sort) {
@@ -208,13 +215,11 @@ acm_walk_range(acm_walk_t *w)
 static void
 acm_walk_cursor(acm_walk_t *w)
 {
-    int          high, low;
     char         at[ACM_CURSOR_TIME + 1], *end;
-    size_t       i, len;
-    int64_t      since, soon;
+    size_t       len;
+    int64_t      since;
+    uint8_t      soon[ACM_CURSOR_DUE];
     const char  *s;
-
-    static const char  hex[] = "0123456789abcdef";
 
     s = w->query->after;
     len = w->query->after_len;
@@ -249,27 +254,14 @@ acm_walk_cursor(acm_walk_t *w)
         return;
     }
 
-    memcpy(at, s + 1 + ACM_CURSOR_TIME, ACM_CURSOR_TIME);
-
-    soon = strtoll(at, &end, 16);
-
-    if (*end != '\0' || soon < 0) {
+    if (!acm_walk_unhex(s + 1 + ACM_CURSOR_TIME, ACM_CURSOR_DUE, soon)
+        || !acm_walk_unhex(s + ACM_CURSOR_HEAD, (len - ACM_CURSOR_HEAD) / 2,
+                           w->key))
+    {
         return;
     }
 
-    for (i = ACM_CURSOR_HEAD; i < len; i += 2) {
-        end = (s[i] == '\0') ? NULL : strchr(hex, s[i]);
-        high = (end == NULL) ? -1 : (int) (end - hex);
-        end = (s[i + 1] == '\0') ? NULL : strchr(hex, s[i + 1]);
-        low = (end == NULL) ? -1 : (int) (end - hex);
-
-        if (high < 0 || low < 0) {
-            w->len = 0;
-            return;
-        }
-
-        w->key[w->len++] = (uint8_t) (high * 16 + low);
-    }
+    w->len = (len - ACM_CURSOR_HEAD) / 2;
 
     if (w->len) {
         w->key[w->len++] = '\0';     /* the first one behind it */
@@ -277,7 +269,30 @@ acm_walk_cursor(acm_walk_t *w)
 
     w->phase = s[0];
     w->since = since;
-    w->soon = soon;
+    memcpy(w->soon, soon, ACM_CURSOR_DUE);
+}
+
+
+static int
+acm_walk_unhex(const char *s, size_t n, uint8_t *out)
+{
+    size_t       i;
+    const char  *digit;
+
+    static const char  hex[] = "0123456789abcdef";
+
+    for (i = 0; i < 2 * n; i++) {
+        digit = (s[i] == '\0') ? NULL : strchr(hex, s[i]);
+
+        if (digit == NULL) {
+            return 0;
+        }
+
+        out[i / 2] = (uint8_t) ((i % 2 ? out[i / 2] << 4 : 0)
+                                | (digit - hex));
+    }
+
+    return 1;
 }
 
 
@@ -399,9 +414,8 @@ acm_walk_phase(acm_walk_t *w, char phase)
 static int
 acm_walk_over(acm_walk_t *w, char phase, const acm_entry_t *entry)
 {
-    char       uuid[ACM_UUID_LEN + 1];
-    int64_t    at;
-    acm_due_e  kind;
+    char     uuid[ACM_UUID_LEN + 1];
+    int64_t  at;
 
     switch (phase) {
 
@@ -410,22 +424,19 @@ acm_walk_over(acm_walk_t *w, char phase, const acm_entry_t *entry)
                || memcmp(entry->key, w->range, w->range_len) != 0;
 
     case 'd':
-        if (acm_due_key_parse(entry->key, entry->key_len, &at, &kind, uuid)
-            != ACM_OK)
-        {
+        if (entry->key_len != ACM_CURSOR_DUE) {
             return 0;
         }
 
-        /* enough of it: what is due at the same second belongs to it still,
-           all else comes by expiry */
+        /* all behind it comes by expiry then */
 
-        if (at != w->due && at <= w->soon && acm_walk_due(w)) {
-            w->soon = w->due;
+        if (memcmp(entry->key, w->soon, ACM_CURSOR_DUE) < 0
+            && acm_walk_due(w))
+        {
+            memcpy(w->soon, entry->key, ACM_CURSOR_DUE);
         }
 
-        w->due = at;
-
-        return at > w->soon;
+        return memcmp(entry->key, w->soon, ACM_CURSOR_DUE) >= 0;
 
     case 'e':
         return w->query->expires
@@ -633,8 +644,12 @@ acm_walk_first_name(acm_walk_t *w, const acm_entry_t *entry,
 static int
 acm_walk_soon(acm_walk_t *w, const acm_cert_t *cert)
 {
+    uint8_t  key[ACM_MAX_STORE_KEY];
+
     return (cert->due == ACM_DUE_ISSUE || cert->due == ACM_DUE_RENEW)
-           && cert->due_at <= w->soon
+           && acm_due_key(key, cert->due_at, cert->due, cert->uuid)
+              == ACM_CURSOR_DUE
+           && memcmp(key, w->soon, ACM_CURSOR_DUE) < 0
            && acm_status_stuck(cert, w->since);
 }
 
@@ -842,9 +857,9 @@ acm_walk_next(acm_walk_t *w)
         return json_stringn((const char *) w->key, w->len);
     }
 
-    (void) snprintf(text, sizeof(text), "%c%016llx%016llx", w->phase,
-                    (unsigned long long) w->since,
-                    (unsigned long long) w->soon);
+    (void) snprintf(text, sizeof(text), "%c%016llx", w->phase,
+                    (unsigned long long) w->since);
+    (void) acm_hex(w->soon, ACM_CURSOR_DUE, text + 1 + ACM_CURSOR_TIME);
 
     /* a phase that is not begun yet has no key */
 

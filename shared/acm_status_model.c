@@ -639,9 +639,8 @@ acm_status_overview(acm_status_view_t *view, const acm_store_stat_t *stat)
     query.stuck = 0;
     query.limit = ACM_STATUS_NEXT;
     query.after_len = (size_t) snprintf(query.after, sizeof(query.after),
-                                        "e%016llx%016llx%016llx",
-                                        (unsigned long long) view->now,
-                                        (unsigned long long) view->now,
+                                        "e%016llx%090d%016llx",
+                                        (unsigned long long) view->now, 0,
                                         (unsigned long long) view->now);
 
     view->scan = ACM_MAX_STATUS_SCAN;
