@@ -26,12 +26,22 @@ sub api_new {
 }
 
 
-# An operation with a structure; returns the status and the answer.
+# An operation with a structure; returns the status and the answer.  As SDKs
+# do, it tries again while there is no store yet.
 
 sub call {
     my ($self, $op, $in, %args) = @_;
 
-    return $self->raw(body => encode_json($in || {}), op => $op, %args);
+    my @answer;
+
+    for (1 .. 100) {
+        @answer = $self->raw(body => encode_json($in || {}), op => $op,
+            %args);
+        last if $answer[0] != 503;
+        select(undef, undef, undef, 0.1);
+    }
+
+    return @answer;
 }
 
 
