@@ -382,6 +382,11 @@ acm_engine_step(acm_engine_t *e, acm_work_t *work, int64_t now,
         return acm_engine_retire(e, work, now, work->idle, err);
     }
 
+    if (acm_engine_late(&work->cert, now)) {
+        return acm_engine_retire(e, work, now,
+                                 "was not validated within 72 hours", err);
+    }
+
     if (work->demand == ACM_DEMAND_NO) {
         return acm_engine_retire(e, work, now,
                                  "is refused by \"on_demand\"", err);
@@ -628,6 +633,10 @@ acm_engine_retire(acm_engine_t *e, acm_work_t *work, int64_t now,
     next.unused_at = (work->idle[0] != '\0') ? now : 0;
     next.due = ACM_DUE_NONE;
     next.due_at = 0;
+
+    if (acm_engine_late(&work->cert, now)) {
+        next.status = ACM_STATUS_VALIDATION_TIMED_OUT;
+    }
 
     rc = acm_certificate_update(e->store, &work->cert, work->revision, &next,
                                 NULL, now, err);

@@ -21,6 +21,10 @@ acm_urgency_e acm_engine_urgent(const acm_cert_t *cert, int64_t now);
 void acm_engine_idle(acm_engine_t *e, acm_snap_t *snap,
     const acm_cert_t *cert, int64_t now, char *why, size_t size);
 
+/* 1: it was requested over the API, and is not validated after so long. */
+#define ACM_VALIDATION_TIME  (72 * 3600)     /* seconds */
+int acm_engine_late(const acm_cert_t *cert, int64_t now);
+
 /* The issuer that is to be asked now; NULL if none of them is configured. */
 const acm_issuer_t *acm_engine_turn(acm_engine_t *e, const acm_cert_t *cert);
 

@@ -210,3 +210,12 @@ acm_engine_off(acm_engine_t *e, acm_batch_t *batch, const acm_cert_t *cert,
     acm_batch_expect_cert(batch, cert, revision);
     acm_batch_change(batch, cert, &next, now);
 }
+
+
+int
+acm_engine_late(const acm_cert_t *cert, int64_t now)
+{
+    return cert->managed && cert->type == ACM_TYPE_ISSUED
+           && cert->status == ACM_STATUS_PENDING_VALIDATION
+           && now - cert->created_at >= ACM_VALIDATION_TIME;
+}

@@ -659,6 +659,48 @@ test_request(void **state)
 }
 
 
+/* What nobody can prove is given up after 72 hours. */
+
+static void
+test_timeout(void **state)
+{
+    json_t      *c;
+    test_api_t   t;
+
+    (void) state;
+
+    test_api_start(&t);
+
+    test_make(&t, "{'DomainName': 'a.example.com', 'ValidationMethod':"
+              " 'DNS'}");
+
+    /* its issuer is not configured any more */
+
+    t.engine.nissuers = 0;
+    test_api_run(&t);
+    t.now += 72 * 3600 - 1;
+    test_api_run(&t);
+    c = test_describe(&t);
+    test_is(c, "Status", "PENDING_VALIDATION");
+    json_decref(c);
+
+    t.now += 2 * 86400;
+    test_api_run(&t);
+    c = test_describe(&t);
+    test_is(c, "Status", "VALIDATION_TIMED_OUT");
+    json_decref(c);
+
+    test_api_fault(&t, "GetCertificate",
+                   test_with_arn("{'CertificateArn': '%s'}"),
+                   "RequestInProgressException", NULL);
+    test_api_fault(&t, "RenewCertificate", test_body, "ValidationException",
+                   NULL);
+    json_decref(test_api_ok(&t, "DeleteCertificate", test_body));
+
+    test_api_stop(&t);
+}
+
+
 int
 main(void)
 {
@@ -666,6 +708,7 @@ main(void)
         cmocka_unit_test(test_life),
         cmocka_unit_test(test_idempotency),
         cmocka_unit_test(test_import),
+        cmocka_unit_test(test_timeout),
         cmocka_unit_test(test_tags),
         cmocka_unit_test(test_request),
     };

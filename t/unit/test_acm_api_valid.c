@@ -164,8 +164,8 @@ test_many(void **state)
 
     body = malloc(200000);
     out = body;
-    out += snprintf(out, 512, "{\"ResourceArn\": \"" TEST_NONE "\", "
-                    "\"Tags\": [");
+    out += snprintf(out, 512, "{\"ResourceArn\": \"" TEST_NONE "\", \"Tags\":"
+                    " [");
 
     for (i = 0; i < 50; i++) {
         out += snprintf(out, 512, "%s{\"Key\": \"", (i == 0) ? "" : ", ");
