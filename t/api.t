@@ -100,8 +100,8 @@ like($c->{CreatedAt}, qr/^\d+$/, 'times are numbers');
 my $got = $admin->ok('GetCertificate', { CertificateArn => $arn });
 like($got->{Certificate}, qr/-----END CERTIFICATE-----\n$/, 'get');
 
-my %served = $t->handshake(8443, 'x.a.example.com');
-ok((grep { $_ eq '*.a.example.com' } @{$served{names} || []}), 'served');
+my $served = $t->handshake(8443, 'x.a.example.com');
+ok((grep { $_ eq '*.a.example.com' } @{$served->{names} || []}), 'served');
 
 # the head of an answer
 
@@ -327,6 +327,15 @@ SKIP: {
     ($rc, $out) = run('python3', "$FindBin::Bin/tools/api.py", $url);
     is($rc, 0, 'boto3') or diag($out);
     note($out);
+}
+
+SKIP: {
+    my ($rc) = run('node', '-e', "require('\@aws-sdk/client-acm')");
+    skip('@aws-sdk/client-acm is not in NODE_PATH', 1) if $rc;
+
+    my $out;
+    ($rc, $out) = run('node', "$FindBin::Bin/tools/api.js", $url);
+    is($rc, 0, 'JavaScript SDK') or diag($out);
 }
 
 done_testing();
