@@ -691,80 +691,6 @@ test_renewal(void **state)
 }
 
 
-/* A first issuance that takes over an hour: told once, by event and report,
-   whatever is tried meanwhile; and not again when it is there. */
-
-static void
-test_pending(void **state)
-{
-    test_t        t;
-    json_t       *events, *d;
-    int64_t       now;
-    uint64_t      revision;
-    acm_cert_t    c, old, next;
-    acm_snap_t   *snap;
-    acm_err_t     err;
-
-    (void) state;
-
-    test_start(&t);
-    test_issued(&c, 90 * DAY, START);
-    c.status = ACM_STATUS_PENDING_VALIDATION;
-    c.version = 0;
-    c.not_before = 0;
-    c.not_after = 0;
-    c.issued_at = 0;
-    c.renew_at = 0;
-    c.due = ACM_DUE_ISSUE;
-    c.due_at = START;
-    test_store(&t, &c, START);
-    assert_int_equal(c.watch_at, START + ACM_WATCH_PENDING);
-
-    (void) test_run(&t, START + ACM_WATCH_PENDING - 1);
-    events = test_events(&t);
-    assert_int_equal(test_count(events, "ngx_acm Alarm"), 0);
-    json_decref(events);
-
-    (void) test_run(&t, START + ACM_WATCH_PENDING);
-    events = test_events(&t);
-    assert_int_equal(json_array_size(events), 1);
-    d = test_event_of(events, "ngx_acm Alarm");
-    assert_string_equal(json_string_value(json_object_get(d, "Alarm")),
-                        "ISSUANCE_OVERDUE");
-    json_decref(events);
-    assert_int_equal(t.reports, 1);
-
-    for (now = START + ACM_WATCH_PENDING; now < START + 3 * DAY;
-         now += DAY / 8)
-    {
-        test_ok(acm_store_begin(t.store, &snap, NULL));
-        test_ok(acm_cert_get(snap, c.account, c.region, c.uuid, &old,
-                             &revision));
-        acm_store_end(snap);
-        assert_int_equal(old.overdue, 1);
-
-        next = old;
-        next.attempts++;
-        next.last_error = "no";
-        next.last_error_at = now;
-        next.due_at = now + 100;
-        test_ok(acm_certificate_update(t.store, &old, revision, &next, NULL,
-                                       now, &err));
-        acm_cert_free(&old);
-
-        t.watch.ready = 0;
-        (void) test_run(&t, now);
-    }
-
-    assert_int_equal(t.reports, 1);
-    events = test_events(&t);
-    assert_int_equal(json_array_size(events), 0);
-    json_decref(events);
-
-    acm_store_close(t.store);
-}
-
-
 /* DaysBeforeExpiry of an account moves its daily events, not the ladder. */
 
 static void
@@ -834,7 +760,6 @@ main(void)
         cmocka_unit_test(test_heal),
         cmocka_unit_test(test_history),
         cmocka_unit_test(test_renewal),
-        cmocka_unit_test(test_pending),
         cmocka_unit_test(test_setting)
     };
 
