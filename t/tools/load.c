@@ -6,10 +6,10 @@
  *
  *   load STORE COUNT [DUE]
  *
- * Each is like the first one that is there already, for n0.example.com,
- * n1.example.com and so on: a record with its identity, names, material, and
- * entries in all indices.  The first DUE are to be renewed now, the others in
- * 5 to 60 days.  The material is that of the first, sealed for it alone: none
+ * Each is like the first one that is there already, for n0000000.example.com
+ * and so on: a record with its identity, names, material, and entries in all
+ * indices.  The first DUE are to be renewed now, the others in 5 to 60 days.
+ * The material is that of the first, sealed for it alone: none
  * of them can be served.
  */
 
@@ -25,7 +25,7 @@
 #include "../../shared/acm_watch.h"
 
 
-#define LOAD_GROUP  256                  /* certificates in one commit */
+#define LOAD_GROUP  400                  /* certificates in one commit */
 #define LOAD_LIFE   (90 * 86400)
 #define LOAD_DAY    86400
 
@@ -200,7 +200,7 @@ load_one(load_t *l, uint32_t i, acm_batch_t *batch)
     acm_cert_t     cert;
     acm_request_t  req;
 
-    snprintf(name, sizeof(name), "n%u.example.com", i);
+    snprintf(name, sizeof(name), "n%07u.example.com", i);
     names[0] = name;
 
     cert = l->cert;
@@ -213,11 +213,11 @@ load_one(load_t *l, uint32_t i, acm_batch_t *batch)
     snprintf(cert.uuid, sizeof(cert.uuid), "%08x-0000-4000-8000-0000%08x",
              i * (UINT32_MAX / l->count), i);
 
-    /* ages that do not follow this order */
+    /* so are those of the indices by time: from the oldest on */
 
     age = (i < l->due) ? 61 * LOAD_DAY
-                       : (int64_t) (i * UINT64_C(2654435761)
-                                  % (55 * LOAD_DAY));
+                       : 55 * LOAD_DAY - (int64_t) i * 55 * LOAD_DAY
+                                         / l->count;
 
     cert.not_before = l->now - age;
     cert.not_after = cert.not_before + LOAD_LIFE;
