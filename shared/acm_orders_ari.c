@@ -258,10 +258,11 @@ acm_ari_window(acm_job_t *job, const acm_cert_t *cert, acm_cert_t *next,
     }
 
     if ((ari.start == cert->ari_start && ari.end == cert->ari_end)
-        || ari.end <= cert->not_before || ari.start >= cert->not_after
+        || ari.start < cert->issued_at || ari.start >= cert->not_after
         || RAND_bytes((unsigned char *) &random, sizeof(random)) != 1)
     {
-        /* chosen already; or a window that is none of this certificate */
+        /* chosen already; or a window that is none of this certificate, but
+           of the one before, perhaps: that would be renewed for ever */
 
         json_decref(ari.json);
         return;

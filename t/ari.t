@@ -112,7 +112,7 @@ ok($t->wait_for(sub { versions(1) }), 'all issued') or diag($t->tail('acm'));
 
 # the window moves to now while the certificate lives
 
-$windows{moved} = { startIn => -10, endIn => -5 };
+$windows{moved} = { startIn => 0, endIn => 1 };
 windows();
 
 sub windows {

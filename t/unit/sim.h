@@ -72,7 +72,8 @@ typedef enum {
     SIM_ARI_PAST,                        /* began and ended before now */
     SIM_ARI_INVERTED,
     SIM_ARI_LATE,                        /* up to the very end */
-    SIM_ARI_FOREIGN                      /* before it was issued */
+    SIM_ARI_FOREIGN,                     /* before it was issued */
+    SIM_ARI_STALE                        /* of the one before: open still */
 } sim_ari_e;
 
 

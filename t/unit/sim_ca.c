@@ -478,6 +478,10 @@ sim_renewal(sim_ca_t *ca, acm_http_t *http, const char *id, acm_buf_t *body)
     } else if (ca->ari == SIM_ARI_FOREIGN) {
         from = SIM_START - 300 * SIM_DAY;
         to = SIM_START - 200 * SIM_DAY;
+
+    } else if (ca->ari == SIM_ARI_STALE) {
+        from = SIM_START - SIM_DAY;
+        to = SIM_START + 30 * SIM_DAY;
     }
 
     http->status = 200;

@@ -497,7 +497,8 @@ test_ari_stale(void **state)
     uint64_t    n;
 
     static const sim_ari_e  answers[] = {
-        SIM_ARI_PAST, SIM_ARI_NOW, SIM_ARI_INVERTED, SIM_ARI_FOREIGN
+        SIM_ARI_PAST, SIM_ARI_NOW, SIM_ARI_INVERTED, SIM_ARI_FOREIGN,
+        SIM_ARI_STALE
     };
 
     (void) state;
@@ -515,7 +516,9 @@ test_ari_stale(void **state)
         sim_run(s, 2 * SIM_DAY);
         assert_in_range(s->cas[0].count[SIM_ORDER] - n, 0, 9);
 
-        if (answers[i] == SIM_ARI_INVERTED || answers[i] == SIM_ARI_FOREIGN) {
+        if (answers[i] == SIM_ARI_INVERTED || answers[i] == SIM_ARI_FOREIGN
+            || answers[i] == SIM_ARI_STALE)
+        {
             assert_int_equal(s->cas[0].count[SIM_ORDER], n);
         }
 
