@@ -349,9 +349,11 @@ acm_api_status(const acm_cert_t *cert, int64_t now)
 char *
 acm_api_ca_arn(const acm_api_t *api, const char *issuer, char *buf)
 {
+    /* of several issuers the first */
+
     (void) snprintf(buf, ACM_MAX_ARN, "arn:aws:acm-pca:%s:%s:"
-                    "certificate-authority/%s", api->caller->region,
-                    api->caller->account, issuer);
+                    "certificate-authority/%.*s", api->caller->region,
+                    api->caller->account, (int) strcspn(issuer, " "), issuer);
 
     return buf;
 }
