@@ -254,14 +254,17 @@ acm_audit_identity(const acm_audit_t *call)
 
     bad = acm_audit_put(o, "type", json_string(type));
 
-    if (call->principal != NULL || *type == 'R' || call->arn == NULL) {
+    if (call->principal != NULL || call->arn == NULL
+        || strcmp(type, "Root") == 0)
+    {
         bad |= acm_audit_text(o, "principalId",
                               call->principal ? call->principal
                                               : call->account,
                               ACM_MAX_AUDIT_WORD);
 
     } else if (*type != 'A') {
-        bad |= acm_audit_principal(o, "AIDA", call->arn, NULL);
+        bad |= acm_audit_principal(o, *type == 'R' ? "AROA" : "AIDA",
+                                   call->arn, NULL);
     }
 
     bad |= acm_audit_text(o, "arn", call->arn, ACM_MAX_AUDIT_TEXT);
