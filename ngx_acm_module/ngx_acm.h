@@ -16,6 +16,7 @@
 #include <ngx_event.h>
 
 #include "../shared/acm_api.h"
+#include "../shared/acm_audit.h"
 #include "../shared/acm_dns_answer.h"
 #include "../shared/acm_engine.h"
 #include "../shared/acm_name.h"
@@ -231,6 +232,9 @@ typedef struct {
     ngx_acm_cloudwatch_t      *cloudwatch;   /* NULL: none */
     ngx_array_t               *sinks;        /* of event_sink; NULL: none */
     ngx_acm_smtp_t            *smtp;         /* NULL: no smtp */
+    ngx_open_file_t           *audit;        /* of audit_log; NULL: off */
+    unsigned                   audit_set:1;  /* it was given */
+    unsigned                   audit_sync:1;
     u_char                    *dns_file;     /* of the first acm_dns, or NULL */
     ngx_uint_t                 dns_line;
     ngx_str_t                  users_file;
@@ -317,6 +321,22 @@ char *ngx_acm_event_sink(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_acm_smtp(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* At the end of the block: what needs both of them. */
 char *ngx_acm_sink_check(ngx_conf_t *cf, ngx_acm_conf_t *amcf);
+
+
+/* calls of the API: ngx_acm_audit.c */
+
+char *ngx_acm_audit_log(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* Lets workers open the file. */
+void ngx_acm_audit_init(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf);
+/*
+ * One call, when it is over; nothing without audit_log.  In a worker, in any
+ * of its threads.  It takes some microseconds, or a disk's time with "sync";
+ * at worst, if a worker is stopped while it writes, ACM_AUDIT_WAIT.  NGX_ERROR
+ * if there is no line: logged and counted here, and no reason to fail a call
+ * that has been made.
+ */
+ngx_int_t ngx_acm_audit_write(ngx_acm_conf_t *amcf, const acm_audit_t *call,
+    ngx_log_t *log);
 
 
 /* what is made of it: ngx_acm_resolve.c */

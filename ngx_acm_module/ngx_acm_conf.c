@@ -282,6 +282,29 @@ static ngx_command_t  ngx_acm_conf_commands[] = {
       NULL },
 
     /*
+     * Syntax:  audit_log file [sync] | off;
+     * Default: audit_log off;
+     * Context: acm
+     *
+     * A line of JSON for each call of the API, in the structure of AWS
+     * CloudTrail: who, from where, what, and how it ended.  Private keys and
+     * passphrases are never in it.  Each line has a number and the SHA-256
+     * of the one before, also over rotations and restarts; "acmctl audit
+     * verify" finds lines that were changed or are missing.  USR1 reopens
+     * the file, which must be a regular one that the workers may open; nginx
+     * makes it theirs.  With "sync" a line is on disk before its call is
+     * answered; without, the last ones may be lost when the machine fails.
+     * A line that cannot be written, as on a full disk, does not fail its
+     * call: the error log and "acm_audit_failures_total" tell of it.
+     */
+    { ngx_string("audit_log"),
+      NGX_ACM_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_acm_audit_log,
+      0,
+      0,
+      NULL },
+
+    /*
      * Syntax:  cache number;
      * Default: cache 4096;
      * Context: acm

@@ -39,6 +39,8 @@ typedef enum {
     NGX_ACM_CACHE_HIT,
     NGX_ACM_CACHE_MISS,
     NGX_ACM_CACHE_EVICTED,
+    NGX_ACM_AUDITED,
+    NGX_ACM_AUDIT_FAILED,
     NGX_ACM_COUNTERS
 } ngx_acm_counter_e;
 

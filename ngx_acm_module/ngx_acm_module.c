@@ -91,6 +91,7 @@ ngx_acm_create_conf(ngx_cycle_t *cycle)
      *     amcf->updates = NULL;
      *     amcf->sinks = NULL;
      *     amcf->smtp = NULL;
+     *     amcf->audit = NULL;
      *     amcf->dns_file = NULL;
      *     amcf->dns_line = 0;
      *     amcf->path = NULL;
@@ -187,6 +188,8 @@ ngx_acm_init_module(ngx_cycle_t *cycle)
     if (!amcf->enabled || ngx_test_config) {
         return NGX_OK;
     }
+
+    ngx_acm_audit_init(cycle, amcf);
 
     /*
      * An error here would end the master at a reload: without the bell the

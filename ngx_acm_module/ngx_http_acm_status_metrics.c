@@ -191,6 +191,14 @@ ngx_http_acm_metrics_workers(acm_metrics_t *m, ngx_acm_conf_t *amcf)
                                  ngx_acm_metrics_total(amcf,
                                                        NGX_ACM_CACHE_EVICTED),
                                  "Names that made room for others.");
+    ngx_http_acm_metrics_counter(m, "acm_audit_records",
+                                 ngx_acm_metrics_total(amcf,
+                                                       NGX_ACM_AUDITED),
+                                 "Calls of the API in the audit log.");
+    ngx_http_acm_metrics_counter(m, "acm_audit_failures",
+                                 ngx_acm_metrics_total(amcf,
+                                                       NGX_ACM_AUDIT_FAILED),
+                                 "Calls that are missing there.");
 }
 
 

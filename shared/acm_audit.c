@@ -45,7 +45,6 @@ static json_t *acm_audit_tls(const acm_audit_t *call);
 static acm_rc_t acm_audit_chain(const json_t *json, acm_audit_link_t *link,
     acm_buf_t *line, acm_err_t *err);
 static int acm_audit_dump(const char *data, size_t len, void *buf);
-static int acm_audit_unhex(const uint8_t *hex, uint8_t *hash);
 
 
 acm_rc_t
@@ -688,7 +687,7 @@ acm_audit_parse(const uint8_t *line, size_t len, acm_audit_link_t *link,
     p = line + len - acm_audit_len(ACM_AUDIT_TAIL);
 
     if (memcmp(p, ACM_AUDIT_TAIL, acm_audit_len(ACM_AUDIT_TAIL)) != 0
-        || !acm_audit_unhex(p - ACM_AUDIT_HEX, link->hash))
+        || !acm_audit_hash(p - ACM_AUDIT_HEX, link->hash))
     {
         return ACM_INVALID;
     }
@@ -696,7 +695,7 @@ acm_audit_parse(const uint8_t *line, size_t len, acm_audit_link_t *link,
     p -= ACM_AUDIT_HEX + acm_audit_len(ACM_AUDIT_HASH);
 
     if (memcmp(p, ACM_AUDIT_HASH, acm_audit_len(ACM_AUDIT_HASH)) != 0
-        || !acm_audit_unhex(p - ACM_AUDIT_HEX, previous))
+        || !acm_audit_hash(p - ACM_AUDIT_HEX, previous))
     {
         return ACM_INVALID;
     }
@@ -742,10 +741,8 @@ acm_audit_parse(const uint8_t *line, size_t len, acm_audit_link_t *link,
 }
 
 
-/* Lower case only, as it was written; 1 or 0. */
-
-static int
-acm_audit_unhex(const uint8_t *hex, uint8_t *hash)
+int
+acm_audit_hash(const void *hex, uint8_t hash[ACM_HASH_LEN])
 {
     size_t    i;
     uint8_t   ch;
@@ -754,7 +751,7 @@ acm_audit_unhex(const uint8_t *hex, uint8_t *hash)
     memset(hash, 0, ACM_HASH_LEN);
 
     for (i = 0; i < ACM_AUDIT_HEX; i++) {
-        ch = hex[i];
+        ch = ((const uint8_t *) hex)[i];
 
         if (ch >= '0' && ch <= '9') {
             v = ch - '0';

@@ -30,6 +30,8 @@
 #define ACM_AUDIT_VERSION      "1.11"        /* of CloudTrail's records */
 #define ACM_AUDIT_SOURCE       "acm.amazonaws.com"
 #define ACM_AUDIT_HIDDEN       "HIDDEN_DUE_TO_SECURITY_REASONS"
+#define ACM_AUDIT_HEAD_NAME    "audit.head"  /* in the directory of the
+                                                store */
 #define ACM_AUDIT_RESUME       "ResumeAuditLog"
 
 #define ACM_MAX_AUDIT_LINE     262144        /* octets, without line feed */
@@ -103,6 +105,10 @@ acm_rc_t acm_audit_resume(const uint8_t *torn, size_t len, int64_t now,
  */
 acm_rc_t acm_audit_parse(const uint8_t *line, size_t len,
     acm_audit_link_t *link, uint8_t previous[ACM_HASH_LEN]);
+
+
+/* Lower-case hex, ACM_AUDIT_HEX digits; 1, or 0 if it is not. */
+int acm_audit_hash(const void *hex, uint8_t hash[ACM_HASH_LEN]);
 
 
 /*

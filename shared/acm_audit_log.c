@@ -11,6 +11,7 @@
 #include <openssl/sha.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -62,7 +63,8 @@ static acm_rc_t acm_audit_torn(acm_audit_log_t *log, acm_audit_head_t *head,
     const uint8_t *torn, size_t len, int64_t now, acm_err_t *err);
 static acm_rc_t acm_audit_first(acm_audit_log_t *log, acm_audit_head_t *head,
     uint64_t size, acm_err_t *err);
-static acm_rc_t acm_audit_follow(acm_audit_log_t *log, acm_err_t *err);
+static acm_rc_t acm_audit_follow(acm_audit_log_t *log, int latest,
+    acm_err_t *err);
 static acm_rc_t acm_audit_put_line(acm_audit_log_t *log,
     acm_audit_head_t *head, const acm_audit_link_t *link,
     const acm_buf_t *line, acm_err_t *err);
@@ -219,10 +221,13 @@ static acm_rc_t
 acm_audit_append(acm_audit_log_t *log, const acm_audit_t *call,
     acm_err_t *err)
 {
+    int               latest;
     acm_rc_t          rc;
     acm_buf_t         line;
     acm_audit_link_t  link;
     acm_audit_head_t  head;
+
+    latest = 0;
 
     /* what is behind the head belongs to the file from before a rotation */
 
@@ -230,6 +235,7 @@ acm_audit_append(acm_audit_log_t *log, const acm_audit_t *call,
         rc = acm_audit_head_get(log->head, &head);
 
         if (rc == ACM_OK && head.dev == log->dev && head.ino == log->ino) {
+            latest = 1;
             rc = acm_audit_recover(log, &head, call->now, err);
 
             if (rc != ACM_OK) {
@@ -238,7 +244,7 @@ acm_audit_append(acm_audit_log_t *log, const acm_audit_t *call,
         }
     }
 
-    rc = acm_audit_follow(log, err);
+    rc = acm_audit_follow(log, latest, err);
 
     if (rc != ACM_OK) {
         return rc;
@@ -477,10 +483,11 @@ acm_audit_first(acm_audit_log_t *log, acm_audit_head_t *head, uint64_t size,
 }
 
 
-/* The file that has the name now; under the lock all see the same. */
+/* The file that has the name now; under the lock all see the same.  latest:
+   the last line of all is in the file that is open. */
 
 static acm_rc_t
-acm_audit_follow(acm_audit_log_t *log, acm_err_t *err)
+acm_audit_follow(acm_audit_log_t *log, int latest, acm_err_t *err)
 {
     int          fd;
     struct stat  st;
@@ -498,9 +505,11 @@ acm_audit_follow(acm_audit_log_t *log, acm_err_t *err)
 
     if (fd == -1) {
 
-        /* moved away, and not made anew yet */
+        /* moved away, and not made anew yet, or not for us yet */
 
-        if (errno == ENOENT && log->fd != -1) {
+        if (log->fd != -1
+            && (errno == ENOENT || (errno == EACCES && latest)))
+        {
             return ACM_OK;
         }
 
@@ -659,12 +668,9 @@ acm_audit_head_read(const char *path, acm_audit_link_t *link, acm_err_t *err)
 static acm_rc_t
 acm_audit_head_get(int fd, acm_audit_head_t *head)
 {
-    char                 text[ACM_AUDIT_HEAD + 1], hex[ACM_AUDIT_HEX + 1];
-    char                 check[ACM_AUDIT_CHECK + 1];
-    size_t               i;
-    ssize_t              n;
-    unsigned             v;
-    unsigned long long   number, dev, ino, size;
+    char     text[ACM_AUDIT_HEAD + 1], check[ACM_AUDIT_CHECK + 1], *p;
+    size_t   len;
+    ssize_t  n;
 
     n = pread(fd, text, ACM_AUDIT_HEAD, 0);
 
@@ -678,30 +684,28 @@ acm_audit_head_get(int fd, acm_audit_head_t *head)
 
     acm_audit_sum(text, check);
 
-    if (memcmp(text + ACM_AUDIT_SUMMED, check, ACM_AUDIT_CHECK) != 0) {
-        return ACM_CORRUPT;
-    }
+    len = sizeof(ACM_AUDIT_HEAD_WORDS " ") - 1;
 
-    text[ACM_AUDIT_SUMMED] = '\0';
-
-    if (sscanf(text, ACM_AUDIT_HEAD_WORDS " %llu %64[0-9a-f] %llu %llu %llu",
-               &number, hex, &dev, &ino, &size)
-        != 5 || strlen(hex) != ACM_AUDIT_HEX)
+    if (memcmp(text + ACM_AUDIT_SUMMED, check, ACM_AUDIT_CHECK) != 0
+        || memcmp(text, ACM_AUDIT_HEAD_WORDS " ", len) != 0)
     {
         return ACM_CORRUPT;
     }
 
-    for (i = 0; i < ACM_HASH_LEN; i++) {
-        (void) sscanf(hex + 2 * i, "%2x", &v);
-        head->link.hash[i] = (uint8_t) v;
+    text[ACM_AUDIT_SUMMED] = '\0';
+    head->link.number = strtoull(text + len, &p, 10);
+
+    if (*p != ' ' || strlen(p) < ACM_AUDIT_HEX + 2
+        || !acm_audit_hash(p + 1, head->link.hash))
+    {
+        return ACM_CORRUPT;
     }
 
-    head->link.number = number;
-    head->dev = dev;
-    head->ino = ino;
-    head->size = size;
+    head->dev = strtoull(p + 1 + ACM_AUDIT_HEX, &p, 10);
+    head->ino = strtoull(p, &p, 10);
+    head->size = strtoull(p, &p, 10);
 
-    return ACM_OK;
+    return (*p == ' ') ? ACM_OK : ACM_CORRUPT;
 }
 
 

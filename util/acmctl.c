@@ -67,6 +67,7 @@ static const acmctl_command_t  acmctl_commands[] = {
     { "dns", acmctl_dns },
     { "events", acmctl_events },
     { "user", acmctl_user },
+    { "audit", acmctl_audit },
     { "version", acmctl_version },
     { NULL, NULL }
 };
@@ -180,6 +181,10 @@ acmctl_usage(FILE *f)
           "  user list [--json] [--file FILE]       keys of the API\n"
           "  user add NAME [--policy P ...] [--group G ...] [--file FILE]\n"
           "  user key add NAME | enable|disable|delete KEYID [--file FILE]\n"
+          "  audit verify [--latest|--head N:HASH] FILE ...\n"
+          "                            the audit log, oldest file first\n"
+          "  audit show [--user NAME] [--event NAME] [--error CODE] [--json]\n"
+          "             FILE ...\n"
           "  version\n"
           "\n"
           "Defaults: --store /var/lib/nginx/acm, --master-key\n"

@@ -71,6 +71,7 @@ int acmctl_account(acmctl_t *ctl, int argc, char **argv);
 int acmctl_dns(acmctl_t *ctl, int argc, char **argv);
 int acmctl_events(acmctl_t *ctl, int argc, char **argv);
 int acmctl_user(acmctl_t *ctl, int argc, char **argv);
+int acmctl_audit(acmctl_t *ctl, int argc, char **argv);
 
 
 #endif /* _ACMCTL_H_INCLUDED_ */

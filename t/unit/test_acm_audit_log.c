@@ -214,13 +214,27 @@ test_rotation(void **state)
     test_write(&t, 1);
     test_touch(t.path);
 
+    /* nor given it to the workers */
+
+    if (geteuid() != 0) {
+        assert_int_equal(chmod(t.path, 0), 0);
+        test_write(&second, 1);
+        assert_int_equal(chmod(t.path, 0600), 0);
+
+    } else {
+        assert_int_equal(chown(t.dir, 65534, (gid_t) -1), 0);
+        assert_int_equal(seteuid(65534), 0);
+        test_write(&second, 1);
+        assert_int_equal(seteuid(0), 0);
+    }
+
     /* and now all write to it */
 
     test_write(&t, 1);
     test_write(&second, 2);
     test_write(&t, 1);
 
-    assert_int_equal(test_good(&t, older), 11);
+    assert_int_equal(test_good(&t, older), 12);
 
     /* as a restart, with a new file at once */
 
@@ -230,7 +244,7 @@ test_rotation(void **state)
     test_touch(t.path);
     test_ok(acm_audit_open(t.path, t.head, 0, &t.log, NULL));
     test_write(&t, 2);
-    assert_int_equal(test_good(&t, older), 13);
+    assert_int_equal(test_good(&t, older), 14);
 
     /* copied and cut, as logrotate's copytruncate */
 
@@ -239,7 +253,7 @@ test_rotation(void **state)
     test_write(&t, 2);
     assert_int_equal(truncate(t.path, 0), 0);
     test_write(&t, 2);
-    assert_int_equal(test_good(&t, NULL), 17);
+    assert_int_equal(test_good(&t, NULL), 18);
 
     test_end(&t);
 }
