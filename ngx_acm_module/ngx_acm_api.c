@@ -19,6 +19,8 @@ typedef struct {
 static ngx_int_t ngx_acm_api_servers(ngx_cycle_t *cycle,
     ngx_acm_conf_t *amcf);
 static char *ngx_acm_api_name(ngx_cycle_t *cycle, ngx_acm_want_t *want);
+static void ngx_acm_api_audit(void *data, const acm_api_caller_t *caller,
+    const acm_api_event_t *event);
 static acm_rc_t ngx_acm_api_authorize(void *data,
     const acm_api_caller_t *caller, const acm_api_access_t *access,
     char *message);
@@ -77,6 +79,7 @@ ngx_acm_api_init(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf)
     api->default_issuers = (char *) text;
     api->zone = amcf->validation ? amcf->validation->name : NULL;
     api->authorize = ngx_acm_api_authorize;
+    api->audit = amcf->audit ? ngx_acm_api_audit : NULL;
     api->data = amcf;
     api->page = NGX_ACM_API_PAGE;
 
@@ -158,6 +161,38 @@ ngx_acm_api_name(ngx_cycle_t *cycle, ngx_acm_want_t *want)
     *ngx_snprintf(p, len - 1, "%s:%ui", want->file, want->line) = '\0';
 
     return (char *) p;
+}
+
+
+/* In the thread of the call, as what follows. */
+
+static void
+ngx_acm_api_audit(void *data, const acm_api_caller_t *caller,
+    const acm_api_event_t *event)
+{
+    ngx_acm_conf_t *amcf = data;
+
+    acm_audit_t  call;
+
+    ngx_memzero(&call, sizeof(acm_audit_t));
+
+    call.account = caller->account;
+    call.arn = caller->arn;
+    call.key_id = caller->key_id;
+    call.address = caller->address;
+    call.agent = caller->agent;
+    call.region = caller->region;
+    call.operation = event->operation;
+    call.resource = event->resource;
+    call.request_id = event->request_id;
+    call.fault = event->fault;
+    call.message = event->message;
+    call.parameters = event->parameters;
+    call.response = event->response;
+    call.now = event->now;
+    call.changes = event->changes;
+
+    (void) ngx_acm_audit_write(amcf, &call, ngx_cycle->log);
 }
 
 

@@ -93,6 +93,8 @@ acm_api_call(const acm_api_conf_t *conf, acm_keyring_t *ring,
     acm_api_finish(&api, answer);
     acm_api_audit(&api, answer);
 
+    json_decref(api.out);
+
     if (api.in != NULL) {
         acm_api_hide(api.in, 0);
         json_decref(api.in);
@@ -412,10 +414,12 @@ acm_api_finish(acm_api_t *api, acm_api_answer_t *answer)
     }
 
     if (api->out != NULL) {
-        acm_api_hide(api->out, 0);
+        acm_api_hide(api->out, 1);
     }
 
-    json_decref(json);
+    if (json != api->out) {
+        json_decref(json);
+    }
 }
 
 
@@ -481,6 +485,7 @@ acm_api_audit(acm_api_t *api, const acm_api_answer_t *answer)
     event.resource = api->arn;
     event.request_id = answer->request_id;
     event.parameters = api->in;
+    event.response = (answer->fault == NULL) ? api->out : NULL;
     event.fault = answer->fault;
     event.message = (answer->fault == NULL) ? "" : api->message;
     event.status = answer->status;

@@ -78,6 +78,7 @@ typedef struct {
     const char                *resource;     /* an ARN, or "" */
     const char                *request_id;
     const json_t              *parameters;   /* secrets are hidden; or NULL */
+    const json_t              *response;     /* or NULL */
     const char                *fault;        /* "ValidationException"; NULL:
                                                 it went well */
     const char                *message;
