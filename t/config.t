@@ -92,6 +92,31 @@ bad('region', in_acm('region US_east;'), '', qr/invalid region/, $at);
 
 good('resolver', in_acm('resolver 192.0.2.1 192.0.2.2:5353 [2001:db8::1] '
     . '[::1]:5353;'), '');
+# the API
+
+my $api = 'server { listen 127.0.0.1:8080; location / { acm_api; } }';
+
+bad('API without acm', '', $api, qr/"acm_api" in .* needs users/, $at,
+    qr/acmctl user/);
+bad('API without users', $acm, $api, qr/"acm_api" in .* needs users/, $at);
+bad('no file of users', in_acm('users %%DIR%%/none.json;'), $api,
+    qr/none\.json.*no such file/i, $at);
+bad('users twice', in_acm('users a; users b;'), '',
+    qr/"users" directive is duplicate/, $at);
+bad('API parameter', $acm, 'server { listen 127.0.0.1:8080; location / {'
+    . ' acm_api key_types=ec; } }', qr/"key_types=all"/, $at);
+bad('API twice', $acm, 'server { listen 127.0.0.1:8080; location / {'
+    . ' acm_api; acm_api; } }', qr/"acm_api" directive is duplicate/, $at);
+
+$t->write_file('users.json', '{ "Accounts": [ ] }');
+chmod(0644, "$dir/users.json");
+bad('users that all can read', in_acm('users %%DIR%%/users.json;'), $api,
+    qr/users\.json/, qr/lets others at it; run "chmod/, $at);
+chmod(0600, "$dir/users.json");
+$t->write_file('users.json', '{ "Accounts": 5 }');
+bad('users that are none', in_acm('users %%DIR%%/users.json;'), $api,
+    qr/Accounts/, $at);
+
 bad('resolver by name', in_acm('resolver localhost;'), '',
     qr/no IP address in resolver "localhost": use an IP/, $at);
 bad('resolver with a bad port', in_acm('resolver 192.0.2.1:0;'), '',
