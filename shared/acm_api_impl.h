@@ -19,7 +19,17 @@
 
 #define ACM_MAX_API_VALUE      1024      /* octets shown of a bad value */
 #define ACM_MAX_API_PATH       512
+
+/* smaller ones are for tests */
+
+#ifndef ACM_MAX_API_SCAN
 #define ACM_MAX_API_SCAN       1000      /* records read in one snapshot */
+#endif
+
+#ifndef ACM_MAX_SCAN
+#define ACM_MAX_SCAN           50000     /* records read for one page that is
+                                            not sorted */
+#endif
 
 
 /* one call */
@@ -135,8 +145,6 @@ typedef size_t (*acm_scan_key_pt)(acm_scan_t *scan, const acm_cert_t *cert,
 typedef json_t *(*acm_scan_show_pt)(acm_api_t *api, const acm_cert_t *cert);
 
 #define ACM_MAX_SCAN_KEY       255
-#define ACM_MAX_SCAN           50000     /* records read for one page that is
-                                            not sorted */
 
 typedef struct {
     uint8_t                    key[ACM_MAX_SCAN_KEY];
@@ -159,9 +167,11 @@ struct acm_scan_s {
     acm_scan_entry_t          *found;    /* a heap, the last one first */
     size_t                     nfound;
     acm_scan_entry_t           after;    /* the end of the page before */
+    char                       last[ACM_UUID_LEN + 1];  /* that was read */
     uint64_t                   query;    /* what the token belongs to */
     unsigned                   paged:1;  /* after is set */
     unsigned                   more:1;
+    unsigned                   cut:1;    /* enough was read for one page */
 };
 
 /* The page that is asked for, as api->out. */

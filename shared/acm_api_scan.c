@@ -244,11 +244,14 @@ acm_scan_read(acm_scan_t *scan)
     do {
         rc = acm_scan_slice(scan, key, &len, prefix, &read);
 
-        if (scan->key == NULL && rc == ACM_OK && read > ACM_MAX_SCAN) {
+        if (scan->key == NULL && rc == ACM_OK && !scan->more
+            && read > ACM_MAX_SCAN)
+        {
 
-            /* enough for one page: the next one goes on from here */
+            /* the next page goes on from here */
 
             scan->more = 1;
+            scan->cut = 1;
             break;
         }
 
@@ -295,6 +298,8 @@ acm_scan_slice(acm_scan_t *scan, uint8_t *key, size_t *len, size_t prefix,
             rc = ACM_OK;
             break;
         }
+
+        memcpy(scan->last, entry.key + prefix, ACM_UUID_LEN);
 
         /* what cannot be read is not shown, and hides no other */
 
@@ -444,7 +449,10 @@ acm_scan_answer(acm_scan_t *scan)
     last = scan->after;
     n = scan->nfound;
 
-    if (n != 0) {
+    if (scan->cut) {
+        memcpy(last.uuid, scan->last, sizeof(last.uuid));
+
+    } else if (n != 0) {
         last = scan->found[0];
     }
 
