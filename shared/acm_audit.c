@@ -638,7 +638,7 @@ acm_audit_chain(const json_t *json, acm_audit_link_t *link, acm_buf_t *line,
     if (acm_buf_rc(line) == ACM_OK) {
         (void) SHA256(line->data + start, line->len - start, md);
 
-        acm_buf_text(line, ACM_AUDIT_HASH + 1);
+        acm_buf_text(line, &ACM_AUDIT_HASH[1]);
         acm_buf_text(line, acm_hex(md, ACM_HASH_LEN, hex));
         acm_buf_text(line, ACM_AUDIT_TAIL "\n");
     }

@@ -2,127 +2,216 @@
 
 # Copyright (C) The ngx_acm authors
 
-# The audit log of the API: a line for each call, whoever made it and however
-# it ended, without secrets, chained, over a rotation.
+# The audit log, written by several workers: rotation by USR1, reload, restart,
+# kill -9, a disk that is full; and what acmctl finds.  A small module
+# (t/tools/), built here, writes it.
 
 use warnings;
 use strict;
 
+use JSON::PP;
 use Test::More;
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP;
-use MIME::Base64;
 use Test::Nginx::ACM;
-use Test::Nginx::API;
 
 my $t = Test::Nginx::ACM->new();
-my $users = "$t->{dir}/users.json";
+my $dir = $t->{dir};
+my ($out) = $t->{module} =~ m{^(.*)/};
 
-sub user {
-    my ($name, $policy) = @_;
+plan(skip_all => 'needs the module as a file') if $t->{module} eq 'static';
+plan(skip_all => 'needs the tree the module was built in')
+    unless -d "$out/nginx-src/src/core" && -d "$out/objs";
 
-    my ($rc, $out) = $t->acmctl('user', 'add', $name, '--policy', $policy,
-        '--file', $users);
-    my ($key) = $out =~ /aws_access_key_id = (\S+)/;
-    my ($secret) = $out =~ /aws_secret_access_key = (\S+)/;
-    die $out unless $secret;
+my @include = map { "-I$out/nginx-src/src/$_" }
+    qw{ core event event/modules event/quic os/unix http http/modules
+        http/v2 http/v3 };
 
-    return api_new(port => $t->port(8080), key => $key, secret => $secret);
-}
+# two modules have tables of the same name
+$ENV{ASAN_OPTIONS} = join(':', $ENV{ASAN_OPTIONS} || (),
+    'detect_odr_violation=0') if $ENV{TEST_NGINX_PRELOAD};
 
-my $admin = user('admin', 'AWSCertificateManagerFullAccess');
-my $reader = user('reader', 'AWSCertificateManagerReadOnly');
+my @san = $ENV{TEST_NGINX_PRELOAD} ? ('-fsanitize=address,undefined') : ();
 
-$t->write_config(<<'EOF_CONF');
+is(system($ENV{CC} || 'cc', '-shared', '-fPIC', '-g', '-D_GNU_SOURCE', @san,
+    '-Wall', '-Werror', @include, "-I$out/objs", '-o', "$dir/audit_test.so",
+    "$FindBin::Bin/tools/ngx_acm_audit_test_module.c"), 0,
+    'test module built');
+
+sub config {
+    my ($audit) = @_;
+
+    $t->write_config(<<"EOF_CONF");
 %%GLOBALS%%
+load_module %%DIR%%/audit_test.so;
+worker_processes 4;
 events { }
 acm {
     store %%DIR%%/store;
     master_key %%DIR%%/acm.key;
-    users %%DIR%%/users.json;
-    audit_log %%DIR%%/audit.json;
+    $audit
 }
 http {
     %%HTTP%%
     server {
-        listen 127.0.0.1:8080;
-        location / { acm_api; }
+        listen 127.0.0.1:8080 reuseport;
+        location /call/ { acm_audit_test; }
+        location /status { acm_status; }
     }
 }
 EOF_CONF
 
+    return;
+}
+
+my $log = "$dir/audit.json";
+my $store = "$dir/store";
+
+# mistakes
+
+for (['audit_log off; audit_log off;', 'duplicate'],
+    ["audit_log $dir/a always;", 'invalid parameter "always"'],
+    ["audit_log '';", 'empty path'],
+    ["audit_log $dir/none/a;", 'No such file'])
+{
+    config($_->[0]);
+    like(($t->nginx('-t'))[1], qr/\Q$_->[1]\E/, "refused: $_->[0]");
+}
+
+config('audit_log off;');
+is(($t->nginx('-t'))[0], 0, 'off');
+
+config("audit_log $log;");
+chmod(0755, $dir);
 $t->run();
 
-sub records { return map { decode_json($_) } split /\n/, $t->read_file($_[0]) }
+# 503 is 0 lines
 
-# what is done
+sub call {
+    my ($n, $name) = @_;
+    my $written = 0;
 
-my ($cert, $key) = $t->self_signed('import', 'import.example.com');
+    for (1 .. $n) {
+        my $res = $t->http_get('/call/' . ($name // 'ListCertificates'));
+        $written++ if $res =~ m{^HTTP/1\.1 204};
+    }
 
-sub base64 { return encode_base64($t->read_file($_[0]), '') }
+    return $written;
+}
 
-my $arn = $admin->ok('ImportCertificate', {
-    Certificate => base64('import.crt'),
-    PrivateKey => base64('import.key') })->{CertificateArn};
+sub verify {
+    my (@args) = @_;
+    return $t->acmctl('--store', $store, 'audit', 'verify', @args);
+}
 
-$admin->ok('DescribeCertificate', { CertificateArn => $arn });
+sub numbers {
+    my ($file) = @_;
+    return map { decode_json($_)->{ngxAcmChain}{number} }
+        split(/\n/, $t->read_file($file));
+}
 
-my ($status) = $reader->call('DeleteCertificate', { CertificateArn => $arn });
-is($status, 400, 'denied');
+is(call(20), 20, 'calls');
 
-my @r = records('audit.json');
-is(scalar(@r), 3, 'a line for each call');
+my ($rc, $text) = verify('--latest', $log);
+is($rc, 0, 'verified') or diag($text);
+like($text, qr/^20 lines, the last one 20:[0-9a-f]{64}$/m, 'its head');
 
-is($r[0]{eventName}, 'ImportCertificate', 'import');
-is($r[0]{eventSource}, 'acm.amazonaws.com', 'source');
-is($r[0]{recipientAccountId}, '123456789012', 'account');
-is($r[0]{awsRegion}, 'us-east-1', 'region');
-is($r[0]{sourceIPAddress}, '127.0.0.1', 'address');
-is($r[0]{userIdentity}{userName}, 'admin', 'user');
-is($r[0]{responseElements}{certificateArn}, $arn, 'what came of it');
+my ($record) = map { decode_json($_) } split(/\n/, $t->read_file('audit.json'));
+is($record->{eventName}, 'ListCertificates', 'event');
+is($record->{sourceIPAddress}, '127.0.0.1', 'address');
+is($record->{userIdentity}{userName}, 'Alice', 'user');
 
-is($r[1]{eventName}, 'DescribeCertificate', 'describe');
-is($r[1]{requestParameters}{certificateArn}, $arn, 'of what');
-is($r[1]{responseElements}, undef, 'what is read is not in the log');
+# rotation: moved, and nobody knows; then USR1
 
-is($r[2]{eventName}, 'DeleteCertificate', 'delete');
-like($r[2]{errorCode}, qr{^AccessDenied}, 'denied');
-is($r[2]{userIdentity}{userName}, 'reader', 'by whom');
-
-my $secret = base64('import.key');
-unlike($t->read_file('audit.json'), qr/\Q@{[substr($secret, 60, 40)]}\E/,
-    'no secret');
-
-# rotation
-
-rename("$t->{dir}/audit.json", "$t->{dir}/audit.json.1") or die;
+rename($log, "$log.1");
+is(call(5), 5, 'calls to the moved file');
 kill('USR1', $t->pid());
+ok($t->wait_for(sub { -e $log }), 'reopened');
+is(call(15), 15, 'calls to the new file');
 
-ok($t->wait_for(sub { -e "$t->{dir}/audit.json" }), 'reopened');
+($rc, $text) = verify('--latest', "$log.1", $log);
+is($rc, 0, 'verified over both') or diag($text);
+is_deeply([numbers('audit.json.1'), numbers('audit.json')], [1 .. 40],
+    'the chain goes on');
 
-$admin->ok('DeleteCertificate', { CertificateArn => $arn });
+($rc, $text) = verify($log);
+is($rc, 0, 'the new one alone');
+like($text, qr/note: the first line has number \d+/, 'which is noted');
 
-my ($rc, $out) = $t->acmctl('audit', 'verify', "$t->{dir}/audit.json.1",
-    "$t->{dir}/audit.json");
-is($rc, 0, 'the chain is whole') or diag($out);
+is((verify($log, "$log.1"))[0], 1, 'in the wrong order');
 
-# somebody changes it
+# reload, restart, kill -9
 
-my $text = $t->read_file('audit.json.1');
-$text =~ s/"reader"/"friend"/;
-$t->write_file('changed.json', $text);
+$t->reload();
+is(call(5), 5, 'calls after a reload');
+$t->stop();
+$t->run();
+is(call(5), 5, 'calls after a restart');
 
-($rc, $out) = $t->acmctl('audit', 'verify', "$t->{dir}/changed.json",
-    "$t->{dir}/audit.json");
-is($rc, 1, 'a changed line is found');
-like($out, qr/3/, 'and named');
+for my $worker ($t->workers()) {
+    kill('KILL', $worker);
+}
 
-$text =~ s/^[^\n]*\n//;
-$t->write_file('missing.json', $text);
-($rc, $out) = $t->acmctl('audit', 'verify', "$t->{dir}/missing.json");
-is($rc, 1, 'a missing line is found');
+ok($t->wait_for(sub { call(1) == 1 }), 'calls after kill -9');
+$t->allow(qr/exited on signal 9/);
+
+($rc, $text) = verify('--latest', "$log.1", $log);
+is($rc, 0, 'verified after all that') or diag($text);
+
+# a lost line, a changed one, the last one lost
+
+my $good = $t->read_file('audit.json');
+my @lines = split(/^/, $good);
+
+$t->write_file('bad.json', join('', @lines[0 .. 3], @lines[5 .. $#lines]));
+($rc, $text) = verify("$dir/bad.json");
+is($rc, 1, 'a line is missing');
+like($text, qr/bad\.json:5: in front of it numbers are missing: /,
+    'and is named');
+
+(my $bad = $good) =~ s/127\.0\.0\.1/127.0.0.2/;
+$t->write_file('bad.json', $bad);
+($rc, $text) = verify("$dir/bad.json");
+is($rc, 1, 'a line was changed');
+like($text, qr/bad\.json:1: the line was changed/, 'and is named');
+
+$t->write_file('bad.json', join('', @lines[0 .. $#lines - 1]));
+is((verify("$dir/bad.json"))[0], 0, 'the last line is missing');
+($rc, $text) = verify('--latest', "$dir/bad.json");
+is($rc, 1, 'which the head knows');
+like($text, qr/numbers (\d+) to \1 are missing at the end/, 'and says');
+
+my ($head) = (verify($log))[1] =~ /the last one (\S+)/;
+is((verify('--head', $head, $log))[0], 0, 'a head that was noted');
+is((verify('--head', $head, "$dir/bad.json"))[0], 1, 'and what it finds');
+is((verify('--head', 'x', $log))[0], 1, 'no head');
+is((verify())[0], 2, 'no file');
+
+# show
+
+call(1, 'DeleteCertificate');
+($rc, $text) = $t->acmctl('audit', 'show', '--event', 'DeleteCertificate',
+    '--user', 'Alice', $log);
+like($text, qr/^\S+Z  127\.0\.0\.1  Alice  DeleteCertificate  ok\n\z/, 'shown');
+
+# a log that cannot be written fails no more than itself
+
+rename($log, "$log.2");
+mkdir($log);
+is(call(2), 0, 'no line');
+like($t->read_file('error.log'), qr/a call is not in the audit log: /,
+    'which is logged');
+rmdir($log);
+kill('USR1', $t->pid());
+ok($t->wait_for(sub { -f $log }), 'reopened again');
+ok($t->wait_for(sub { call(1) == 1 }), 'and written');
+like($t->http_get('/status/metrics'), qr/^acm_audit_failures_total \d+$/m,
+    'failures are counted');
+$t->allow(qr/a call is not in the audit log/);
+
+($rc, $text) = verify('--latest', "$log.1", "$log.2", $log);
+is($rc, 0, 'verified in the end') or diag($text);
 
 $t->finish();
 
