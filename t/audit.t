@@ -93,7 +93,7 @@ sub call {
     my $written = 0;
 
     for (1 .. $n) {
-        my $res = $t->http_get('/call/' . ($name // 'ListCertificates'));
+        my $res = $t->http_get(8080, '/call/' . ($name // 'ListCertificates'));
         $written++ if $res =~ m{^HTTP/1\.1 204};
     }
 
@@ -206,7 +206,7 @@ rmdir($log);
 kill('USR1', $t->pid());
 ok($t->wait_for(sub { -f $log }), 'reopened again');
 ok($t->wait_for(sub { call(1) == 1 }), 'and written');
-like($t->http_get('/status/metrics'), qr/^acm_audit_failures_total \d+$/m,
+like($t->http_get(8080, '/status/metrics'), qr/^acm_audit_failures_total \d+$/m,
     'failures are counted');
 $t->allow(qr/a call is not in the audit log/);
 
