@@ -174,7 +174,7 @@ my $n = keys %faults;
 my $s;
 
 ok($t->wait_for(sub {
-    $s = $t->status('?limit=1000');
+    $s = $t->full_status();
     return $n == grep { $_->{Status} eq 'ISSUED' } @{$s->{Certificates}};
 }, 200), "$n certificates issued") or diag(join("\n", map {
     "$_->{DomainName}: $_->{Status}: " . ($_->{LastError} // '') }

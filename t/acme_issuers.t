@@ -223,7 +223,7 @@ like($out, qr/^p384\n(?:  .*\n)*?  key +ecdsa:384,/m,
     'account_key: P-384');
 is(join(' ', sort map { $_->{KeyAlgorithm} } grep {
     $_->{DomainName} eq 'two.test' && $_->{Status} eq 'ISSUED' }
-    @{$t->status('?limit=1000')->{Certificates}}),
+    @{$t->full_status()->{Certificates}}),
     'EC-prime256v1 RSA-2048', 'two keys: two certificates');
 
 # other names

@@ -103,7 +103,7 @@ my $s;
 sub versions {
     my ($n) = @_;
 
-    $s = $t->status('?limit=1000');
+    $s = $t->full_status();
     return @names == grep { $_->{Version} >= $n && $_->{Status} eq 'ISSUED' }
         @{$s->{Certificates}};
 }

@@ -123,12 +123,12 @@ cmp_ok($workers, '>=', $kills, "$workers kills of workers");
 my $want = 1 + $n + 4 * $kills;
 
 ok($t->wait_for(sub {
-    my $s = $t->status('?limit=1000');
+    my $s = $t->full_status();
     return $want == grep { $_->{Status} eq 'ISSUED' }
         @{$s->{Certificates} || []};
 }, 120), "all $want issued") or diag($t->read_file('error.log'));
 
-my @certs = @{$t->status('?limit=1000')->{Certificates}};
+my @certs = @{$t->full_status()->{Certificates}};
 my %seen;
 $seen{$_->{DomainName}}++ for @certs;
 

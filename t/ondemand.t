@@ -273,7 +273,7 @@ ok($t->wait_for(sub {
         ->{verified};
 }), 'allowed again: a new version') or diag($t->read_file('error.log'));
 is(scalar(grep { $_->{DomainName} eq 'www.again.example' }
-    @{$t->status('?limit=1000')->{Certificates}}), 1, 'of the same one');
+    @{$t->full_status()->{Certificates}}), 1, 'of the same one');
 
 # the file is gone: nobody is allowed, and it is told once
 

@@ -65,7 +65,7 @@ $t->run();
 
 sub issued {
     return grep { $_->{Status} eq 'ISSUED' }
-        @{$t->status('?limit=1000')->{Certificates} || []};
+        @{$t->full_status()->{Certificates} || []};
 }
 
 ok($t->wait_for(sub { issued() == $total }, 30 + 3 * $total), 'all issued')

@@ -190,7 +190,7 @@ like($bad, qr/No certificate is like that/, 'nothing found');
 # one certificate
 
 my ($c) = grep { $_->{DomainName} eq 'www.example.org' }
-    @{$t->status('?limit=1000')->{Certificates}};
+    @{$t->status('/certificates?q=www.example.org')->{Certificates}};
 my ($id) = $c->{CertificateArn} =~ /([^\/]+)$/;
 my $one = decode_json((get("/status/certificate/$id"))[1]);
 

@@ -412,6 +412,26 @@ sub status {
 }
 
 
+# The status with all certificates: what one answer has no time for is asked
+# for again.
+
+sub full_status {
+    my ($self) = @_;
+
+    my $s = $self->status('?limit=1000');
+    my $next = $s->{Next};
+
+    while (defined $next) {
+        my $more = $self->status("/certificates?limit=1000&after=$next");
+
+        push @{$s->{Certificates}}, @{$more->{Certificates} || []};
+        $next = $more->{Next};
+    }
+
+    return $s;
+}
+
+
 # The certificate record of a domain name in the status, the newest.
 
 sub certificate {
