@@ -29,6 +29,7 @@ my $TRUE = JSON::PP::true;
 my $STEPS = [qw/ newOrder authz challenge order finalize cert /];
 my $MESSAGES = $all ? 30 : 18;
 my $ORDERS = 8;         # as many as there are connections to a CA
+my $PLACES = 7;         # of them for new names
 
 my $t = Test::Nginx::ACM->new();
 
@@ -162,7 +163,7 @@ sub look {
 
 sub ready {
     return look() && !grep {
-        $waits{$_} < ($open{$_} < $ORDERS ? $open{$_} : $ORDERS)
+        $waits{$_} < ($open{$_} < $PLACES ? $open{$_} : $PLACES)
     } keys %ca;
 }
 
