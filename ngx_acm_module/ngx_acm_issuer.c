@@ -251,7 +251,9 @@ static ngx_command_t  ngx_acm_issuer_commands[] = {
      * Default: orders 32;
      * Context: issuer
      *
-     * How many orders may be under way at a time, up to 1024.
+     * How many orders may be under way at a time, up to 1024.  An eighth of
+     * them is kept for certificates that are near their end, a quarter for
+     * those and for new names together.
      */
     { ngx_string("orders"),
       NGX_ACM_ISSUER_CONF|NGX_CONF_TAKE1,

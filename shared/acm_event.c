@@ -96,15 +96,27 @@ acm_event_source(acm_event_e kind)
 void
 acm_event_put(acm_batch_t *batch, acm_event_t *event)
 {
-    acm_rc_t   rc;
-    acm_buf_t  buf;
+    json_t       *resource;
+    acm_rc_t      rc;
+    acm_buf_t     buf;
+    acm_event_t   clean;
 
     acm_buf_init(&buf, ACM_MAX_STORE_VALUE);
 
     rc = (event->id[0] == '\0') ? acm_uuid(event->id) : ACM_OK;
 
+    /* a path may be no UTF-8, and no sink could take it then */
+
+    resource = acm_json_clean(event->resource);
+
+    if (rc == ACM_OK && resource == NULL) {
+        rc = ACM_NOMEM;
+    }
+
     if (rc == ACM_OK) {
-        rc = acm_event_encode(event, &buf);
+        clean = *event;
+        clean.resource = (char *) json_string_value(resource);
+        rc = acm_event_encode(&clean, &buf);
     }
 
     if (rc == ACM_OK) {
@@ -114,6 +126,7 @@ acm_event_put(acm_batch_t *batch, acm_event_t *event)
         batch->rc = rc;
     }
 
+    json_decref(resource);
     acm_buf_free(&buf);
 }
 

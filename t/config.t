@@ -69,6 +69,25 @@ good('all directives', in_acm('account 210987654321; region eu-west-1 any; '
     server('acm_certificate auto issuer=a key=ecdsa:384,rsa:3072 '
     . 'fallback=reject;'));
 good('sni', $acm, server('acm_certificate sni fallback=self_signed;'));
+
+# when somebody is told of an end
+
+my @rungs = map { "${_}d" } reverse 1 .. 17;
+
+good('warn_at', in_acm('warn_at 45d 30d 12h 1s;'), '');
+good('warn_at off', in_acm('warn_at off;'), '');
+good('the longest time', in_acm('warn_at 3650d;'), '');
+good('sixteen times', in_acm("warn_at @rungs[1 .. 16];"), '');
+bad('seventeen times', in_acm("warn_at @rungs;"), '',
+    qr/more than 16 times in \S*$at/);
+bad('too long a time', in_acm('warn_at 315360001s;'), '',
+    qr/invalid time "315360001s": use 1s to 3650d.*$at/);
+bad('no time', in_acm('warn_at 0s;'), '', qr/invalid time "0s"/);
+bad('times that rise', in_acm('warn_at 1d 3d;'), '',
+    qr/"3d" is not shorter than the time before it.*$at/);
+bad('the same time', in_acm('warn_at 3d 3d;'), '', qr/is not shorter/);
+bad('two ladders', in_acm('warn_at 3d; warn_at 1d;'), '',
+    qr/"warn_at" directive is duplicate.*$at/);
 good('explicit names', $acm, server('acm_certificate auto www.example.com '
     . '*.example.org BÜCHER.example;', '_'));
 good('leading dot', $acm, server('acm_certificate auto;', '.example.com'));

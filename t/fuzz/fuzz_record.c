@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "acm_outbox.h"
 #include "acm_used.h"
 
 
@@ -40,6 +41,19 @@ fuzz_cert(const uint8_t *data, size_t size)
 }
 
 
+/* What is in the outbox goes to sinks as JSON. */
+
+static void
+fuzz_event(const acm_event_t *event)
+{
+    acm_buf_t  buf;
+
+    acm_buf_init(&buf, ACM_MAX_STORE_VALUE);
+    (void) acm_event_json(event, &buf);
+    acm_buf_free(&buf);
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -50,7 +64,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     acm_ref_t       ref;
     acm_str_t       account, region;
     acm_ca_rec_t    ca;
+    acm_sink_t      sink;
+    acm_dead_t      dead;
     acm_used_t      used;
+    acm_event_t     event;
     acm_seal_rec_t  seal;
     acm_name_rec_t  name;
     acm_material_t  m;
@@ -89,16 +106,30 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     case 5:
         (void) acm_ref_decode(data + 1, size - 1, &ref);
+
+        if (acm_event_decode(data + 1, size - 1, &event) == ACM_OK) {
+            fuzz_event(&event);
+            acm_event_free(&event);
+        }
         break;
 
     case 6:
         (void) acm_due_key_parse(data + 1, size - 1, &at, &kind, uuid);
+        (void) acm_time_key_parse(data + 1, size - 1, &at, uuid);
         (void) acm_arn_parse((const char *) data + 1, size - 1, &account,
                              &region, uuid, &err);
         break;
 
     default:
         (void) acm_used_decode(data + 1, size - 1, &used);
+
+        if (acm_sink_decode(data + 1, size - 1, &sink) == ACM_OK) {
+            acm_sink_free(&sink);
+        }
+
+        if (acm_dead_decode(data + 1, size - 1, &dead) == ACM_OK) {
+            acm_dead_free(&dead);
+        }
         break;
     }
 

@@ -55,6 +55,7 @@ test_in_outbox(test_t *t, acm_event_e kind)
 {
     size_t        n;
     acm_rc_t      rc;
+    acm_buf_t     buf;
     acm_snap_t   *snap;
     acm_entry_t   entry;
     acm_event_t   event;
@@ -68,6 +69,10 @@ test_in_outbox(test_t *t, acm_event_e kind)
     {
         test_ok(acm_event_decode(entry.data, entry.len, &event));
         n += (event.kind == kind);
+
+        acm_buf_init(&buf, ACM_MAX_STORE_VALUE);
+        test_ok(acm_event_json(&event, &buf));
+        acm_buf_free(&buf);
         acm_event_free(&event);
     }
 
@@ -143,7 +148,7 @@ test_statics(void **state)
     memset(&s, 0, sizeof(s));
     memset(s.hash, 7, sizeof(s.hash));
     s.name = "www.example.com";
-    s.resource = "/etc/nginx/www.pem";
+    s.resource = "/etc/nginx/\xff.pem";       /* no UTF-8 */
     s.not_before = START;
     s.not_after = START + 90 * DAY;
     t.watch.statics = &s;
