@@ -165,8 +165,9 @@ acm_import_finish(acm_import_t *imp, acm_rc_t rc, const acm_str_t *chain_pem,
         X509_free(imp->chain[i]);
     }
 
-    X509_free(imp->leaf);
-    EVP_PKEY_free(imp->pkey);
+    out.x = imp->leaf;
+    out.pkey = imp->pkey;
+
     ERR_clear_error();
 
     if (rc != ACM_OK) {
@@ -192,6 +193,8 @@ acm_bundle_free(acm_bundle_t *bundle)
     acm_free(bundle->leaf.data);
     acm_free_secret(bundle->key_secret.data, bundle->key_secret.len);
     acm_x509_info_free(&bundle->info);
+    X509_free(bundle->x);
+    EVP_PKEY_free(bundle->pkey);
 
     memset(bundle, 0, sizeof(acm_bundle_t));
 }

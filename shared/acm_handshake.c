@@ -46,6 +46,9 @@ typedef struct {
 } acm_handshake_chain_t;
 
 
+static acm_rc_t acm_handshake_pair(const acm_bundle_t *bundle, X509 *leaf,
+    EVP_PKEY *pkey, char *const *names, size_t nnames, int64_t now,
+    acm_err_t *err);
 static acm_rc_t acm_handshake_ready(acm_err_t *err);
 static SSL_CTX *acm_handshake_ctx(const SSL_METHOD *method);
 static acm_rc_t acm_handshake_chain(acm_handshake_chain_t *kept,
@@ -57,7 +60,7 @@ static acm_rc_t acm_handshake_chain_add(acm_handshake_chain_t *kept,
 static void acm_handshake_chain_free(acm_handshake_chain_t *kept);
 static acm_rc_t acm_handshake_try(const acm_handshake_t *h, int version,
     int *again, acm_err_t *err);
-static acm_rc_t acm_handshake_pair(const acm_handshake_t *h, int version,
+static acm_rc_t acm_handshake_sides(const acm_handshake_t *h, int version,
     SSL **server, SSL **client, acm_err_t *err);
 static int acm_handshake_join(SSL *server, SSL *client);
 static acm_rc_t acm_handshake_run(SSL *server, SSL *client);
@@ -87,17 +90,22 @@ acm_handshake_check(const acm_bundle_t *bundle, char *const *names,
 
     leaf = NULL;
     pkey = NULL;
+    rc = ACM_OK;
 
-    rc = acm_x509_decode(bundle->leaf.data, bundle->leaf.len, &leaf, err);
+    if (bundle->x == NULL) {
+        rc = acm_x509_decode(bundle->leaf.data, bundle->leaf.len, &leaf, err);
+    }
 
-    if (rc == ACM_OK) {
+    if (rc == ACM_OK && bundle->pkey == NULL) {
         rc = acm_key_decode(bundle->info.key, bundle->key_secret.data,
                             bundle->key_secret.len, &pkey, err);
     }
 
     if (rc == ACM_OK) {
-        rc = acm_handshake_pair_check(bundle, leaf, pkey, names, nnames, now,
-                                      err);
+        rc = acm_handshake_pair(bundle,
+                                (leaf != NULL) ? leaf : bundle->x,
+                                (pkey != NULL) ? pkey : bundle->pkey, names,
+                                nnames, now, err);
     }
 
     X509_free(leaf);
@@ -107,8 +115,8 @@ acm_handshake_check(const acm_bundle_t *bundle, char *const *names,
 }
 
 
-acm_rc_t
-acm_handshake_pair_check(const acm_bundle_t *bundle, X509 *leaf,
+static acm_rc_t
+acm_handshake_pair(const acm_bundle_t *bundle, X509 *leaf,
     EVP_PKEY *pkey, char *const *names, size_t nnames, int64_t now,
     acm_err_t *err)
 {
@@ -351,7 +359,7 @@ acm_handshake_try(const acm_handshake_t *h, int version, int *again,
     server = NULL;
     client = NULL;
 
-    rc = acm_handshake_pair(h, version, &server, &client, err);
+    rc = acm_handshake_sides(h, version, &server, &client, err);
 
     if (rc == ACM_OK) {
         rc = (acm_handshake_run(server, client) == ACM_OK)
@@ -368,7 +376,7 @@ acm_handshake_try(const acm_handshake_t *h, int version, int *again,
 
 
 static acm_rc_t
-acm_handshake_pair(const acm_handshake_t *h, int version, SSL **server,
+acm_handshake_sides(const acm_handshake_t *h, int version, SSL **server,
     SSL **client, acm_err_t *err)
 {
     X509_VERIFY_PARAM  *param;

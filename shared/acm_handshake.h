@@ -27,11 +27,6 @@
 acm_rc_t acm_handshake_check(const acm_bundle_t *bundle, char *const *names,
     size_t nnames, int64_t now, acm_err_t *err);
 
-/* The same with what the caller has decoded: the bundle's leaf and key. */
-acm_rc_t acm_handshake_pair_check(const acm_bundle_t *bundle, X509 *leaf,
-    EVP_PKEY *pkey, char *const *names, size_t nnames, int64_t now,
-    acm_err_t *err);
-
 /* Frees what is kept in the process from one check to the next. */
 void acm_handshake_done(void);
 

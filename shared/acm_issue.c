@@ -340,17 +340,16 @@ acm_issue_sign(const acm_ca_t *ca, const acm_issuer_t *issuer,
         }
     }
 
+    bundle->x = x;
+    bundle->pkey = pkey;
+
     if (rc == ACM_OK) {
-        rc = acm_handshake_pair_check(bundle, x, pkey, cert->names,
-                                      cert->nnames, now, err);
+        rc = acm_handshake_check(bundle, cert->names, cert->nnames, now, err);
     }
 
     if (rc != ACM_OK) {
         acm_bundle_free(bundle);
     }
-
-    X509_free(x);
-    EVP_PKEY_free(pkey);
 
     return rc;
 }

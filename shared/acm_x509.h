@@ -86,6 +86,8 @@ typedef struct {
     size_t            nchain;
     acm_str_t         key_secret;
     acm_x509_info_t   info;
+    X509             *x;             /* the leaf, or NULL: decode it */
+    EVP_PKEY         *pkey;          /* the key, likewise */
 } acm_bundle_t;
 
 

@@ -618,12 +618,13 @@ test_cost(void **state)
     test_ok(acm_handshake_check(&b, names, 1, NOW, NULL));
 
     for (decoded = 0; decoded < 2; decoded++) {
+        b.x = decoded ? x : NULL;
+        b.pkey = decoded ? key_leaf : NULL;
+
         clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
 
         for (i = 0; i < 1000; i++) {
-            test_ok(decoded ? acm_handshake_pair_check(&b, x, key_leaf, names,
-                                                       1, NOW, NULL)
-                            : acm_handshake_check(&b, names, 1, NOW, NULL));
+            test_ok(acm_handshake_check(&b, names, 1, NOW, NULL));
         }
 
         clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
@@ -634,8 +635,8 @@ test_cost(void **state)
                       decoded ? ", decoded" : "");
     }
 
+    b.pkey = NULL;                   /* x goes with the bundle */
     acm_bundle_free(&b);
-    X509_free(x);
 }
 
 
