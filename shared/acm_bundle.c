@@ -6,69 +6,49 @@
 
 #include <string.h>
 
-#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include "acm_x509.h"
+#include "acm_bare.h"
+#include "acm_pem.h"
 
 
 #define ACM_MIN_SECURITY_BITS  112   /* OpenSSL's security level 2 */
-
-
-typedef struct {
-    const char       *what;          /* names the input in error texts */
-    size_t            n;             /* blocks read so far */
-    BIO              *bio;
-    acm_x509_seen_t  *seen;          /* or NULL */
-} acm_pem_input_t;
-
-
-/* raw: no pass phrase is ever asked for, as nothing here decrypts */
-
-typedef struct {
-    char           *name;
-    char           *header;
-    unsigned char  *data;
-    long            len;
-} acm_pem_block_t;
 
 
 /* the certificates of an import while they are checked */
 
 typedef struct {
     X509             *leaf;
+    acm_bare_t        bare;          /* of the leaf */
+    acm_str_t         der;           /* the leaf again */
     X509             *chain[ACM_MAX_CHAIN];
     size_t            nchain;
-    EVP_PKEY         *pkey;
+    EVP_PKEY         *pkey;          /* NULL: it is in key_der only */
+    acm_str_t         key_der;       /* as it is stored, or nothing yet */
     const acm_str_t  *der_secret;    /* the key as it was given, or NULL */
     acm_x509_seen_t  *seen;          /* of the chain, or NULL */
     unsigned          works:1;       /* the key has signed already */
 } acm_import_t;
 
 
-static acm_rc_t acm_pem_open(acm_pem_input_t *in, const char *what,
-    const acm_str_t *pem, acm_err_t *err);
-static acm_rc_t acm_pem_next(acm_pem_input_t *in, acm_pem_block_t *block,
-    acm_err_t *err);
-static void acm_pem_block_free(acm_pem_block_t *block);
-static acm_rc_t acm_pem_encrypted(const acm_pem_input_t *in, acm_err_t *err);
-static acm_rc_t acm_pem_read_x509(acm_pem_input_t *in, X509 **x,
-    acm_err_t *err);
-static acm_rc_t acm_pem_read_key(acm_pem_input_t *in, EVP_PKEY **pkey,
-    acm_err_t *err);
-static acm_rc_t acm_pem_block_key(const acm_pem_input_t *in,
-    const acm_pem_block_t *block, EVP_PKEY **pkey, acm_err_t *err);
-static EVP_PKEY *acm_pem_pkcs8(const uint8_t *der, size_t len);
 static acm_rc_t acm_import_finish(acm_import_t *imp, acm_rc_t rc,
     const acm_str_t *chain_pem, int64_t now, acm_bundle_t *bundle,
     acm_err_t *err);
 static acm_rc_t acm_import_leaf(acm_import_t *imp, const acm_str_t *pem,
+    int bare, acm_err_t *err);
+static acm_rc_t acm_import_leaf_decode(acm_import_t *imp,
+    const acm_pem_input_t *in, const acm_pem_block_t *block, int bare,
     acm_err_t *err);
+static acm_rc_t acm_import_unbare(acm_import_t *imp, acm_err_t *err);
 static acm_rc_t acm_import_key(acm_import_t *imp, const acm_str_t *pem,
     acm_err_t *err);
+static acm_rc_t acm_import_key_read(acm_import_t *imp, acm_pem_input_t *in,
+    acm_err_t *err);
 static acm_rc_t acm_import_chain(acm_import_t *imp, const acm_str_t *pem,
+    acm_err_t *err);
+static acm_rc_t acm_import_chain_read(acm_import_t *imp, acm_pem_input_t *in,
     acm_err_t *err);
 static acm_rc_t acm_import_check(acm_import_t *imp, int64_t now,
     acm_x509_info_t *info, acm_err_t *err);
@@ -76,14 +56,15 @@ static acm_rc_t acm_import_check_key(acm_import_t *imp, acm_err_t *err);
 static int acm_import_key_works(X509 *x, EVP_PKEY *pkey);
 static acm_rc_t acm_import_check_issuer(const acm_import_t *imp, size_t i,
     acm_err_t *err);
-static int acm_import_certifies(X509 *issuer, X509 *x);
+static int acm_import_certifies(const acm_import_t *imp, size_t i);
 static acm_rc_t acm_import_check_dates(X509 *x, const char *what,
     int64_t now, acm_err_t *err);
+static acm_rc_t acm_import_check_key_strength(X509 *x, const char *what,
+    acm_err_t *err);
 static acm_rc_t acm_import_check_strength(X509 *x, const char *what,
     int root, acm_err_t *err);
-static acm_rc_t acm_import_encode(const acm_import_t *imp,
-    acm_bundle_t *bundle, acm_err_t *err);
-static acm_rc_t acm_pem_take(BIO *bio, acm_str_t *pem, acm_err_t *err);
+static acm_rc_t acm_import_encode(acm_import_t *imp, acm_bundle_t *bundle,
+    acm_err_t *err);
 
 
 acm_rc_t
@@ -91,14 +72,26 @@ acm_bundle_parse(const acm_str_t *cert_pem, const acm_str_t *key_pem,
     const acm_str_t *chain_pem, int64_t now, acm_bundle_t *bundle,
     acm_err_t *err)
 {
+    return acm_bundle_parse_seen(cert_pem, key_pem, chain_pem, now, NULL,
+                                 bundle, err);
+}
+
+
+acm_rc_t
+acm_bundle_parse_seen(const acm_str_t *cert_pem, const acm_str_t *key_pem,
+    const acm_str_t *chain_pem, int64_t now, acm_x509_seen_t *seen,
+    acm_bundle_t *bundle, acm_err_t *err)
+{
     acm_rc_t      rc;
     acm_import_t  imp;
 
     memset(&imp, 0, sizeof(acm_import_t));
 
+    imp.seen = seen;
+
     ERR_clear_error();
 
-    rc = acm_import_leaf(&imp, cert_pem, err);
+    rc = acm_import_leaf(&imp, cert_pem, 1, err);
 
     if (rc == ACM_OK) {
         rc = acm_import_key(&imp, key_pem, err);
@@ -131,7 +124,7 @@ acm_bundle_issued(const acm_str_t *cert_pem, const acm_str_t *chain_pem,
                                     key->der_secret->len, &imp.pkey, err);
 
     if (rc == ACM_OK) {
-        rc = acm_import_leaf(&imp, cert_pem, err);
+        rc = acm_import_leaf(&imp, cert_pem, 0, err);
     }
 
     return acm_import_finish(&imp, rc, chain_pem, now, bundle, err);
@@ -163,6 +156,16 @@ acm_import_finish(acm_import_t *imp, acm_rc_t rc, const acm_str_t *chain_pem,
 
     for (i = 0; i < imp->nchain; i++) {
         X509_free(imp->chain[i]);
+    }
+
+    acm_free(imp->der.data);
+    acm_free_secret(imp->key_der.data, imp->key_der.len);
+
+    /* without its public key nobody else has a use for it */
+
+    if (imp->bare.key != ACM_KEY_NONE) {
+        X509_free(imp->leaf);
+        imp->leaf = NULL;
     }
 
     out.x = imp->leaf;
@@ -201,253 +204,19 @@ acm_bundle_free(acm_bundle_t *bundle)
 
 
 static acm_rc_t
-acm_pem_open(acm_pem_input_t *in, const char *what, const acm_str_t *pem,
+acm_import_leaf(acm_import_t *imp, const acm_str_t *pem, int bare,
     acm_err_t *err)
 {
-    size_t          len;
-    const uint8_t  *data;
-
-    in->what = what;
-    in->n = 0;
-    in->seen = NULL;
-
-    data = pem->data;
-    len = pem->len;
-
-    if (len > ACM_MAX_PEM) {
-        return acm_fail(err, ACM_TOOBIG, "%s has %zu octets; the limit is %d",
-                        what, len, ACM_MAX_PEM);
-    }
-
-    /* a byte order mark would hide the first block */
-
-    if (len >= 3 && data[0] == 0xef && data[1] == 0xbb && data[2] == 0xbf) {
-        data += 3;
-        len -= 3;
-    }
-
-    in->bio = BIO_new_mem_buf(len != 0 ? (const void *) data : "", (int) len);
-
-    if (in->bio == NULL) {
-        return acm_fail_ssl(err, ACM_NOMEM, "cannot read the %s", what);
-    }
-
-    return ACM_OK;
-}
-
-
-/* The next block whatever its kind; ACM_NOTFOUND at the end. */
-
-static acm_rc_t
-acm_pem_next(acm_pem_input_t *in, acm_pem_block_t *block, acm_err_t *err)
-{
-    unsigned long  code;
-
-    memset(block, 0, sizeof(acm_pem_block_t));
-
-    if (PEM_read_bio(in->bio, &block->name, &block->header, &block->data,
-                     &block->len)
-        == 1)
-    {
-        in->n++;
-        return ACM_OK;
-    }
-
-    code = ERR_peek_last_error();
-
-    if (ERR_GET_LIB(code) == ERR_LIB_PEM
-        && ERR_GET_REASON(code) == PEM_R_NO_START_LINE)
-    {
-        ERR_clear_error();
-        return ACM_NOTFOUND;
-    }
-
-    return acm_fail_ssl(err, ACM_INVALID, "%s: block %zu is no well-formed "
-                        "PEM; copy it again, from its BEGIN to its END line",
-                        in->what, in->n + 1);
-}
-
-
-static void
-acm_pem_block_free(acm_pem_block_t *block)
-{
-    OPENSSL_free(block->name);
-    OPENSSL_free(block->header);
-    OPENSSL_clear_free(block->data, (size_t) block->len);
-}
-
-
-static acm_rc_t
-acm_pem_encrypted(const acm_pem_input_t *in, acm_err_t *err)
-{
-    return acm_fail(err, ACM_INVALID, "%s: block %zu is encrypted; decrypt it "
-                    "first, for example by \"openssl pkey\"", in->what, in->n);
-}
-
-
-/* ACM_NOTFOUND at the end; any other kind of block is a mistake. */
-
-static acm_rc_t
-acm_pem_read_x509(acm_pem_input_t *in, X509 **x, acm_err_t *err)
-{
-    acm_rc_t         rc;
-    acm_err_t        why;
-    acm_pem_block_t  block;
-
-    rc = acm_pem_next(in, &block, err);
-    if (rc != ACM_OK) {
-        return rc;
-    }
-
-    if (strcmp(block.name, PEM_STRING_X509) != 0
-        && strcmp(block.name, PEM_STRING_X509_OLD) != 0)
-    {
-        rc = acm_fail(err, ACM_INVALID, "%s: block %zu is \"%.40s\" and not a "
-                      "certificate; leave it out", in->what, in->n,
-                      block.name);
-
-    } else if (block.header[0] != '\0') {
-        rc = acm_pem_encrypted(in, err);
-
-    } else {
-        rc = acm_x509_decode_seen(in->seen, block.data, (size_t) block.len, x,
-                                  &why);
-
-        if (rc != ACM_OK) {
-            (void) acm_fail(err, rc, "%s: block %zu: %s", in->what, in->n,
-                            why.text);
-        }
-    }
-
-    acm_pem_block_free(&block);
-
-    return rc;
-}
-
-
-/* Skips EC parameters: the key repeats them, RFC 5915 s3. */
-
-static acm_rc_t
-acm_pem_read_key(acm_pem_input_t *in, EVP_PKEY **pkey, acm_err_t *err)
-{
-    acm_rc_t         rc;
-    acm_pem_block_t  block;
-
-    for ( ;; ) {
-        rc = acm_pem_next(in, &block, err);
-        if (rc != ACM_OK) {
-            return rc;
-        }
-
-        if (strcmp(block.name, PEM_STRING_ECPARAMETERS) != 0) {
-            break;
-        }
-
-        acm_pem_block_free(&block);
-    }
-
-    rc = acm_pem_block_key(in, &block, pkey, err);
-
-    acm_pem_block_free(&block);
-
-    return rc;
-}
-
-
-static acm_rc_t
-acm_pem_block_key(const acm_pem_input_t *in, const acm_pem_block_t *block,
-    EVP_PKEY **pkey, acm_err_t *err)
-{
-    int             type;
-    size_t          len;
-    EVP_PKEY       *p;
-    const uint8_t  *pos;
-
-    pos = block->data;
-    len = (size_t) block->len;
-    type = EVP_PKEY_NONE;
-
-    if (strcmp(block->name, PEM_STRING_PKCS8) == 0
-        || strstr(block->header, "ENCRYPTED") != NULL)
-    {
-        return acm_pem_encrypted(in, err);
-    }
-
-    if (strcmp(block->name, PEM_STRING_RSA) == 0) {
-        type = EVP_PKEY_RSA;
-
-    } else if (strcmp(block->name, PEM_STRING_ECPRIVATEKEY) == 0) {
-        type = EVP_PKEY_EC;
-
-    } else if (strcmp(block->name, PEM_STRING_PKCS8INF) != 0) {
-        return acm_fail(err, ACM_INVALID, "%s: block %zu is \"%.40s\" and not "
-                        "an RSA or EC private key in PEM", in->what, in->n,
-                        block->name);
-    }
-
-    if (len > ACM_MAX_KEY_DER) {
-        return acm_fail(err, ACM_TOOBIG, "%s: block %zu has %zu octets; the "
-                        "limit is %d", in->what, in->n, len, ACM_MAX_KEY_DER);
-    }
-
-    if (type == EVP_PKEY_NONE) {
-        p = acm_pem_pkcs8(pos, len);
-
-    } else {
-        p = d2i_PrivateKey(type, NULL, &pos, (long) len);
-
-        if (p != NULL && pos != block->data + len) {
-            EVP_PKEY_free(p);
-            p = NULL;
-        }
-    }
-
-    if (p == NULL) {
-        return acm_fail_ssl(err, ACM_INVALID, "%s: block %zu is not a "
-                            "well-formed private key", in->what, in->n);
-    }
-
-    *pkey = p;
-
-    return ACM_OK;
-}
-
-
-static EVP_PKEY *
-acm_pem_pkcs8(const uint8_t *der, size_t len)
-{
-    EVP_PKEY             *pkey;
-    const uint8_t        *pos;
-    PKCS8_PRIV_KEY_INFO  *p8;
-
-    pos = der;
-
-    p8 = d2i_PKCS8_PRIV_KEY_INFO(NULL, &pos, (long) len);
-    if (p8 == NULL) {
-        return NULL;
-    }
-
-    pkey = pos == der + len ? EVP_PKCS82PKEY(p8) : NULL;
-
-    PKCS8_PRIV_KEY_INFO_free(p8);
-
-    return pkey;
-}
-
-
-static acm_rc_t
-acm_import_leaf(acm_import_t *imp, const acm_str_t *pem, acm_err_t *err)
-{
-    X509             *more;
     acm_rc_t          rc;
     acm_pem_input_t   in;
+    acm_pem_block_t   block;
 
     rc = acm_pem_open(&in, "certificate", pem, err);
     if (rc != ACM_OK) {
         return rc;
     }
 
-    rc = acm_pem_read_x509(&in, &imp->leaf, err);
+    rc = acm_pem_next_cert(&in, &block, err);
 
     if (rc == ACM_NOTFOUND) {
         rc = acm_fail(err, ACM_INVALID, "certificate: there is no certificate "
@@ -455,22 +224,73 @@ acm_import_leaf(acm_import_t *imp, const acm_str_t *pem, acm_err_t *err)
                       " on a line of its own");
 
     } else if (rc == ACM_OK) {
-        rc = acm_pem_read_x509(&in, &more, err);
+        rc = acm_import_leaf_decode(imp, &in, &block, bare, err);
+        acm_pem_block_free(&block);
+    }
+
+    if (rc == ACM_OK) {
+        rc = acm_pem_next_cert(&in, &block, err);
 
         if (rc == ACM_NOTFOUND) {
             rc = ACM_OK;
 
         } else if (rc == ACM_OK) {
-            X509_free(more);
+            acm_pem_block_free(&block);
             rc = acm_fail(err, ACM_INVALID, "certificate: there is more than "
                           "one certificate; put all but the first into the "
                           "chain");
         }
     }
 
-    BIO_free(in.bio);
+    acm_pem_close(&in);
 
     return rc;
+}
+
+
+static acm_rc_t
+acm_import_leaf_decode(acm_import_t *imp, const acm_pem_input_t *in,
+    const acm_pem_block_t *block, int bare, acm_err_t *err)
+{
+    size_t     len;
+    acm_rc_t   rc;
+    acm_err_t  why;
+
+    len = (size_t) block->len;
+
+    rc = bare ? acm_bare_decode(block->data, len, &imp->leaf, &imp->bare,
+                                &why)
+              : acm_x509_decode(block->data, len, &imp->leaf, &why);
+
+    if (rc != ACM_OK) {
+        return acm_fail(err, rc, "%s: block %zu: %s", in->what, in->n,
+                        why.text);
+    }
+
+    rc = acm_x509_encode(imp->leaf, &imp->der, err);
+
+    /* one that was not in DER is not what its signature is looked for in */
+
+    if (rc == ACM_OK && imp->bare.key != ACM_KEY_NONE
+        && (imp->der.len != len || memcmp(imp->der.data, block->data, len)))
+    {
+        rc = acm_import_unbare(imp, err);
+    }
+
+    return rc;
+}
+
+
+/* Nothing is wrong, but it takes OpenSSL's objects to say what is. */
+
+static acm_rc_t
+acm_import_unbare(acm_import_t *imp, acm_err_t *err)
+{
+    X509_free(imp->leaf);
+    imp->leaf = NULL;
+    imp->bare.key = ACM_KEY_NONE;
+
+    return acm_x509_decode(imp->der.data, imp->der.len, &imp->leaf, err);
 }
 
 
@@ -480,32 +300,81 @@ acm_import_key(acm_import_t *imp, const acm_str_t *pem, acm_err_t *err)
     acm_rc_t          rc;
     EVP_PKEY         *more;
     acm_pem_input_t   in;
+    acm_pem_block_t   block;
 
     rc = acm_pem_open(&in, "private key", pem, err);
     if (rc != ACM_OK) {
         return rc;
     }
 
-    rc = acm_pem_read_key(&in, &imp->pkey, err);
+    rc = acm_import_key_read(imp, &in, err);
 
     if (rc == ACM_NOTFOUND) {
         rc = acm_fail(err, ACM_INVALID, "private key: there is no private key "
                       "in PEM%s", in.n != 0 ? ", only EC parameters" : "");
 
     } else if (rc == ACM_OK) {
-        rc = acm_pem_read_key(&in, &more, err);
+        rc = acm_pem_next_key(&in, &block, err);
 
         if (rc == ACM_NOTFOUND) {
             rc = ACM_OK;
 
         } else if (rc == ACM_OK) {
-            EVP_PKEY_free(more);
-            rc = acm_fail(err, ACM_INVALID, "private key: there is more than "
-                          "one private key");
+            rc = acm_pem_block_key(&in, &block, &more, err);
+            acm_pem_block_free(&block);
+
+            if (rc == ACM_OK) {
+                EVP_PKEY_free(more);
+                rc = acm_fail(err, ACM_INVALID, "private key: there is more "
+                              "than one private key");
+            }
         }
     }
 
-    BIO_free(in.bio);
+    acm_pem_close(&in);
+
+    return rc;
+}
+
+
+static acm_rc_t
+acm_import_key_read(acm_import_t *imp, acm_pem_input_t *in, acm_err_t *err)
+{
+    int               pkcs8;
+    acm_rc_t          rc;
+    acm_pem_block_t   block;
+
+    rc = acm_pem_next_key(in, &block, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    rc = ACM_NOTFOUND;
+    pkcs8 = (strcmp(block.name, PEM_STRING_PKCS8INF) == 0);
+
+    if (imp->bare.key != ACM_KEY_NONE) {
+
+        if (block.header[0] == '\0'
+            && (pkcs8 || strcmp(block.name, PEM_STRING_ECPRIVATEKEY) == 0))
+        {
+            rc = acm_bare_key(&imp->bare, block.data, (size_t) block.len,
+                              pkcs8, &imp->key_der);
+        }
+
+        if (rc == ACM_NOTFOUND && acm_import_unbare(imp, err) != ACM_OK) {
+            rc = ACM_NOMEM;
+
+        } else if (rc == ACM_NOMEM) {
+            (void) acm_fail(err, rc, "out of memory for a private key");
+        }
+    }
+
+    if (rc == ACM_NOTFOUND) {
+        rc = acm_pem_block_key(in, &block, &imp->pkey, err);
+    }
+
+    acm_pem_block_free(&block);
 
     return rc;
 }
@@ -514,7 +383,6 @@ acm_import_key(acm_import_t *imp, const acm_str_t *pem, acm_err_t *err)
 static acm_rc_t
 acm_import_chain(acm_import_t *imp, const acm_str_t *pem, acm_err_t *err)
 {
-    X509             *x;
     acm_rc_t          rc;
     acm_pem_input_t   in;
 
@@ -523,25 +391,11 @@ acm_import_chain(acm_import_t *imp, const acm_str_t *pem, acm_err_t *err)
         return rc;
     }
 
-    in.seen = imp->seen;
+    do {
+        rc = acm_import_chain_read(imp, &in, err);
+    } while (rc == ACM_OK);
 
-    for ( ;; ) {
-        rc = acm_pem_read_x509(&in, &x, err);
-        if (rc != ACM_OK) {
-            break;
-        }
-
-        if (imp->nchain == ACM_MAX_CHAIN) {
-            X509_free(x);
-            rc = acm_fail(err, ACM_TOOBIG, "certificate chain: there are more "
-                          "than %d certificates", ACM_MAX_CHAIN);
-            break;
-        }
-
-        imp->chain[imp->nchain++] = x;
-    }
-
-    BIO_free(in.bio);
+    acm_pem_close(&in);
 
     if (rc != ACM_NOTFOUND) {
         return rc;
@@ -560,6 +414,42 @@ acm_import_chain(acm_import_t *imp, const acm_str_t *pem, acm_err_t *err)
 
 
 static acm_rc_t
+acm_import_chain_read(acm_import_t *imp, acm_pem_input_t *in, acm_err_t *err)
+{
+    X509             *x;
+    acm_rc_t          rc;
+    acm_err_t         why;
+    acm_pem_block_t   block;
+
+    rc = acm_pem_next_cert(in, &block, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    rc = acm_x509_decode_seen(imp->seen, block.data, (size_t) block.len, &x,
+                              &why);
+
+    acm_pem_block_free(&block);
+
+    if (rc != ACM_OK) {
+        return acm_fail(err, rc, "%s: block %zu: %s", in->what, in->n,
+                        why.text);
+    }
+
+    if (imp->nchain == ACM_MAX_CHAIN) {
+        X509_free(x);
+        return acm_fail(err, ACM_TOOBIG, "certificate chain: there are more "
+                        "than %d certificates", ACM_MAX_CHAIN);
+    }
+
+    imp->chain[imp->nchain++] = x;
+
+    return ACM_OK;
+}
+
+
+static acm_rc_t
 acm_import_check(acm_import_t *imp, int64_t now, acm_x509_info_t *info,
     acm_err_t *err)
 {
@@ -568,10 +458,16 @@ acm_import_check(acm_import_t *imp, int64_t now, acm_x509_info_t *info,
     char      what[64];
     acm_rc_t  rc;
 
-    rc = acm_x509_info(imp->leaf, info, err);
+    rc = acm_x509_info_key(imp->leaf, imp->bare.key, info, err);
 
     if (rc == ACM_OK) {
         rc = acm_import_check_dates(imp->leaf, "certificate", now, err);
+    }
+
+    /* the weakest curve is as strong as RSA of 3072 bits */
+
+    if (rc == ACM_OK && imp->bare.key == ACM_KEY_NONE) {
+        rc = acm_import_check_key_strength(imp->leaf, "certificate", err);
     }
 
     if (rc == ACM_OK) {
@@ -595,6 +491,10 @@ acm_import_check(acm_import_t *imp, int64_t now, acm_x509_info_t *info,
         }
 
         if (rc == ACM_OK) {
+            rc = acm_import_check_key_strength(x, what, err);
+        }
+
+        if (rc == ACM_OK) {
             rc = acm_import_check_strength(x, what,
                                            X509_self_signed(x, 0) == 1, err);
         }
@@ -609,6 +509,10 @@ acm_import_check(acm_import_t *imp, int64_t now, acm_x509_info_t *info,
 static acm_rc_t
 acm_import_check_key(acm_import_t *imp, acm_err_t *err)
 {
+    if (imp->bare.key != ACM_KEY_NONE) {
+        return ACM_OK;       /* it was, or it would not be bare */
+    }
+
     if (!acm_x509_match(imp->leaf, imp->pkey)) {
         return acm_fail(err, ACM_INVALID, "private key does not match the "
                         "certificate; give the key that the certificate was "
@@ -676,7 +580,7 @@ acm_import_check_issuer(const acm_import_t *imp, size_t i, acm_err_t *err)
                                       : "the one before it");
     }
 
-    if (!acm_import_certifies(issuer, x)) {
+    if (!acm_import_certifies(imp, i)) {
         return acm_fail(err, ACM_INVALID, "certificate %zu of the chain does "
                         "not certify %s; order the chain from the issuer of "
                         "the certificate upwards, without gaps", i + 1,
@@ -703,10 +607,18 @@ acm_import_check_issuer(const acm_import_t *imp, size_t i, acm_err_t *err)
 
 
 static int
-acm_import_certifies(X509 *issuer, X509 *x)
+acm_import_certifies(const acm_import_t *imp, size_t i)
 {
     int        ca, ok;
+    X509      *x, *issuer;
     EVP_PKEY  *pkey;
+
+    x = (i == 0) ? imp->leaf : imp->chain[i - 1];
+    issuer = imp->chain[i];
+
+    if (i != 0 && acm_x509_seen_pair(imp->seen, x, issuer)) {
+        return 1;
+    }
 
     /* 1: basic constraints; 3: a self-signed root of version 1 */
 
@@ -714,8 +626,18 @@ acm_import_certifies(X509 *issuer, X509 *x)
     pkey = X509_get0_pubkey(issuer);
 
     ok = (ca == 1 || ca == 3) && pkey != NULL
-         && X509_check_issued(issuer, x) == X509_V_OK
-         && X509_verify(x, pkey) == 1;
+         && X509_check_issued(issuer, x) == X509_V_OK;
+
+    if (ok && i == 0 && imp->bare.key != ACM_KEY_NONE) {
+        ok = acm_bare_signed(&imp->bare, x, &imp->der, pkey);
+
+    } else if (ok) {
+        ok = (X509_verify(x, pkey) == 1);
+    }
+
+    if (ok && i != 0) {
+        acm_x509_seen_add(imp->seen, x, issuer);
+    }
 
     ERR_clear_error();
 
@@ -753,10 +675,8 @@ acm_import_check_dates(X509 *x, const char *what, int64_t now,
 /* What OpenSSL's security level 2 refuses would break handshakes. */
 
 static acm_rc_t
-acm_import_check_strength(X509 *x, const char *what, int root,
-    acm_err_t *err)
+acm_import_check_key_strength(X509 *x, const char *what, acm_err_t *err)
 {
-    int        bits;
     EVP_PKEY  *pkey;
 
     pkey = X509_get0_pubkey(x);
@@ -768,6 +688,16 @@ acm_import_check_strength(X509 *x, const char *what, int root,
                         "or unknown; use RSA of 2048 bits or more, or EC",
                         what);
     }
+
+    return ACM_OK;
+}
+
+
+static acm_rc_t
+acm_import_check_strength(X509 *x, const char *what, int root,
+    acm_err_t *err)
+{
+    int  bits;
 
     /* nobody checks the signature of a root */
 
@@ -788,13 +718,15 @@ acm_import_check_strength(X509 *x, const char *what, int root,
 
 
 static acm_rc_t
-acm_import_encode(const acm_import_t *imp, acm_bundle_t *bundle,
-    acm_err_t *err)
+acm_import_encode(acm_import_t *imp, acm_bundle_t *bundle, acm_err_t *err)
 {
     size_t    i;
     acm_rc_t  rc;
 
-    rc = acm_x509_encode(imp->leaf, &bundle->leaf, err);
+    bundle->leaf = imp->der;
+    memset(&imp->der, 0, sizeof(acm_str_t));
+
+    rc = ACM_OK;
 
     for (i = 0; i < imp->nchain && rc == ACM_OK; i++) {
         rc = acm_x509_encode(imp->chain[i], &bundle->chain[i], err);
@@ -808,6 +740,13 @@ acm_import_encode(const acm_import_t *imp, acm_bundle_t *bundle,
         return rc;
     }
 
+    if (imp->key_der.data != NULL) {
+        bundle->key_secret = imp->key_der;
+        memset(&imp->key_der, 0, sizeof(acm_str_t));
+
+        return ACM_OK;
+    }
+
     if (imp->der_secret == NULL) {
         return acm_key_encode(imp->pkey, &bundle->key_secret, err);
     }
@@ -819,85 +758,6 @@ acm_import_encode(const acm_import_t *imp, acm_bundle_t *bundle,
     if (bundle->key_secret.data == NULL) {
         return acm_fail(err, ACM_NOMEM, "out of memory for a private key");
     }
-
-    return ACM_OK;
-}
-
-
-acm_rc_t
-acm_pem_certificate(const acm_str_t *der, acm_str_t *pem, acm_err_t *err)
-{
-    BIO       *bio;
-    acm_rc_t   rc;
-
-    bio = BIO_new(BIO_s_mem());
-
-    if (bio == NULL
-        || PEM_write_bio(bio, PEM_STRING_X509, "", der->data, (long) der->len)
-           <= 0)
-    {
-        rc = acm_fail_ssl(err, ACM_ERROR, "cannot write a certificate as PEM");
-
-    } else {
-        rc = acm_pem_take(bio, pem, err);
-    }
-
-    BIO_free(bio);
-
-    return rc;
-}
-
-
-acm_rc_t
-acm_pem_key(acm_key_e key, const acm_str_t *der_secret,
-    acm_str_t *pem_secret, acm_err_t *err)
-{
-    BIO       *bio;
-    acm_rc_t   rc;
-    EVP_PKEY  *pkey;
-
-    rc = acm_key_decode(key, der_secret->data, der_secret->len, &pkey, err);
-    if (rc != ACM_OK) {
-        return rc;
-    }
-
-    /* BIO_free() wipes what a memory BIO holds */
-
-    bio = BIO_new(BIO_s_mem());
-
-    if (bio == NULL
-        || PEM_write_bio_PKCS8PrivateKey(bio, pkey, NULL, NULL, 0, NULL, NULL)
-           != 1)
-    {
-        rc = acm_fail_ssl(err, ACM_ERROR, "cannot write a private key as PEM");
-
-    } else {
-        rc = acm_pem_take(bio, pem_secret, err);
-    }
-
-    BIO_free(bio);
-    EVP_PKEY_free(pkey);
-
-    return rc;
-}
-
-
-static acm_rc_t
-acm_pem_take(BIO *bio, acm_str_t *pem, acm_err_t *err)
-{
-    char     *text;
-    long      len;
-    uint8_t  *data;
-
-    len = BIO_get_mem_data(bio, &text);
-
-    data = acm_memdup(text, (size_t) len);
-    if (data == NULL) {
-        return acm_fail(err, ACM_NOMEM, "out of memory for PEM");
-    }
-
-    pem->data = data;
-    pem->len = (size_t) len;
 
     return ACM_OK;
 }

@@ -27,8 +27,8 @@
 #define ACM_MAX_SIGALG     80
 
 
-static acm_rc_t acm_x509_info_fill(X509 *x, acm_x509_info_t *info,
-    acm_err_t *err);
+static acm_rc_t acm_x509_info_fill(X509 *x, acm_key_e key,
+    acm_x509_info_t *info, acm_err_t *err);
 static unsigned acm_x509_scts(X509 *x);
 static acm_rc_t acm_x509_info_dn(const X509_NAME *name, const char *what,
     char **text, acm_err_t *err);
@@ -123,12 +123,20 @@ acm_x509_decode(const uint8_t *der, size_t len, X509 **x, acm_err_t *err)
 acm_rc_t
 acm_x509_info(X509 *x, acm_x509_info_t *info, acm_err_t *err)
 {
+    return acm_x509_info_key(x, ACM_KEY_NONE, info, err);
+}
+
+
+acm_rc_t
+acm_x509_info_key(X509 *x, acm_key_e key, acm_x509_info_t *info,
+    acm_err_t *err)
+{
     acm_rc_t         rc;
     acm_x509_info_t  out;
 
     memset(&out, 0, sizeof(acm_x509_info_t));
 
-    rc = acm_x509_info_fill(x, &out, err);
+    rc = acm_x509_info_fill(x, key, &out, err);
 
     ERR_clear_error();
 
@@ -144,7 +152,8 @@ acm_x509_info(X509 *x, acm_x509_info_t *info, acm_err_t *err)
 
 
 static acm_rc_t
-acm_x509_info_fill(X509 *x, acm_x509_info_t *info, acm_err_t *err)
+acm_x509_info_fill(X509 *x, acm_key_e key, acm_x509_info_t *info,
+    acm_err_t *err)
 {
     acm_rc_t   rc;
     EVP_PKEY  *pkey;
@@ -160,8 +169,12 @@ acm_x509_info_fill(X509 *x, acm_x509_info_t *info, acm_err_t *err)
                             "or repeated extension");
     }
 
-    pkey = X509_get0_pubkey(x);
-    info->key = pkey != NULL ? acm_key_type(pkey) : ACM_KEY_NONE;
+    info->key = key;
+
+    if (key == ACM_KEY_NONE) {
+        pkey = X509_get0_pubkey(x);
+        info->key = pkey != NULL ? acm_key_type(pkey) : ACM_KEY_NONE;
+    }
 
     if (info->key == ACM_KEY_NONE) {
         return acm_fail(err, ACM_INVALID, "public key of the certificate is "
@@ -177,7 +190,7 @@ acm_x509_info_fill(X509 *x, acm_x509_info_t *info, acm_err_t *err)
     info->scts = acm_x509_scts(x);
     info->usages = acm_x509_usages(x);
     info->ca = X509_check_ca(x) == 1;
-    info->self_signed = X509_self_signed(x, 1) == 1;
+    info->self_signed = key == ACM_KEY_NONE && X509_self_signed(x, 1) == 1;
 
     rc = acm_x509_info_dn(X509_get_subject_name(x), "subject", &info->subject,
                           err);

@@ -65,6 +65,9 @@ typedef struct {
     X509             *x[ACM_MAX_SEEN];
     acm_str_t         der[ACM_MAX_SEEN];
     size_t            next;
+    X509             *pair[ACM_MAX_SEEN][2];   /* the second certifies the
+                                                  first; both are in x */
+    size_t            next_pair;
 } acm_x509_seen_t;
 
 
@@ -119,11 +122,21 @@ acm_rc_t acm_x509_decode_seen(acm_x509_seen_t *seen, const uint8_t *der,
     size_t len, X509 **x, acm_err_t *err);
 void acm_x509_seen_free(acm_x509_seen_t *seen);
 
+/* Whether it was noted that issuer certifies x, and the note of it. */
+int acm_x509_seen_pair(const acm_x509_seen_t *seen, const X509 *x,
+    const X509 *issuer);
+void acm_x509_seen_add(acm_x509_seen_t *seen, X509 *x, X509 *issuer);
+
 /* Reads out what acm_x509_info_t lists.  ACM_INVALID for a version 1
    certificate, no name, a dNSName that is not an A-label name (RFC 5280
    s7.2), an unsupported key. */
 acm_rc_t acm_x509_info(X509 *x, acm_x509_info_t *info, acm_err_t *err);
 void acm_x509_info_free(acm_x509_info_t *info);
+
+/* The same of a certificate whose key type is known, and which is not
+   self-signed; ACM_KEY_NONE: nothing is known. */
+acm_rc_t acm_x509_info_key(X509 *x, acm_key_e key, acm_x509_info_t *info,
+    acm_err_t *err);
 
 /*
  * Key usages and extended key usages, as bits: ACM_USAGE_KEY times 1 << n for
@@ -183,6 +196,11 @@ acm_rc_t acm_bundle_parse(const acm_str_t *cert_pem, const acm_str_t *key_pem,
     const acm_str_t *chain_pem, int64_t now, acm_bundle_t *bundle,
     acm_err_t *err);
 void acm_bundle_free(acm_bundle_t *bundle);
+
+/* The same for many one after another: seen is what the last ones had. */
+acm_rc_t acm_bundle_parse_seen(const acm_str_t *cert_pem,
+    const acm_str_t *key_pem, const acm_str_t *chain_pem, int64_t now,
+    acm_x509_seen_t *seen, acm_bundle_t *bundle, acm_err_t *err);
 
 /* The same for what was issued for a key of ours.  One that this process has
    made is not asked whether it works: it has signed the request. */

@@ -11,6 +11,9 @@
 #include "acm_x509.h"
 
 
+static void acm_x509_seen_forget(acm_x509_seen_t *seen, const X509 *x);
+
+
 acm_rc_t
 acm_x509_decode_seen(acm_x509_seen_t *seen, const uint8_t *der, size_t len,
     X509 **x, acm_err_t *err)
@@ -49,6 +52,7 @@ acm_x509_decode_seen(acm_x509_seen_t *seen, const uint8_t *der, size_t len,
     i = seen->next;
     seen->next = (i + 1) % ACM_MAX_SEEN;
 
+    acm_x509_seen_forget(seen, seen->x[i]);
     X509_free(seen->x[i]);
     acm_free(seen->der[i].data);
 
@@ -57,6 +61,61 @@ acm_x509_decode_seen(acm_x509_seen_t *seen, const uint8_t *der, size_t len,
     seen->der[i].len = len;
 
     return ACM_OK;
+}
+
+
+/* Its address may be another's soon. */
+
+static void
+acm_x509_seen_forget(acm_x509_seen_t *seen, const X509 *x)
+{
+    size_t  i;
+
+    for (i = 0; i < ACM_MAX_SEEN; i++) {
+        if (seen->pair[i][0] == x || seen->pair[i][1] == x) {
+            seen->pair[i][0] = NULL;
+            seen->pair[i][1] = NULL;
+        }
+    }
+}
+
+
+int
+acm_x509_seen_pair(const acm_x509_seen_t *seen, const X509 *x,
+    const X509 *issuer)
+{
+    size_t  i;
+
+    for (i = 0; seen != NULL && i < ACM_MAX_SEEN; i++) {
+        if (seen->pair[i][0] == x && seen->pair[i][1] == issuer) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+void
+acm_x509_seen_add(acm_x509_seen_t *seen, X509 *x, X509 *issuer)
+{
+    size_t  i, n;
+
+    if (seen == NULL) {
+        return;
+    }
+
+    /* those that were not kept, or not long enough, are not noted */
+
+    for (i = 0, n = 0; i < ACM_MAX_SEEN; i++) {
+        n += (seen->x[i] == x) + (seen->x[i] == issuer);
+    }
+
+    if (n == 2) {
+        seen->pair[seen->next_pair][0] = x;
+        seen->pair[seen->next_pair][1] = issuer;
+        seen->next_pair = (seen->next_pair + 1) % ACM_MAX_SEEN;
+    }
 }
 
 

@@ -1,0 +1,533 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * OpenSSL decodes the public key of every certificate, by way of a search
+ * through all its decoders.  It finds none in a library context without
+ * providers: the rest of the certificate is decoded all the same.
+ */
+
+
+#include <pthread.h>
+#include <string.h>
+
+#include <openssl/bn.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/objects.h>
+#include <openssl/provider.h>
+
+#include "acm_bare.h"
+
+
+#define ACM_DER_INTEGER      0x02
+#define ACM_DER_BIT_STRING   0x03
+#define ACM_DER_OCTETS       0x04
+#define ACM_DER_OID          0x06
+#define ACM_DER_SEQUENCE     0x30
+#define ACM_DER_CONTEXT_0    0xa0
+#define ACM_DER_CONTEXT_1    0xa1
+
+#define ACM_MAX_SCALAR       66      /* octets: P-521 */
+#define ACM_MAX_POINT        (1 + 2 * ACM_MAX_SCALAR)
+#define ACM_MAX_EC_DER       300     /* octets of an ECPrivateKey */
+
+
+typedef struct {
+    acm_key_e    key;
+    int          nid;
+    size_t       size;               /* octets of a scalar, of a coordinate */
+    EC_GROUP    *group;
+} acm_curve_t;
+
+
+typedef struct {
+    const uint8_t  *data;
+    size_t          len;
+} acm_der_t;
+
+
+static void acm_bare_init(void);
+static int acm_bare_read(X509 *x, acm_bare_t *bare);
+static const acm_curve_t *acm_bare_curve(acm_key_e key);
+static int acm_der_next(acm_der_t *in, uint8_t tag, acm_der_t *value);
+static int acm_der_oid(const acm_der_t *oid, int nid);
+static int acm_der_pkcs8(const acm_curve_t *curve, acm_der_t *in);
+static int acm_der_key(const acm_curve_t *curve, const acm_bare_t *bare,
+    acm_der_t *in, uint8_t *scalar);
+static int acm_bare_match(const acm_curve_t *curve, const acm_bare_t *bare,
+    const uint8_t *scalar);
+static acm_rc_t acm_bare_encode(const acm_curve_t *curve,
+    const acm_bare_t *bare, const uint8_t *scalar, acm_str_t *der_secret);
+static uint8_t *acm_der_head(uint8_t *p, uint8_t tag, size_t len);
+static int acm_bare_tbs(const acm_str_t *der, acm_str_t *tbs);
+
+
+static acm_curve_t  acm_curves[] = {
+    { ACM_KEY_EC_P256, NID_X9_62_prime256v1, 32, NULL },
+    { ACM_KEY_EC_P384, NID_secp384r1, 48, NULL },
+    { ACM_KEY_EC_P521, NID_secp521r1, 66, NULL }
+};
+
+#define ACM_NCURVES  (sizeof(acm_curves) / sizeof(acm_curve_t))
+
+/* made once and never freed; NULL: nothing is bare */
+
+static OSSL_LIB_CTX    *acm_bare_ctx;
+static pthread_once_t   acm_bare_once = PTHREAD_ONCE_INIT;
+
+
+static void
+acm_bare_init(void)
+{
+    size_t         i;
+    OSSL_LIB_CTX  *ctx;
+
+    for (i = 0; i < ACM_NCURVES; i++) {
+        acm_curves[i].group = EC_GROUP_new_by_curve_name(acm_curves[i].nid);
+
+        if (acm_curves[i].group == NULL) {
+            return;
+        }
+    }
+
+    ctx = OSSL_LIB_CTX_new();
+
+    /* without any the default provider would come by itself */
+
+    if (ctx != NULL && OSSL_PROVIDER_load(ctx, "null") == NULL) {
+        OSSL_LIB_CTX_free(ctx);
+        return;
+    }
+
+    acm_bare_ctx = ctx;
+}
+
+
+acm_rc_t
+acm_bare_decode(const uint8_t *der, size_t len, X509 **x, acm_bare_t *bare,
+    acm_err_t *err)
+{
+    X509           *cert;
+    const uint8_t  *pos;
+
+    memset(bare, 0, sizeof(acm_bare_t));
+
+    (void) pthread_once(&acm_bare_once, acm_bare_init);
+
+    if (acm_bare_ctx != NULL && len <= ACM_MAX_CERT_DER) {
+        pos = der;
+        cert = X509_new_ex(acm_bare_ctx, NULL);
+
+        /* which frees the certificate if it fails */
+
+        if (cert != NULL && d2i_X509(&cert, &pos, (long) len) != NULL) {
+
+            if (pos == der + len && acm_bare_read(cert, bare)) {
+                ERR_clear_error();
+                *x = cert;
+                return ACM_OK;
+            }
+
+            X509_free(cert);
+        }
+
+        memset(bare, 0, sizeof(acm_bare_t));
+        ERR_clear_error();
+    }
+
+    return acm_x509_decode(der, len, x, err);
+}
+
+
+static int
+acm_bare_read(X509 *x, acm_bare_t *bare)
+{
+    int                 type, md, pkey;
+    size_t              i;
+    X509_ALGOR         *algorithm;
+    const void         *param;
+    const uint8_t      *point;
+    int                 len;
+    const ASN1_OBJECT  *object;
+
+    if (X509_PUBKEY_get0_param(NULL, &point, &len, &algorithm,
+                               X509_get_X509_PUBKEY(x))
+        != 1)
+    {
+        return 0;
+    }
+
+    X509_ALGOR_get0(&object, &type, &param, algorithm);
+
+    if (OBJ_obj2nid(object) != NID_X9_62_id_ecPublicKey
+        || type != V_ASN1_OBJECT)
+    {
+        return 0;
+    }
+
+    for (i = 0; i < ACM_NCURVES; i++) {
+        if (OBJ_obj2nid(param) == acm_curves[i].nid) {
+            break;
+        }
+    }
+
+    if (i == ACM_NCURVES || (size_t) len != 1 + 2 * acm_curves[i].size
+        || point[0] != POINT_CONVERSION_UNCOMPRESSED)
+    {
+        return 0;
+    }
+
+    if (OBJ_find_sigid_algs(X509_get_signature_nid(x), &md, &pkey) != 1
+        || (pkey != NID_X9_62_id_ecPublicKey && pkey != NID_rsaEncryption)
+        || (md != NID_sha256 && md != NID_sha384 && md != NID_sha512)
+        || X509_NAME_cmp(X509_get_subject_name(x), X509_get_issuer_name(x))
+           == 0)
+    {
+        return 0;
+    }
+
+    bare->key = acm_curves[i].key;
+    bare->point = point;
+    bare->len = (size_t) len;
+    bare->md = EVP_get_digestbynid(md);
+
+    return bare->md != NULL;
+}
+
+
+static const acm_curve_t *
+acm_bare_curve(acm_key_e key)
+{
+    size_t  i;
+
+    for (i = 0; i < ACM_NCURVES; i++) {
+        if (acm_curves[i].key == key) {
+            return &acm_curves[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+acm_rc_t
+acm_bare_key(const acm_bare_t *bare, const uint8_t *der, size_t len,
+    int pkcs8, acm_str_t *der_secret)
+{
+    acm_rc_t            rc;
+    uint8_t             scalar[ACM_MAX_SCALAR];
+    acm_der_t           in;
+    const acm_curve_t  *curve;
+
+    in.data = der;
+    in.len = len;
+
+    rc = ACM_NOTFOUND;
+    curve = acm_bare_curve(bare->key);
+
+    if (curve != NULL
+        && (!pkcs8 || acm_der_pkcs8(curve, &in))
+        && acm_der_key(curve, bare, &in, scalar)
+        && acm_bare_match(curve, bare, scalar))
+    {
+        rc = acm_bare_encode(curve, bare, scalar, der_secret);
+    }
+
+    OPENSSL_cleanse(scalar, sizeof(scalar));
+
+    return rc;
+}
+
+
+/* Takes one value off; 0 if there is another or none.  Lengths from 256 on
+   do not come up in what is read here. */
+
+static int
+acm_der_next(acm_der_t *in, uint8_t tag, acm_der_t *value)
+{
+    size_t  head, len;
+
+    if (in->len < 2 || in->data[0] != tag) {
+        return 0;
+    }
+
+    head = 2;
+    len = in->data[1];
+
+    if (len == 0x81 && in->len >= 3 && in->data[2] >= 0x80) {
+        head = 3;
+        len = in->data[2];
+
+    } else if (len >= 0x80) {
+        return 0;
+    }
+
+    if (len > in->len - head) {
+        return 0;
+    }
+
+    value->data = in->data + head;
+    value->len = len;
+
+    in->data += head + len;
+    in->len -= head + len;
+
+    return 1;
+}
+
+
+static int
+acm_der_oid(const acm_der_t *oid, int nid)
+{
+    const ASN1_OBJECT  *object;
+
+    object = OBJ_nid2obj(nid);
+
+    return object != NULL
+           && OBJ_length(object) == oid->len
+           && memcmp(OBJ_get0_data(object), oid->data, oid->len) == 0;
+}
+
+
+/* Goes into a PrivateKeyInfo. */
+
+static int
+acm_der_pkcs8(const acm_curve_t *curve, acm_der_t *in)
+{
+    acm_der_t  info, version, algorithm, type, group, key;
+
+    if (!acm_der_next(in, ACM_DER_SEQUENCE, &info) || in->len != 0
+        || !acm_der_next(&info, ACM_DER_INTEGER, &version)
+        || version.len != 1 || version.data[0] != 0
+        || !acm_der_next(&info, ACM_DER_SEQUENCE, &algorithm)
+        || !acm_der_next(&info, ACM_DER_OCTETS, &key) || info.len != 0)
+    {
+        return 0;
+    }
+
+    if (!acm_der_next(&algorithm, ACM_DER_OID, &type)
+        || !acm_der_oid(&type, NID_X9_62_id_ecPublicKey)
+        || !acm_der_next(&algorithm, ACM_DER_OID, &group)
+        || !acm_der_oid(&group, curve->nid) || algorithm.len != 0)
+    {
+        return 0;
+    }
+
+    *in = key;
+
+    return 1;
+}
+
+
+/* The public key may be missing; if it is there it must be the right one. */
+
+static int
+acm_der_key(const acm_curve_t *curve, const acm_bare_t *bare, acm_der_t *in,
+    uint8_t *scalar)
+{
+    acm_der_t  key, version, secret, param, oid, point, bits;
+
+    if (!acm_der_next(in, ACM_DER_SEQUENCE, &key) || in->len != 0
+        || !acm_der_next(&key, ACM_DER_INTEGER, &version)
+        || version.len != 1 || version.data[0] != 1
+        || !acm_der_next(&key, ACM_DER_OCTETS, &secret)
+        || secret.len != curve->size)
+    {
+        return 0;
+    }
+
+    if (acm_der_next(&key, ACM_DER_CONTEXT_0, &param)
+        && (!acm_der_next(&param, ACM_DER_OID, &oid) || param.len != 0
+            || !acm_der_oid(&oid, curve->nid)))
+    {
+        return 0;
+    }
+
+    if (acm_der_next(&key, ACM_DER_CONTEXT_1, &point)
+        && (!acm_der_next(&point, ACM_DER_BIT_STRING, &bits)
+            || point.len != 0 || bits.len != bare->len + 1
+            || bits.data[0] != 0
+            || memcmp(bits.data + 1, bare->point, bare->len) != 0))
+    {
+        return 0;
+    }
+
+    memcpy(scalar, secret.data, curve->size);
+
+    return key.len == 0;
+}
+
+
+/* Whether the scalar times the base point is the certificate's point: it is
+   its key then, and works, and the point is on the curve. */
+
+static int
+acm_bare_match(const acm_curve_t *curve, const acm_bare_t *bare,
+    const uint8_t *scalar)
+{
+    int        ok;
+    BN_CTX    *ctx;
+    BIGNUM    *d;
+    uint8_t    out[ACM_MAX_POINT];
+    EC_POINT  *point;
+
+    ctx = BN_CTX_secure_new();
+    d = BN_secure_new();
+    point = EC_POINT_new(curve->group);
+
+    ok = ctx != NULL && d != NULL && point != NULL
+         && BN_bin2bn(scalar, (int) curve->size, d) != NULL;
+
+    if (ok) {
+        BN_set_flags(d, BN_FLG_CONSTTIME);
+
+        ok = !BN_is_zero(d)
+             && BN_cmp(d, EC_GROUP_get0_order(curve->group)) < 0
+             && EC_POINT_mul(curve->group, point, d, NULL, NULL, ctx) == 1
+             && EC_POINT_point2oct(curve->group, point,
+                                   POINT_CONVERSION_UNCOMPRESSED, out,
+                                   sizeof(out), ctx)
+                == bare->len
+             && memcmp(out, bare->point, bare->len) == 0;
+    }
+
+    EC_POINT_clear_free(point);
+    BN_clear_free(d);
+    BN_CTX_free(ctx);
+    ERR_clear_error();
+
+    return ok;
+}
+
+
+static acm_rc_t
+acm_bare_encode(const acm_curve_t *curve, const acm_bare_t *bare,
+    const uint8_t *scalar, acm_str_t *der_secret)
+{
+    size_t              oid, len;
+    uint8_t             der[ACM_MAX_EC_DER], *p;
+    const ASN1_OBJECT  *object;
+
+    object = OBJ_nid2obj(curve->nid);
+    oid = OBJ_length(object);
+
+    /* all heads but that of the bit string of P-521 have two octets */
+
+    len = 3 + 2 + curve->size + 2 + 2 + oid + 2 + 2 + 1 + bare->len
+          + (bare->len + 1 >= 0x80 ? 2 : 0);
+
+    p = acm_der_head(der, ACM_DER_SEQUENCE, len);
+
+    p = acm_der_head(p, ACM_DER_INTEGER, 1);
+    *p++ = 1;
+
+    p = acm_der_head(p, ACM_DER_OCTETS, curve->size);
+    memcpy(p, scalar, curve->size);
+    p += curve->size;
+
+    p = acm_der_head(p, ACM_DER_CONTEXT_0, 2 + oid);
+    p = acm_der_head(p, ACM_DER_OID, oid);
+    memcpy(p, OBJ_get0_data(object), oid);
+    p += oid;
+
+    p = acm_der_head(p, ACM_DER_CONTEXT_1,
+                     bare->len + 1 + (bare->len + 1 >= 0x80 ? 3 : 2));
+    p = acm_der_head(p, ACM_DER_BIT_STRING, bare->len + 1);
+    *p++ = 0;
+    memcpy(p, bare->point, bare->len);
+    p += bare->len;
+
+    der_secret->len = (size_t) (p - der);
+    der_secret->data = acm_memdup(der, der_secret->len);
+
+    OPENSSL_cleanse(der, sizeof(der));
+
+    return (der_secret->data != NULL) ? ACM_OK : ACM_NOMEM;
+}
+
+
+static uint8_t *
+acm_der_head(uint8_t *p, uint8_t tag, size_t len)
+{
+    *p++ = tag;
+
+    if (len >= 0x80) {
+        *p++ = 0x81;
+    }
+
+    *p++ = (uint8_t) len;
+
+    return p;
+}
+
+
+/* X509_verify() would look for the digest where the certificate comes from. */
+
+int
+acm_bare_signed(const acm_bare_t *bare, X509 *x, const acm_str_t *der,
+    EVP_PKEY *issuer)
+{
+    int                     ok;
+    acm_str_t               tbs;
+    EVP_MD_CTX             *ctx;
+    const X509_ALGOR       *outer;
+    const ASN1_BIT_STRING  *sig;
+
+    X509_get0_signature(&sig, &outer, x);
+
+    /* RFC 5280 s4.1.1.2; and a signature has whole octets */
+
+    if (X509_ALGOR_cmp(outer, X509_get0_tbs_sigalg(x)) != 0
+        || (sig->flags & 0x07) != 0 || !acm_bare_tbs(der, &tbs))
+    {
+        return 0;
+    }
+
+    ctx = EVP_MD_CTX_new();
+
+    ok = ctx != NULL
+         && EVP_DigestVerifyInit(ctx, NULL, bare->md, NULL, issuer) == 1
+         && EVP_DigestVerify(ctx, ASN1_STRING_get0_data(sig),
+                             (size_t) ASN1_STRING_length(sig), tbs.data,
+                             tbs.len)
+            == 1;
+
+    EVP_MD_CTX_free(ctx);
+    ERR_clear_error();
+
+    return ok;
+}
+
+
+/* What is signed: the first value in a certificate, with its head. */
+
+static int
+acm_bare_tbs(const acm_str_t *der, acm_str_t *tbs)
+{
+    int             tag, class;
+    long            len;
+    const uint8_t  *pos, *start, *last;
+
+    pos = der->data;
+    last = pos + der->len;
+
+    if (ASN1_get_object(&pos, &len, &tag, &class, (long) der->len)
+        != V_ASN1_CONSTRUCTED)
+    {
+        return 0;
+    }
+
+    start = pos;
+
+    if (ASN1_get_object(&pos, &len, &tag, &class, (long) (last - pos))
+        != V_ASN1_CONSTRUCTED)
+    {
+        return 0;
+    }
+
+    tbs->data = (uint8_t *) start;
+    tbs->len = (size_t) (pos - start) + (size_t) len;
+
+    return 1;
+}

@@ -1,0 +1,392 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * The short way of reading certificates and keys gives what the long way
+ * gives, or nothing.
+ */
+
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/ec.h>
+#include <openssl/x509v3.h>
+
+#include "acm_bare.h"
+#include "test.h"
+
+
+typedef struct {
+    EVP_PKEY  *pkey;
+    X509      *x;
+    uint8_t   *der;
+    size_t     len;
+} test_leaf_t;
+
+
+static EVP_PKEY  *ca;
+
+
+static void
+test_make(test_leaf_t *l, EVP_PKEY *pkey, EVP_PKEY *signer, const char *issuer,
+    const EVP_MD *md)
+{
+    memset(l, 0, sizeof(test_leaf_t));
+
+    l->pkey = pkey;
+    l->x = X509_new();
+
+    assert_non_null(l->x);
+    assert_int_equal(X509_set_version(l->x, X509_VERSION_3), 1);
+    assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(l->x), 7), 1);
+    assert_non_null(X509_gmtime_adj(X509_getm_notBefore(l->x), -60));
+    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(l->x), 3600));
+    assert_int_equal(X509_NAME_add_entry_by_txt(X509_get_subject_name(l->x),
+                     "CN", MBSTRING_ASC, (uint8_t *) "www.example.com", -1, -1,
+                     0), 1);
+    assert_int_equal(X509_NAME_add_entry_by_txt(X509_get_issuer_name(l->x),
+                     "CN", MBSTRING_ASC, (uint8_t *) issuer, -1, -1, 0), 1);
+    assert_int_equal(X509_set_pubkey(l->x, pkey), 1);
+    assert_true(X509_sign(l->x, signer, md) > 0);
+
+    l->len = (size_t) i2d_X509(l->x, &l->der);
+    assert_true(l->len > 100 && l->len < 10000);
+}
+
+
+static void
+test_drop(test_leaf_t *l)
+{
+    X509_free(l->x);
+    OPENSSL_free(l->der);
+    EVP_PKEY_free(l->pkey);
+}
+
+
+static acm_key_e
+test_decode(test_leaf_t *l, acm_bare_t *bare, X509 **x)
+{
+    acm_err_t  err;
+
+    assert_int_equal(acm_bare_decode(l->der, l->len, x, bare, &err), ACM_OK);
+    assert_int_equal(X509_cmp(l->x, *x), 0);
+
+    return bare->key;
+}
+
+
+/* What PrivateKeyInfo is, in DER. */
+
+static uint8_t *
+test_pkcs8(EVP_PKEY *pkey, size_t *len)
+{
+    uint8_t              *der;
+    PKCS8_PRIV_KEY_INFO  *p8;
+
+    der = NULL;
+    p8 = EVP_PKEY2PKCS8(pkey);
+    assert_non_null(p8);
+
+    *len = (size_t) i2d_PKCS8_PRIV_KEY_INFO(p8, &der);
+    PKCS8_PRIV_KEY_INFO_free(p8);
+
+    return der;
+}
+
+
+static void
+test_key(const acm_bare_t *bare, const uint8_t *der, size_t len, int pkcs8,
+    const acm_str_t *want)
+{
+    size_t     i;
+    uint8_t   *copy;
+    acm_str_t  got;
+
+    assert_int_equal(acm_bare_key(bare, der, len, pkcs8, &got), ACM_OK);
+    assert_int_equal(got.len, want->len);
+    assert_memory_equal(got.data, want->data, want->len);
+    acm_free_secret(got.data, got.len);
+
+    /* cut short, too long, and with any octet changed it is no such key */
+
+    assert_int_equal(acm_bare_key(bare, der, len, !pkcs8, &got),
+                     ACM_NOTFOUND);
+
+    copy = malloc(len + 1);
+    memcpy(copy, der, len);
+    copy[len] = 0;
+
+    assert_int_equal(acm_bare_key(bare, copy, len + 1, pkcs8, &got),
+                     ACM_NOTFOUND);
+
+    for (i = 0; i < len; i++) {
+        assert_int_equal(acm_bare_key(bare, copy, i, pkcs8, &got),
+                         ACM_NOTFOUND);
+
+        copy[i] ^= 1;
+        assert_int_equal(acm_bare_key(bare, copy, len, pkcs8, &got),
+                         ACM_NOTFOUND);
+        copy[i] ^= 1;
+    }
+
+    free(copy);
+}
+
+
+static void
+test_curves(void **state)
+{
+    size_t        i, len;
+    X509         *x;
+    uint8_t      *der;
+    acm_err_t     err;
+    acm_str_t     want;
+    acm_bare_t    bare;
+    test_leaf_t   l;
+
+    static const acm_key_e  keys[] = {
+        ACM_KEY_EC_P256, ACM_KEY_EC_P384, ACM_KEY_EC_P521
+    };
+
+    (void) state;
+
+    for (i = 0; i < 3; i++) {
+        assert_int_equal(acm_key_generate(keys[i], &l.pkey, &err), ACM_OK);
+        test_make(&l, l.pkey, ca, "ca", EVP_sha256());
+        assert_int_equal(test_decode(&l, &bare, &x), keys[i]);
+
+        assert_int_equal(acm_key_encode(l.pkey, &want, &err), ACM_OK);
+        test_key(&bare, want.data, want.len, 0, &want);
+
+        der = test_pkcs8(l.pkey, &len);
+        test_key(&bare, der, len, 1, &want);
+        OPENSSL_free(der);
+
+        acm_free_secret(want.data, want.len);
+        X509_free(x);
+        test_drop(&l);
+    }
+}
+
+
+/* A key of ECPrivateKey alone; "size" is one that P-256 does not have. */
+
+static void
+test_scalar(const acm_bare_t *bare, const uint8_t *scalar, size_t size,
+    acm_rc_t want)
+{
+    uint8_t    der[5 + 2 + 66];
+    acm_str_t  got;
+
+    der[0] = 0x30;
+    der[1] = (uint8_t) (5 + size);
+    der[2] = 2;
+    der[3] = 1;
+    der[4] = 1;
+    der[5] = 4;
+    der[6] = (uint8_t) size;
+    memcpy(der + 7, scalar, size);
+
+    assert_int_equal(acm_bare_key(bare, der, 7 + size, 0, &got), want);
+
+    if (want == ACM_OK) {
+        acm_free_secret(got.data, got.len);
+    }
+}
+
+
+static void
+test_scalars(void **state)
+{
+    X509              *x;
+    BIGNUM            *d, *order;
+    uint8_t            scalar[33];
+    EC_GROUP          *group;
+    acm_err_t          err;
+    acm_bare_t         bare;
+    test_leaf_t        l;
+
+    (void) state;
+
+    assert_int_equal(acm_key_generate(ACM_KEY_EC_P256, &l.pkey, &err),
+                     ACM_OK);
+    test_make(&l, l.pkey, ca, "ca", EVP_sha256());
+    assert_int_equal(test_decode(&l, &bare, &x), ACM_KEY_EC_P256);
+
+    d = NULL;
+    assert_int_equal(EVP_PKEY_get_bn_param(l.pkey, "priv", &d), 1);
+    group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+    order = BN_dup(EC_GROUP_get0_order(group));
+
+    assert_int_equal(BN_bn2binpad(d, scalar, 32), 32);
+    test_scalar(&bare, scalar, 32, ACM_OK);
+    test_scalar(&bare, scalar, 31, ACM_NOTFOUND);
+    scalar[31] ^= 1;
+    test_scalar(&bare, scalar, 32, ACM_NOTFOUND);
+
+    /* the same point by a scalar that is out of range */
+
+    assert_int_equal(BN_add(d, d, order), 1);
+
+    if (BN_num_bytes(d) == 32) {
+        assert_int_equal(BN_bn2binpad(d, scalar, 32), 32);
+        test_scalar(&bare, scalar, 32, ACM_NOTFOUND);
+    }
+
+    assert_int_equal(BN_bn2binpad(d, scalar, 33), 33);
+    test_scalar(&bare, scalar, 33, ACM_NOTFOUND);
+
+    memset(scalar, 0, 32);
+    test_scalar(&bare, scalar, 32, ACM_NOTFOUND);
+    assert_int_equal(BN_bn2binpad(order, scalar, 32), 32);
+    test_scalar(&bare, scalar, 32, ACM_NOTFOUND);
+
+    BN_free(d);
+    BN_free(order);
+    EC_GROUP_free(group);
+    X509_free(x);
+    test_drop(&l);
+}
+
+
+static void
+test_signatures(void **state)
+{
+    X509         *x;
+    size_t        i;
+    acm_err_t     err;
+    acm_str_t     der;
+    EVP_PKEY     *other;
+    acm_bare_t    bare;
+    test_leaf_t   l;
+
+    (void) state;
+
+    assert_int_equal(acm_key_generate(ACM_KEY_EC_P256, &l.pkey, &err),
+                     ACM_OK);
+    assert_int_equal(acm_key_generate(ACM_KEY_EC_P256, &other, &err),
+                     ACM_OK);
+    test_make(&l, l.pkey, ca, "ca", EVP_sha384());
+    assert_int_equal(test_decode(&l, &bare, &x), ACM_KEY_EC_P256);
+
+    der.data = l.der;
+    der.len = l.len;
+
+    assert_int_equal(X509_verify(l.x, ca), 1);
+    assert_int_equal(acm_bare_signed(&bare, x, &der, ca), 1);
+    assert_int_equal(acm_bare_signed(&bare, x, &der, other), 0);
+
+    /* what is signed, with its head */
+
+    for (i = 4; i < 40; i++) {
+        l.der[i] ^= 4;
+        assert_int_equal(acm_bare_signed(&bare, x, &der, ca), 0);
+        l.der[i] ^= 4;
+    }
+
+    X509_free(x);
+    EVP_PKEY_free(other);
+    test_drop(&l);
+}
+
+
+/* All that is unusual is decoded as ever. */
+
+static void
+test_usual(void **state)
+{
+    X509         *x;
+    acm_err_t     err;
+    EVP_PKEY     *rsa, *ed;
+    acm_bare_t    bare;
+    test_leaf_t   l;
+
+    (void) state;
+
+    rsa = EVP_RSA_gen(2048);
+    ed = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    assert_non_null(rsa);
+    assert_non_null(ed);
+
+    EVP_PKEY_up_ref(rsa);
+    test_make(&l, rsa, ca, "ca", EVP_sha256());
+    assert_int_equal(test_decode(&l, &bare, &x), ACM_KEY_NONE);
+    assert_non_null(X509_get0_pubkey(x));
+    X509_free(x);
+    test_drop(&l);
+
+    /* self-issued */
+
+    assert_int_equal(acm_key_generate(ACM_KEY_EC_P256, &l.pkey, &err),
+                     ACM_OK);
+    test_make(&l, l.pkey, l.pkey, "www.example.com", EVP_sha256());
+    assert_int_equal(test_decode(&l, &bare, &x), ACM_KEY_NONE);
+    assert_non_null(X509_get0_pubkey(x));
+    X509_free(x);
+    test_drop(&l);
+
+    /* signatures by RSA are usual, Ed25519 has no digest */
+
+    assert_int_equal(acm_key_generate(ACM_KEY_EC_P256, &l.pkey, &err),
+                     ACM_OK);
+    test_make(&l, l.pkey, rsa, "ca", EVP_sha256());
+    assert_int_equal(test_decode(&l, &bare, &x), ACM_KEY_EC_P256);
+    X509_free(x);
+    test_drop(&l);
+
+    assert_int_equal(acm_key_generate(ACM_KEY_EC_P256, &l.pkey, &err),
+                     ACM_OK);
+    test_make(&l, l.pkey, ed, "ca", NULL);
+    assert_int_equal(test_decode(&l, &bare, &x), ACM_KEY_NONE);
+    X509_free(x);
+    test_drop(&l);
+
+    /* a compressed point */
+
+    l.pkey = EVP_EC_gen("P-256");
+    assert_int_equal(EVP_PKEY_set_utf8_string_param(l.pkey, "point-format",
+                     "compressed"), 1);
+    test_make(&l, l.pkey, ca, "ca", EVP_sha256());
+    assert_int_equal(test_decode(&l, &bare, &x), ACM_KEY_NONE);
+    X509_free(x);
+
+    /* octets behind it are told of as ever */
+
+    l.der = OPENSSL_realloc(l.der, l.len + 1);
+    l.der[l.len] = 0;
+    assert_int_equal(acm_bare_decode(l.der, l.len + 1, &x, &bare, &err),
+                     ACM_INVALID);
+    assert_non_null(strstr(err.text, "followed by 1 octets"));
+    assert_int_equal(acm_bare_decode(l.der, l.len - 1, &x, &bare, &err),
+                     ACM_INVALID);
+    test_drop(&l);
+
+    EVP_PKEY_free(rsa);
+    EVP_PKEY_free(ed);
+}
+
+
+int
+main(void)
+{
+    int        rc;
+    acm_err_t  err;
+
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_curves),
+        cmocka_unit_test(test_scalars),
+        cmocka_unit_test(test_signatures),
+        cmocka_unit_test(test_usual)
+    };
+
+    if (acm_key_generate(ACM_KEY_EC_P256, &ca, &err) != ACM_OK) {
+        return 1;
+    }
+
+    rc = cmocka_run_group_tests(tests, NULL, NULL);
+
+    EVP_PKEY_free(ca);
+
+    return rc;
+}
