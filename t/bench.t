@@ -1,0 +1,50 @@
+#!/usr/bin/perl
+
+# Copyright (C) The ngx_acm authors
+
+# util/bench api: it runs, and each answer was what it should be; how long
+# anything took is not looked at.
+
+use warnings;
+use strict;
+
+use File::Temp qw/ tempdir /;
+use Test::More;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::Nginx::ACM;
+
+my $out = ($ENV{TEST_NGINX_ACMCTL} || "$Test::Nginx::ACM::ROOT/build/acmctl")
+    =~ s{/[^/]*$}{}r;
+my $load = "$out/apiload";
+my $bench = "$Test::Nginx::ACM::ROOT/util/bench";
+
+plan(skip_all => 'needs util/build') unless -x $load;
+
+# what is no answer is a failure
+
+my $text = `$load -d 0.1 -f localhost handshake 127.0.0.1:1 2>&1`;
+isnt($?, 0, 'nobody there');
+like($text, qr/^apiload: handshake/m, 'and it is said');
+
+my $csv = tempdir(CLEANUP => 1) . '/figures.csv';
+
+$text = `$bench api -n 20 -s 0.2 -o $csv 2>&1`;
+is($?, 0, 'runs') or diag($text);
+
+my @rows = grep { /^\| [^c]/ && /\d/ } split(/\n/, $text);
+
+like($rows[0], qr/^\| DescribeCertificate \| 20 \| \d+ \|/, 'describe');
+like($rows[1], qr/^\| ListCertificates, \w+ a page \| 20 \| \d+ \|/, 'list');
+like($rows[2], qr/^\| the same by CREATED_AT \| 20 \| \d+ \|/, 'sorted');
+like($rows[3], qr/^\| 20 \| \d+ \| [\d.]+ \| [\d.]+ \| [\d.]+ \|/,
+    'handshakes meanwhile');
+
+open(my $fh, '<', $csv) or die "$csv: $!";
+is(scalar(grep { !/^#/ } <$fh>), 4, 'the same as CSV');
+
+($text) = `$bench api -x 2>&1`;
+is($? >> 8, 2, 'a wrong option');
+
+done_testing();
