@@ -403,7 +403,8 @@ test_import(void **state)
 
     test_import_body(pem.leaf, pem.key, "-----BEGIN CERTIFICATE-----\n", "");
     test_api_fault(&t, "ImportCertificate", test_body, "ValidationException",
-                   "The certificate chain is not in a valid PEM format.");
+                   "The certificate body/chain provided is not in a valid "
+                   "PEM format.");
 
     test_import_body(pem.leaf, pem.key, pem.chain,
                      ", 'Tags': [{'Key': 'aws:x'}]");
