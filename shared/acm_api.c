@@ -134,7 +134,7 @@ acm_api_run(acm_api_t *api, const acm_api_request_t *request)
 
     /* whoever may not ask is not told what there is */
 
-    if (rc == ACM_OK || rc == ACM_NOTFOUND) {
+    if (rc == ACM_OK || rc == ACM_NOTFOUND || rc == ACM_INVALID) {
         if (api->conf->authorize != NULL
             && acm_api_authorize(api) != ACM_OK)
         {
@@ -142,6 +142,10 @@ acm_api_run(acm_api_t *api, const acm_api_request_t *request)
 
         } else if (rc == ACM_NOTFOUND) {
             rc = acm_api_not_found(api);
+
+        } else if (rc == ACM_INVALID) {
+            rc = acm_api_fault(api, "InvalidArnException", "The ARN %s is not "
+                               "that of a certificate.", api->arn);
         }
     }
 
@@ -287,14 +291,17 @@ acm_api_check(acm_api_t *api)
 
 
 /* Which certificate is meant.  ACM_NOTFOUND: none of this account, region and
-   partition can be. */
+   partition can be; ACM_INVALID: it is one of no certificate, where there can
+   be no other. */
 
 static acm_rc_t
 acm_api_resource(acm_api_t *api, const char *member)
 {
     acm_rc_t     rc;
     acm_str_t    account, region;
-    const char  *arn;
+    const char  *arn, *kind;
+
+    static const char  certificate[] = "certificate/";
 
     arn = json_string_value(json_object_get(api->in, member));
 
@@ -308,6 +315,16 @@ acm_api_resource(acm_api_t *api, const char *member)
     }
 
     memcpy(api->arn, arn, strlen(arn) + 1);
+
+    /* the shape of it was checked */
+
+    kind = strrchr(arn, ':') + 1;
+
+    if (strcmp(member, "CertificateArn") == 0
+        && strncmp(kind, certificate, sizeof(certificate) - 1) != 0)
+    {
+        return ACM_INVALID;
+    }
 
     rc = acm_arn_parse(arn, strlen(arn), &account, &region, api->uuid,
                        &api->err);

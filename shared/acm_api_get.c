@@ -220,6 +220,10 @@ acm_api_export(acm_api_t *api)
 static acm_rc_t
 acm_export_may(acm_api_t *api, const acm_cert_t *cert)
 {
+    if (cert->status == ACM_STATUS_PENDING_VALIDATION) {
+        return acm_get_ready(api, cert);
+    }
+
     if (cert->type == ACM_TYPE_IMPORTED
         || (cert->type == ACM_TYPE_ISSUED && !cert->exportable))
     {
@@ -227,13 +231,13 @@ acm_export_may(acm_api_t *api, const acm_cert_t *cert)
                              "is not a private certificate", api->arn);
     }
 
-    if (cert->version == 0 && cert->status != ACM_STATUS_PENDING_VALIDATION) {
+    if (cert->version == 0) {
         return acm_api_fault(api, "ValidationException", "The certificate %s "
                              "is in status %s and cannot be exported.",
                              api->arn, acm_status_text(cert->status));
     }
 
-    return acm_get_ready(api, cert);
+    return ACM_OK;
 }
 
 

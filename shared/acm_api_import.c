@@ -16,6 +16,9 @@
 #include "acm_api_impl.h"
 
 
+#define ACM_MAX_OCSP_URL  1000       /* octets, as ACM's */
+
+
 /* an import while it is looked at */
 
 typedef struct {
@@ -26,6 +29,7 @@ typedef struct {
     EVP_PKEY   *pkey;
     X509       *chain[ACM_MAX_CHAIN];
     size_t      nchain;
+    acm_tags_t  tags;
 } acm_input_t;
 
 
@@ -35,7 +39,9 @@ static size_t acm_input_count(const acm_str_t *pem, const char *text);
 static acm_rc_t acm_input_leaf(acm_api_t *api, acm_input_t *in);
 static acm_rc_t acm_input_key(acm_api_t *api, acm_input_t *in);
 static int acm_input_password(char *buf, int size, int rwflag, void *data);
+static acm_rc_t acm_input_key_type(acm_api_t *api, EVP_PKEY *pkey);
 static acm_rc_t acm_input_dates(acm_api_t *api, const acm_input_t *in);
+static acm_rc_t acm_input_issuer(acm_api_t *api, X509 *x);
 static acm_rc_t acm_input_chain(acm_api_t *api, acm_input_t *in);
 static acm_rc_t acm_input_order(acm_api_t *api, const acm_input_t *in);
 static int acm_input_signed(X509 *x, X509 *issuer);
@@ -43,8 +49,9 @@ static acm_rc_t acm_import_old(acm_api_t *api, acm_cert_t *cert,
     uint64_t *revision);
 static acm_rc_t acm_import_same(acm_api_t *api, const acm_cert_t *cert,
     const acm_bundle_t *bundle);
-static acm_rc_t acm_import_new(acm_api_t *api, const acm_bundle_t *bundle,
-    acm_cert_t *cert);
+static int acm_import_named(char *const *names, size_t n);
+static acm_rc_t acm_import_new(acm_api_t *api, const acm_tags_t *tags,
+    const acm_bundle_t *bundle, acm_cert_t *cert);
 static acm_rc_t acm_import_install(acm_api_t *api, acm_cert_t *cert,
     uint64_t revision, const acm_bundle_t *bundle);
 
@@ -64,7 +71,7 @@ acm_api_import(acm_api_t *api)
 
     revision = 0;
     rc = (api->uuid[0] != '\0') ? acm_import_old(api, &cert, &revision)
-                                : acm_api_quota(api);
+                                : acm_api_tags_in(api, "Tags", &in.tags);
 
     if (rc == ACM_OK) {
         rc = acm_input_read(api, &in);
@@ -82,7 +89,8 @@ acm_api_import(acm_api_t *api)
 
     if (rc == ACM_OK) {
         rc = (revision != 0) ? acm_import_same(api, &cert, &bundle)
-                             : acm_import_new(api, &bundle, &cert);
+                             : acm_import_new(api, &in.tags, &bundle,
+                                              &cert);
     }
 
     if (rc == ACM_OK) {
@@ -128,6 +136,10 @@ acm_input_read(acm_api_t *api, acm_input_t *in)
     }
 
     if (rc == ACM_OK) {
+        rc = acm_input_issuer(api, in->leaf);
+    }
+
+    if (rc == ACM_OK) {
         rc = acm_input_chain(api, in);
     }
 
@@ -148,6 +160,7 @@ acm_input_free(acm_input_t *in)
     EVP_PKEY_free(in->pkey);
     acm_free(in->leaf_pem.data);
     acm_free(in->chain_pem.data);
+    acm_tags_free(&in->tags);
     acm_free_secret(in->key_pem.data, in->key_pem.len);
 }
 
@@ -204,20 +217,31 @@ acm_input_leaf(acm_api_t *api, acm_input_t *in)
 
     BIO_free(bio);
 
-    return (in->leaf != NULL)
-           ? ACM_OK
-           : acm_api_fault(api, "ValidationException", "Unable to parse "
-                           "certificate. Please ensure the certificate is in "
-                           "PEM format.");
+    if (in->leaf == NULL) {
+        return acm_api_fault(api, "ValidationException", "Unable to parse "
+                             "certificate. Please ensure the certificate is "
+                             "in PEM format.");
+    }
+
+    if (X509_get_version(in->leaf) != X509_VERSION_3) {
+        return acm_api_fault(api, "ValidationException", "The certificate is "
+                             "of version %ld, and must be of version 3.",
+                             X509_get_version(in->leaf) + 1);
+    }
+
+    return ACM_OK;
 }
 
 
 static acm_rc_t
 acm_input_key(acm_api_t *api, acm_input_t *in)
 {
-    BIO  *bio;
+    BIO       *bio;
+    acm_rc_t   rc;
 
-    if (acm_input_count(&in->key_pem, "ENCRYPTED") != 0) {
+    if (acm_input_count(&in->key_pem, "-----BEGIN ENCRYPTED PRIVATE KEY") != 0
+        || acm_input_count(&in->key_pem, "Proc-Type: 4,ENCRYPTED") != 0)
+    {
         return acm_api_fault(api, "ValidationException", "Your private key "
                              "should not be encrypted.");
     }
@@ -237,9 +261,10 @@ acm_input_key(acm_api_t *api, acm_input_t *in)
                              "a private key.");
     }
 
-    if (acm_key_type(in->pkey) == ACM_KEY_NONE) {
-        return acm_api_fault(api, "ValidationException", "The private key is "
-                             "not supported.");
+    rc = acm_input_key_type(api, in->pkey);
+
+    if (rc != ACM_OK) {
+        return rc;
     }
 
     if (!acm_x509_match(in->leaf, in->pkey)) {
@@ -248,6 +273,24 @@ acm_input_key(acm_api_t *api, acm_input_t *in)
     }
 
     return ACM_OK;
+}
+
+
+static acm_rc_t
+acm_input_key_type(acm_api_t *api, EVP_PKEY *pkey)
+{
+    if (acm_key_type(pkey) != ACM_KEY_NONE) {
+        return ACM_OK;
+    }
+
+    if (EVP_PKEY_get_base_id(pkey) == EVP_PKEY_RSA) {
+        return acm_api_fault(api, "ValidationException", "The private key "
+                             "length %d is not supported for key algorithm.",
+                             EVP_PKEY_get_bits(pkey));
+    }
+
+    return acm_api_fault(api, "ValidationException", "The private key is not "
+                         "supported.");
 }
 
 
@@ -285,6 +328,37 @@ acm_input_dates(acm_api_t *api, const acm_input_t *in)
     }
 
     return ACM_OK;
+}
+
+
+/* What ACM demands of the issuer's half of a certificate. */
+
+static acm_rc_t
+acm_input_issuer(acm_api_t *api, X509 *x)
+{
+    int                        i;
+    acm_rc_t                   rc;
+    STACK_OF(OPENSSL_STRING)  *urls;
+
+    if (X509_NAME_entry_count(X509_get_issuer_name(x)) == 0) {
+        return acm_api_fault(api, "ValidationException", "The certificate has "
+                             "no issuer: the field must not be empty.");
+    }
+
+    rc = ACM_OK;
+    urls = X509_get1_ocsp(x);
+
+    for (i = 0; i < sk_OPENSSL_STRING_num(urls); i++) {
+        if (strlen(sk_OPENSSL_STRING_value(urls, i)) > ACM_MAX_OCSP_URL) {
+            rc = acm_api_fault(api, "ValidationException", "The OCSP URL of "
+                               "the certificate is longer than %d characters.",
+                               ACM_MAX_OCSP_URL);
+        }
+    }
+
+    X509_email_free(urls);
+
+    return rc;
 }
 
 
@@ -326,7 +400,8 @@ acm_input_chain(acm_api_t *api, acm_input_t *in)
             && ERR_GET_REASON(code) != PEM_R_NO_START_LINE))
     {
         return acm_api_fault(api, "ValidationException", "The certificate "
-                             "chain is not in a valid PEM format.");
+                             "body/chain provided is not in a valid PEM "
+                             "format.");
     }
 
     ERR_clear_error();
@@ -338,7 +413,8 @@ acm_input_chain(acm_api_t *api, acm_input_t *in)
 static acm_rc_t
 acm_input_order(acm_api_t *api, const acm_input_t *in)
 {
-    size_t  i;
+    X509    *x;
+    size_t   i;
 
     if (in->nchain == 0) {
         if (X509_self_signed(in->leaf, 1) == 1) {
@@ -354,10 +430,12 @@ acm_input_order(acm_api_t *api, const acm_input_t *in)
     }
 
     for (i = 0; i < in->nchain; i++) {
-        if (X509_NAME_cmp(X509_get_issuer_name((i == 0) ? in->leaf
-                                                        : in->chain[i - 1]),
-                          X509_get_subject_name(in->chain[i]))
-            != 0)
+        x = (i == 0) ? in->leaf : in->chain[i - 1];
+
+        if (X509_cmp(x, in->chain[i]) == 0
+            || X509_NAME_cmp(X509_get_issuer_name(x),
+                             X509_get_subject_name(in->chain[i]))
+               != 0)
         {
             return acm_api_fault(api, "ValidationException", "Unable to "
                                  "validate certificate chain. The "
@@ -368,9 +446,7 @@ acm_input_order(acm_api_t *api, const acm_input_t *in)
                                  "certificate is: %zu", i);
         }
 
-        if (!acm_input_signed((i == 0) ? in->leaf : in->chain[i - 1],
-                              in->chain[i]))
-        {
+        if (!acm_input_signed(x, in->chain[i])) {
             return acm_api_fault(api, "ValidationException", "Could not "
                                  "validate the certificate with the "
                                  "certificate chain.");
@@ -452,21 +528,46 @@ acm_import_same(acm_api_t *api, const acm_cert_t *cert,
                              "certificate");
     }
 
+    if (acm_import_named(cert->names, cert->nnames)
+        && !acm_import_named(bundle->info.names, bundle->info.nnames))
+    {
+        return acm_api_fault(api, "ValidationException", "New certificate has "
+                             "no domain name: not all of them can be taken "
+                             "away on re-import.");
+    }
+
     return ACM_OK;
+}
+
+
+/* 1 if one of them is no IP address. */
+
+static int
+acm_import_named(char *const *names, size_t n)
+{
+    size_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (!acm_name_is_ip(names[i], strlen(names[i]))) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
 /* A record that owns its memory, by way of the encoding. */
 
 static acm_rc_t
-acm_import_new(acm_api_t *api, const acm_bundle_t *bundle, acm_cert_t *cert)
+acm_import_new(acm_api_t *api, const acm_tags_t *tags,
+    const acm_bundle_t *bundle, acm_cert_t *cert)
 {
     acm_rc_t    rc;
     acm_buf_t   buf, tags_buf;
-    acm_tags_t  tags;
     acm_cert_t  new;
 
-    rc = acm_api_tags_in(api, "Tags", &tags);
+    rc = acm_api_quota(api);
 
     if (rc != ACM_OK) {
         return rc;
@@ -476,7 +577,7 @@ acm_import_new(acm_api_t *api, const acm_bundle_t *bundle, acm_cert_t *cert)
     acm_buf_init(&buf, ACM_MAX_STORE_VALUE);
     acm_buf_init(&tags_buf, ACM_MAX_STORE_VALUE);
 
-    rc = acm_tags_encode(&tags, &tags_buf);
+    rc = acm_tags_encode(tags, &tags_buf);
 
     if (rc == ACM_TOOBIG) {
         rc = acm_api_fault(api, "TooManyTagsException", "the tags have more "
@@ -514,7 +615,6 @@ acm_import_new(acm_api_t *api, const acm_bundle_t *bundle, acm_cert_t *cert)
 
     acm_buf_free(&tags_buf);
     acm_buf_free(&buf);
-    acm_tags_free(&tags);
 
     return rc;
 }

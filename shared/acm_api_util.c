@@ -52,6 +52,11 @@ static const char *const  acm_api_proofs[] = { "", "EMAIL", "DNS", "HTTP" };
 acm_rc_t
 acm_api_not_found(acm_api_t *api)
 {
+    if (api->operation == &acm_operations[ACM_OPERATION_IMPORT_CERTIFICATE]) {
+        return acm_api_fault(api, "ResourceNotFoundException", "Could not "
+                             "find certificate %s.", api->arn);
+    }
+
     return acm_api_fault(api, "ResourceNotFoundException", "Could not find "
                          "certificate %s in account %s.", api->arn,
                          api->caller->account);
