@@ -475,7 +475,8 @@ ngx_acm_helper_housekeep(ngx_acm_helper_t *h, ngx_log_t *log)
     (void) acm_store_housekeep(h->engine.store);
 
     if (acm_versions_set(h->engine.store, (uint32_t) h->amcf->versions, &err)
-        != ACM_OK)
+        != ACM_OK
+        || acm_quota_init(h->engine.store, &err) != ACM_OK)
     {
         ngx_log_error(NGX_LOG_CRIT, log, 0, "acm: %s", err.text);
     }

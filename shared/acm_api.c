@@ -94,6 +94,7 @@ acm_api_call(const acm_api_conf_t *conf, acm_keyring_t *ring,
     acm_api_audit(&api, answer);
 
     json_decref(api.out);
+    json_decref(api.more);
 
     if (api.in != NULL) {
         acm_api_hide(api.in, 0);
@@ -122,7 +123,11 @@ acm_api_run(acm_api_t *api, const acm_api_request_t *request)
     }
 
     h = &acm_api_handlers[api->operation - acm_operations];
-    rc = acm_api_parse(api, &request->body);
+    rc = acm_api_rate(api);
+
+    if (rc == ACM_OK) {
+        rc = acm_api_parse(api, &request->body);
+    }
 
     if (rc == ACM_OK) {
         rc = acm_api_check(api);
@@ -417,6 +422,10 @@ acm_api_finish(acm_api_t *api, acm_api_answer_t *answer)
         }
 
         json = acm_api_fault_json(api->fault, api->message);
+
+        if (json != NULL && api->more != NULL) {
+            (void) json_object_update(json, api->more);
+        }
 
     } else {
         json = (api->out != NULL) ? api->out : json_object();

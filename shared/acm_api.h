@@ -13,9 +13,12 @@
 #define _ACM_API_H_INCLUDED_
 
 
+#include "acm_api_model.h"
 #include "acm_issuer.h"
 #include "acm_json.h"
 #include "acm_keyring.h"
+#include "acm_quota.h"
+#include "acm_throttle.h"
 
 
 #define ACM_API_TYPE           "application/x-amz-json-1.1"
@@ -38,6 +41,7 @@ typedef struct {
     const char                *address;      /* the client's, as text */
     const char                *agent;        /* User-Agent, or "" */
     void                      *user;         /* the finder's */
+    int64_t                    ticks;        /* acm_ticks(), for rates */
     unsigned                   secure:1;     /* over TLS */
 } acm_api_caller_t;
 
@@ -100,6 +104,15 @@ typedef struct {
 } acm_api_server_t;
 
 
+/* what a client may not exceed; 0 is no limit */
+
+typedef struct {
+    acm_throttle_t            *throttle;     /* NULL: no rates */
+    acm_rate_t                 rates[ACM_OPERATION_MAX];
+    uint32_t                   quotas[ACM_QUOTA_MAX];
+} acm_api_limits_t;
+
+
 /* how it is configured; all borrowed, shared by all threads */
 
 typedef struct {
@@ -113,7 +126,7 @@ typedef struct {
     acm_api_audit_pt           audit;        /* NULL: none */
     void                      *data;         /* of both */
     uint32_t                   page;         /* certificates, by default */
-    uint32_t                   max_certificates;   /* 0: no quota */
+    const acm_api_limits_t    *limits;       /* NULL: none */
     unsigned                   all_key_types:1;    /* listed by default */
 } acm_api_conf_t;
 

@@ -47,6 +47,7 @@ typedef struct {
     char                       uuid[ACM_UUID_LEN + 1];
     const char                *fault;
     int                        status;
+    json_t                    *more;     /* members of a fault, or NULL */
     char                      *message;  /* of ACM_MAX_API_MESSAGE, with NUL */
     acm_err_t                  err;      /* of what was called */
     unsigned                   changed:1;
@@ -177,8 +178,14 @@ struct acm_scan_s {
 /* The page that is asked for, as api->out. */
 acm_rc_t acm_api_scan(acm_scan_t *scan);
 
-/* LimitExceededException if there is a quota and no certificate is left. */
-acm_rc_t acm_api_quota(acm_api_t *api);
+/* ThrottlingException, or ACM_OK: one more call is counted. */
+acm_rc_t acm_api_rate(acm_api_t *api);
+/* 0: there is none. */
+uint32_t acm_api_limit(const acm_api_t *api, acm_quota_e quota);
+/* A builder, behind what makes a certificate: counts it as asked for;
+   LimitExceededException if there are too many. */
+acm_rc_t acm_api_quota(acm_api_t *api, const acm_cert_t *cert,
+    acm_batch_t *batch);
 
 /* 1 if domain is name itself or above it; name is in normal form. */
 int acm_api_superdomain(const char *name, const char *domain);

@@ -625,15 +625,24 @@ acm_import_install(acm_api_t *api, acm_cert_t *cert, uint64_t revision,
     const acm_bundle_t *bundle)
 {
     acm_rc_t        rc;
+    acm_batch_t     also;
     acm_install_t   install;
 
     memset(&install, 0, sizeof(acm_install_t));
+    acm_batch_init(&also);
 
     install.now = api->now;
     install.issued_by = "";
+    install.also = &also;
 
-    rc = acm_certificate_install(api->ring, cert, revision, bundle, &install,
-                                 &api->err);
+    rc = (revision == 0) ? acm_api_quota(api, cert, &also) : ACM_OK;
+
+    if (rc == ACM_OK) {
+        rc = acm_certificate_install(api->ring, cert, revision, bundle,
+                                     &install, &api->err);
+    }
+
+    acm_batch_free(&also);
 
     if (rc != ACM_OK) {
         return rc;

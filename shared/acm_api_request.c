@@ -79,15 +79,7 @@ acm_api_request_certificate(acm_api_t *api)
     }
 
     if (rc == ACM_NOTFOUND) {
-        rc = acm_api_quota(api);
-
-        if (rc == ACM_OK) {
-            rc = acm_wish_labels(api, wish);
-        }
-
-        if (rc == ACM_OK) {
-            rc = acm_wish_commit(api, wish, &batch, revision);
-        }
+        rc = acm_wish_commit(api, wish, &batch, revision);
     }
 
     acm_batch_free(&batch);
@@ -167,7 +159,7 @@ static acm_rc_t
 acm_wish_name(acm_api_t *api, acm_wish_t *wish, const char *name)
 {
     char    out[ACM_MAX_NAME + 1];
-    size_t  i;
+    size_t  i, max;
 
     if (acm_name_request(name, strlen(name), out, &api->err) != ACM_OK) {
         return acm_api_fault(api, "ValidationException", "%s: %s", name,
@@ -178,6 +170,13 @@ acm_wish_name(acm_api_t *api, acm_wish_t *wish, const char *name)
         if (strcmp(wish->names[i], out) == 0) {
             return ACM_OK;
         }
+    }
+
+    max = acm_api_limit(api, ACM_QUOTA_NAMES);
+
+    if (max != 0 && wish->n == max) {
+        return acm_api_fault(api, "LimitExceededException", "Certificate has "
+                             "too many domains.");
     }
 
     /* no limit that could be raised: a client must not try again */
@@ -494,7 +493,15 @@ acm_wish_commit(acm_api_t *api, acm_wish_t *wish, acm_batch_t *batch,
     acm_batch_change(batch, NULL, &cert, api->now);
     acm_token_put(batch, wish->hash, &token, revision);
 
-    rc = acm_commit(api->store, batch, &api->err);
+    rc = acm_api_quota(api, &cert, batch);
+
+    if (rc == ACM_OK) {
+        rc = acm_wish_labels(api, wish);
+    }
+
+    if (rc == ACM_OK) {
+        rc = acm_commit(api->store, batch, &api->err);
+    }
 
     if (rc != ACM_OK) {
         return rc;

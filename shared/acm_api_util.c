@@ -464,32 +464,6 @@ acm_api_set_time(json_t *o, const char *name, int64_t at)
 }
 
 
-acm_rc_t
-acm_api_quota(acm_api_t *api)
-{
-    acm_rc_t          rc;
-    acm_store_stat_t  stat;
-
-    if (api->conf->max_certificates == 0) {
-        return ACM_OK;
-    }
-
-    rc = acm_store_stat(api->store, &stat, &api->err);
-
-    if (rc != ACM_OK) {
-        return rc;
-    }
-
-    if (stat.entries[ACM_DB_CERTIFICATE] < api->conf->max_certificates) {
-        return ACM_OK;
-    }
-
-    return acm_api_fault(api, "LimitExceededException", "Cannot request more "
-                         "certificates in this account. Contact Customer "
-                         "Service for details");
-}
-
-
 int
 acm_api_superdomain(const char *name, const char *domain)
 {

@@ -14,6 +14,7 @@
 #include "acm_certificate_impl.h"
 #include "acm_history.h"
 #include "acm_name.h"
+#include "acm_quota.h"
 #include "acm_sched.h"
 #include "acm_used.h"
 #include "acm_watch.h"
@@ -749,6 +750,7 @@ acm_certificate_delete(acm_store_t *store, const char *account,
     acm_batch_indices(&batch, &cert, 0);
     acm_batch_names(&batch, &cert, 0);
     acm_history_delete(&batch, &cert);
+    acm_quota_deleted(&batch, &cert);
 
     len = acm_cert_key(key, account, region, uuid);
     acm_batch_delete(&batch, ACM_DB_CERTIFICATE, key, len);

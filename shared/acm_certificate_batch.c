@@ -11,6 +11,7 @@
 #include "acm_event.h"
 #include "acm_history.h"
 #include "acm_name.h"
+#include "acm_quota.h"
 #include "acm_version.h"
 
 
@@ -95,6 +96,7 @@ acm_batch_change(acm_batch_t *batch, const acm_cert_t *old,
     acm_event_changes(batch, old, next, now);
 
     if (old == NULL) {
+        acm_quota_made(batch, next);
         old = &nothing;
     }
 

@@ -54,7 +54,8 @@ static const char *const  acm_db_names[ACM_DB_MAX] = {
     "watch",
     "used",
     "setting",
-    "token"
+    "token",
+    "quota"
 };
 
 
@@ -145,6 +146,75 @@ acm_batch_append(acm_batch_t *batch, acm_db_e db, const void *data,
 
 
 void
+acm_batch_count(acm_batch_t *batch, acm_db_e db, const void *key,
+    size_t key_len, int64_t add, int64_t max)
+{
+    acm_op_t  *op;
+
+    static const uint8_t  unknown[ACM_COUNT_LEN];
+
+    op = acm_batch_add(batch, ACM_OP_COUNT, db, key, key_len, unknown,
+                       ACM_COUNT_LEN);
+
+    if (op != NULL) {
+        op->add = add;
+        op->max = max;
+    }
+}
+
+
+int64_t
+acm_count_read(const acm_entry_t *entry)
+{
+    size_t    i;
+    uint64_t  n;
+
+    if (entry->len != ACM_COUNT_LEN) {
+        return 0;
+    }
+
+    n = 0;
+
+    for (i = 0; i < ACM_COUNT_LEN; i++) {
+        n = n << 8 | entry->data[i];
+    }
+
+    return (int64_t) n;
+}
+
+
+acm_rc_t
+acm_op_count(const acm_op_t *op, const acm_entry_t *entry, acm_err_t *err)
+{
+    size_t    i;
+    int64_t   n;
+    uint64_t  v;
+
+    n = (entry == NULL) ? 0 : acm_count_read(entry);
+
+    if (__builtin_add_overflow(n, op->add, &n)) {
+        n = (op->add > 0) ? INT64_MAX : INT64_MIN;
+    }
+
+    if (n > op->max) {
+        return acm_fail(err, ACM_CONFLICT, "a number of map \"%s\" would be "
+                        "%lld, and must not be above %lld",
+                        acm_db_name(op->db), (long long) n,
+                        (long long) op->max);
+    }
+
+    v = (uint64_t) n;
+
+    for (i = ACM_COUNT_LEN; i > 0; i--) {
+        op->data[i - 1] = (uint8_t) v;
+        v >>= 8;
+    }
+
+    return ACM_OK;
+}
+
+
+void
 acm_op_number(const acm_op_t *op, uint64_t generation, size_t place)
 {
     size_t    i;
@@ -211,6 +281,8 @@ acm_batch_add(acm_batch_t *batch, acm_op_e type, acm_db_e db,
     op->data = p + key_len;
     op->len = len;
     op->revision = 0;
+    op->add = 0;
+    op->max = 0;
 
     return op;
 }
@@ -422,6 +494,11 @@ acm_batch_join(acm_batch_t *batch, const acm_batch_t *from)
 
         case ACM_OP_APPEND:
             acm_batch_append(batch, op->db, op->data, op->len);
+            break;
+
+        case ACM_OP_COUNT:
+            acm_batch_count(batch, op->db, op->key, op->key_len, op->add,
+                            op->max);
             break;
         }
     }

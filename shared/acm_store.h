@@ -63,6 +63,7 @@ typedef enum {
     ACM_DB_USED,           /* uuid -> when it was served last */
     ACM_DB_SETTING,        /* account/region -> account configuration */
     ACM_DB_TOKEN,          /* SHA-256 of a request, or time and that -> uuid */
+    ACM_DB_QUOTA,          /* account/region and what is counted -> number */
     ACM_DB_MAX
 } acm_db_e;
 
@@ -106,7 +107,8 @@ typedef enum {
     ACM_OP_PUT,
     ACM_OP_DELETE,               /* of an absent key is no error */
     ACM_OP_EXPECT,               /* revision as given, 0 for absent */
-    ACM_OP_APPEND                /* put under the next number */
+    ACM_OP_APPEND,               /* put under the next number */
+    ACM_OP_COUNT                 /* a number becomes larger or smaller */
 } acm_op_e;
 
 
@@ -118,6 +120,8 @@ typedef struct {
     uint8_t    *data;
     size_t      len;
     uint64_t    revision;
+    int64_t     add;             /* of a count, and what it may become */
+    int64_t     max;
 } acm_op_t;
 
 
@@ -196,6 +200,18 @@ void acm_batch_expect(acm_batch_t *batch, acm_db_e db, const void *key,
  */
 void acm_batch_append(acm_batch_t *batch, acm_db_e db, const void *data,
     size_t len);
+
+/*
+ * Adds to a number, which acm_count_read() reads; one that is absent or
+ * damaged is 0.  It must not be above max then, not even if nothing is added:
+ * else the commit gives ACM_CONFLICT.  Others may count meanwhile, so that it
+ * needs no expectation.
+ */
+void acm_batch_count(acm_batch_t *batch, acm_db_e db, const void *key,
+    size_t key_len, int64_t add, int64_t max);
+
+/* The number of a counter; 0 if it is none. */
+int64_t acm_count_read(const acm_entry_t *entry);
 
 /* Copies the operations of another batch, which may be NULL. */
 void acm_batch_join(acm_batch_t *batch, const acm_batch_t *from);

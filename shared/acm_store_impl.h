@@ -17,6 +17,7 @@
 #define ACM_SCHEMA_KEY       "schema"
 #define ACM_SCHEMA_KEY_LEN   6
 #define ACM_SCHEMA_LEN       4       /* u32 */
+#define ACM_COUNT_LEN        8       /* i64, in two's complement */
 
 
 /*
@@ -83,6 +84,11 @@ void acm_envelope_write(uint8_t *head, const acm_op_t *op,
 
 /* Sets the key of an ACM_OP_APPEND; nothing for others. */
 void acm_op_number(const acm_op_t *op, uint64_t generation, size_t place);
+
+/* Sets the value of an ACM_OP_COUNT from what is there, NULL for nothing;
+   ACM_CONFLICT above its maximum. */
+acm_rc_t acm_op_count(const acm_op_t *op, const acm_entry_t *entry,
+    acm_err_t *err);
 
 /* Sets data, len and revision of an entry whose key and key_len are set. */
 acm_rc_t acm_envelope_read(acm_db_e db, acm_entry_t *entry,

@@ -20,6 +20,10 @@ static acm_rc_t acm_lmdb_apply(acm_lmdb_t *s, const acm_batch_t *batch,
     acm_err_t *err);
 static acm_rc_t acm_lmdb_expect(acm_lmdb_t *s, MDB_txn *txn,
     const acm_op_t *op, acm_err_t *err);
+static acm_rc_t acm_lmdb_change(acm_lmdb_t *s, MDB_txn *txn,
+    const acm_op_t *op, size_t place, size_t *changes, acm_err_t *err);
+static acm_rc_t acm_lmdb_count(acm_lmdb_t *s, MDB_txn *txn,
+    const acm_op_t *op, acm_err_t *err);
 static void acm_lmdb_extend(acm_lmdb_t *s);
 static acm_rc_t acm_lmdb_reserve(acm_lmdb_t *s, const acm_batch_t *batch,
     acm_err_t *err);
@@ -113,9 +117,7 @@ acm_lmdb_apply(acm_lmdb_t *s, const acm_batch_t *batch, acm_err_t *err)
     int              rc;
     size_t           i, changes;
     MDB_txn         *txn;
-    MDB_val          key;
     acm_rc_t         code;
-    const acm_op_t  *op;
 
     txn = NULL;
     rc = acm_lmdb_txn(s, &txn, 0);
@@ -143,48 +145,15 @@ acm_lmdb_apply(acm_lmdb_t *s, const acm_batch_t *batch, acm_err_t *err)
         }
     }
 
+    changes = 0;
+
+    for (i = 0; code == ACM_OK && i < batch->nops; i++) {
+        code = acm_lmdb_change(s, txn, &batch->ops[i], i, &changes, err);
+    }
+
     if (code != ACM_OK) {
         mdb_txn_abort(txn);
         return code;
-    }
-
-    changes = 0;
-
-    for (i = 0; i < batch->nops; i++) {
-        op = &batch->ops[i];
-
-        switch (op->op) {
-
-        case ACM_OP_APPEND:
-            acm_op_number(op, mdb_txn_id(txn), i);
-
-            /* fall through */
-
-        case ACM_OP_PUT:
-            rc = acm_lmdb_put(s, txn, op);
-            break;
-
-        case ACM_OP_DELETE:
-            key.mv_data = op->key;
-            key.mv_size = op->key_len;
-            rc = mdb_del(txn, s->e->dbi[op->db], &key, NULL);
-
-            if (rc == MDB_NOTFOUND) {
-                continue;
-            }
-
-            break;
-
-        case ACM_OP_EXPECT:
-            continue;
-        }
-
-        if (rc != 0) {
-            mdb_txn_abort(txn);
-            return acm_lmdb_fail(s, err, rc, "cannot be written");
-        }
-
-        changes++;
     }
 
     if (changes == 0) {
@@ -195,6 +164,90 @@ acm_lmdb_apply(acm_lmdb_t *s, const acm_batch_t *batch, acm_err_t *err)
     rc = mdb_txn_commit(txn);
 
     return (rc == 0) ? ACM_OK : acm_lmdb_fail(s, err, rc, "commit failed");
+}
+
+
+/* One operation, of which place is the place in its batch. */
+
+static acm_rc_t
+acm_lmdb_change(acm_lmdb_t *s, MDB_txn *txn, const acm_op_t *op,
+    size_t place, size_t *changes, acm_err_t *err)
+{
+    int       rc;
+    MDB_val   key;
+    acm_rc_t  code;
+
+    switch (op->op) {
+
+    case ACM_OP_EXPECT:
+        return ACM_OK;
+
+    case ACM_OP_DELETE:
+        key.mv_data = op->key;
+        key.mv_size = op->key_len;
+        rc = mdb_del(txn, s->e->dbi[op->db], &key, NULL);
+
+        if (rc == MDB_NOTFOUND) {
+            return ACM_OK;
+        }
+
+        break;
+
+    case ACM_OP_COUNT:
+        code = acm_lmdb_count(s, txn, op, err);
+
+        if (code != ACM_OK || op->add == 0) {
+            return code;
+        }
+
+        rc = acm_lmdb_put(s, txn, op);
+        break;
+
+    default: /* ACM_OP_PUT, ACM_OP_APPEND */
+        acm_op_number(op, mdb_txn_id(txn), place);
+        rc = acm_lmdb_put(s, txn, op);
+        break;
+    }
+
+    if (rc != 0) {
+        return acm_lmdb_fail(s, err, rc, "cannot be written");
+    }
+
+    (*changes)++;
+
+    return ACM_OK;
+}
+
+
+/* Sees what this transaction has written already. */
+
+static acm_rc_t
+acm_lmdb_count(acm_lmdb_t *s, MDB_txn *txn, const acm_op_t *op,
+    acm_err_t *err)
+{
+    int          rc;
+    MDB_val      key, value;
+    acm_entry_t  entry;
+
+    key.mv_data = op->key;
+    key.mv_size = op->key_len;
+    entry.key = op->key;
+    entry.key_len = op->key_len;
+
+    rc = mdb_get(txn, s->e->dbi[op->db], &key, &value);
+
+    if (rc != 0 && rc != MDB_NOTFOUND) {
+        return acm_lmdb_fail(s, err, rc, "cannot be read");
+    }
+
+    if (rc != 0
+        || acm_envelope_read(op->db, &entry, value.mv_data, value.mv_size)
+           != ACM_OK)
+    {
+        return acm_op_count(op, NULL, err);
+    }
+
+    return acm_op_count(op, &entry, err);
 }
 
 
@@ -326,7 +379,7 @@ acm_lmdb_need(acm_lmdb_t *s, const acm_batch_t *batch)
     for (i = 0; i < batch->nops; i++) {
         op = &batch->ops[i];
 
-        if (op->op != ACM_OP_PUT && op->op != ACM_OP_APPEND) {
+        if (op->op == ACM_OP_DELETE || op->op == ACM_OP_EXPECT) {
             continue;
         }
 

@@ -71,7 +71,9 @@ static acm_rc_t acm_mem_expect(acm_mem_t *m, const acm_batch_t *batch,
     acm_err_t *err);
 static acm_rc_t acm_mem_schema(acm_mem_t *m, unsigned *schema);
 static acm_rc_t acm_mem_prepare(acm_mem_t *m, const acm_batch_t *batch,
-    acm_mem_step_t *steps);
+    acm_mem_step_t *steps, acm_err_t *err);
+static acm_rc_t acm_mem_count(acm_mem_t *m, const acm_batch_t *batch,
+    size_t place, acm_err_t *err);
 static acm_rc_t acm_mem_reserve(acm_mem_map_t *map, size_t n);
 static size_t acm_mem_apply(acm_mem_t *m, const acm_batch_t *batch,
     acm_mem_step_t *steps);
@@ -347,10 +349,9 @@ acm_mem_commit(acm_store_t *store, const acm_batch_t *batch, acm_err_t *err)
     }
 
     n = 0;
-    rc = acm_mem_prepare(m, batch, steps);
+    rc = acm_mem_prepare(m, batch, steps, err);
 
     if (rc != ACM_OK) {
-        acm_fail(err, rc, "no memory for a commit");
         goto done;
     }
 
@@ -451,9 +452,10 @@ acm_mem_schema(acm_mem_t *m, unsigned *schema)
 
 static acm_rc_t
 acm_mem_prepare(acm_mem_t *m, const acm_batch_t *batch,
-    acm_mem_step_t *steps)
+    acm_mem_step_t *steps, acm_err_t *err)
 {
     size_t            i, puts[ACM_DB_MAX];
+    acm_rc_t          rc;
     unsigned          db;
     const acm_op_t   *op;
     acm_mem_entry_t  *e;
@@ -464,8 +466,20 @@ acm_mem_prepare(acm_mem_t *m, const acm_batch_t *batch,
         op = &batch->ops[i];
         steps[i].db = op->db;
 
-        if (op->op != ACM_OP_PUT && op->op != ACM_OP_APPEND) {
+        if (op->op == ACM_OP_DELETE || op->op == ACM_OP_EXPECT) {
             continue;
+        }
+
+        if (op->op == ACM_OP_COUNT) {
+            rc = acm_mem_count(m, batch, i, err);
+
+            if (rc != ACM_OK) {
+                return rc;
+            }
+
+            if (op->add == 0) {
+                continue;
+            }
         }
 
         acm_op_number(op, m->generation + 1, i);
@@ -476,7 +490,7 @@ acm_mem_prepare(acm_mem_t *m, const acm_batch_t *batch,
                       + ACM_ENVELOPE_LEN + op->len);
 
         if (e == NULL) {
-            return ACM_NOMEM;
+            return acm_fail(err, ACM_NOMEM, "no memory for a commit");
         }
 
         steps[i].entry = e;
@@ -493,11 +507,55 @@ acm_mem_prepare(acm_mem_t *m, const acm_batch_t *batch,
 
     for (db = 0; db < ACM_DB_MAX; db++) {
         if (acm_mem_reserve(&m->maps[db], puts[db]) != ACM_OK) {
-            return ACM_NOMEM;
+            return acm_fail(err, ACM_NOMEM, "no memory for a commit");
         }
     }
 
     return ACM_OK;
+}
+
+
+/* From what an operation before it in the batch leaves, or the map has. */
+
+static acm_rc_t
+acm_mem_count(acm_mem_t *m, const acm_batch_t *batch, size_t place,
+    acm_err_t *err)
+{
+    size_t           i;
+    acm_entry_t      entry;
+    const acm_op_t  *op, *before;
+
+    op = &batch->ops[place];
+    memset(&entry, 0, sizeof(acm_entry_t));
+
+    for (i = place; i > 0; i--) {
+        before = &batch->ops[i - 1];
+
+        if (before->op == ACM_OP_EXPECT || before->db != op->db
+            || before->key_len != op->key_len
+            || memcmp(before->key, op->key, op->key_len) != 0)
+        {
+            continue;
+        }
+
+        if (before->op == ACM_OP_DELETE) {
+            return acm_op_count(op, NULL, err);
+        }
+
+        entry.data = before->data;
+        entry.len = before->len;
+
+        return acm_op_count(op, &entry, err);
+    }
+
+    entry.key = op->key;
+    entry.key_len = op->key_len;
+
+    if (acm_mem_get(&m->store, op->db, &entry) != ACM_OK) {
+        return acm_op_count(op, NULL, err);
+    }
+
+    return acm_op_count(op, &entry, err);
 }
 
 
@@ -545,7 +603,7 @@ acm_mem_apply(acm_mem_t *m, const acm_batch_t *batch, acm_mem_step_t *steps)
         op = &batch->ops[i];
         map = &m->maps[op->db];
 
-        if (op->op == ACM_OP_EXPECT) {
+        if (op->op != ACM_OP_DELETE && steps[i].entry == NULL) {
             continue;
         }
 

@@ -90,6 +90,7 @@ acmctl_verify(acmctl_t *ctl, int argc, char **argv)
     acmctl_each(&v, ACM_DB_WATCH, acmctl_verify_watch);
     acmctl_each(&v, ACM_DB_EXPIRY, acmctl_verify_expiry);
     acmctl_each(&v, ACM_DB_EVENT, acmctl_verify_event);
+    acmctl_each(&v, ACM_DB_QUOTA, acmctl_verify_any);
 
     acmctl_verify_cas(&v);
 

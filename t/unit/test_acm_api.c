@@ -549,12 +549,6 @@ test_request(void **state)
                    test_with_arn("{'CertificateArn': '%s', 'Options': {}}"),
                    "InvalidStateException", NULL);
 
-    /* a quota, if there is one */
-
-    t.conf.max_certificates = 2;
-    test_api_fault(&t, "RequestCertificate", "{'DomainName': 'c.example.com'}",
-                   "LimitExceededException", NULL);
-
     test_api_stop(&t);
 }
 

@@ -78,6 +78,7 @@ test_step(test_thread_t *t)
     acm_batch_init(&batch);
     acm_batch_expect(&batch, ACM_DB_USED, "counter", 7, revision);
     acm_batch_put(&batch, ACM_DB_USED, "counter", 7, &n, sizeof(n));
+    acm_batch_count(&batch, ACM_DB_QUOTA, "n", 1, 2, INT64_MAX);
     rc = acm_store_commit(t->store, &batch, NULL);
     acm_batch_free(&batch);
 
@@ -121,6 +122,8 @@ test_counter(acm_store_t *store)
     test_ok(acm_store_begin(store, &snap, NULL));
     test_ok(acm_store_get(snap, ACM_DB_USED, "counter", 7, &entry));
     memcpy(&n, entry.data, sizeof(n));
+    test_ok(acm_store_get(snap, ACM_DB_QUOTA, "n", 1, &entry));
+    assert_int_equal(acm_count_read(&entry), 2 * n);
     acm_store_end(snap);
 
     return n;
