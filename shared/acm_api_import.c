@@ -567,12 +567,6 @@ acm_import_new(acm_api_t *api, const acm_tags_t *tags,
     acm_buf_t   buf, tags_buf;
     acm_cert_t  new;
 
-    rc = acm_api_quota(api);
-
-    if (rc != ACM_OK) {
-        return rc;
-    }
-
     memset(&new, 0, sizeof(acm_cert_t));
     acm_buf_init(&buf, ACM_MAX_STORE_VALUE);
     acm_buf_init(&tags_buf, ACM_MAX_STORE_VALUE);
