@@ -29,6 +29,8 @@ static void ngx_acm_acme_report(void *data, acm_orders_e what,
     const acm_cert_t *cert, const acm_order_t *order, const char *text);
 static void ngx_acm_acme_issued(ngx_acm_acme_t *acme, acm_orders_e what,
     const acm_cert_t *cert, const char *arn, ngx_log_t *log);
+static void ngx_acm_acme_revoked(const acm_cert_t *cert, const char *arn,
+    const char *due, const char *text, ngx_log_t *log);
 static void ngx_acm_acme_session(void *data, const char *issuer, int trouble,
     const char *text);
 
@@ -174,6 +176,11 @@ ngx_acm_acme_report(void *data, acm_orders_e what, const acm_cert_t *cert,
                       arn, cert->domain, issuer, cert->attempts, due, text);
         break;
 
+    case ACM_ORDERS_REVOKED:
+    case ACM_ORDERS_UNREVOKED:
+        ngx_acm_acme_revoked(cert, arn, due, text, log);
+        break;
+
     case ACM_ORDERS_WINDOW:
         ngx_log_error(NGX_LOG_NOTICE, log, 0,
                       "acm: certificate \"%s\" for \"%s\": %s",
@@ -209,6 +216,38 @@ ngx_acm_acme_issued(ngx_acm_acme_t *acme, acm_orders_e what,
                   what == ACM_ORDERS_ISSUED ? "issued" : "renewed",
                   cert->issued_by, cert->version, not_after, renew,
                   cert->scts);
+}
+
+
+static void
+ngx_acm_acme_revoked(const acm_cert_t *cert, const char *arn,
+    const char *due, const char *text, ngx_log_t *log)
+{
+    switch (cert->revoking) {
+
+    case ACM_REVOKING_DONE:
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "acm: certificate \"%s\" for \"%s\", serial number %s: "
+                      "revoked by issuer \"%s\"",
+                      arn, cert->domain, cert->serial, cert->issued_by);
+        break;
+
+    case ACM_REVOKING_REFUSED:
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "acm: certificate \"%s\" for \"%s\", serial number %s: "
+                      "issuer \"%s\" refuses to revoke it: %s",
+                      arn, cert->domain, cert->serial, cert->issued_by, text);
+        break;
+
+    default:
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "acm: certificate \"%s\" for \"%s\", serial number %s: "
+                      "not revoked yet by issuer \"%s\", attempt %uD, next "
+                      "at %s: %s",
+                      arn, cert->domain, cert->serial, cert->issued_by,
+                      cert->attempts, due, text);
+        break;
+    }
 }
 
 

@@ -674,5 +674,12 @@ ngx_acm_helper_report(void *data, acm_step_e step, const acm_cert_t *cert,
                       "acm: certificate \"%s\" for \"%s\" is served again "
                       "and will be renewed", arn, cert->domain);
         break;
+
+    case ACM_STEP_UNREVOKED:
+
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "acm: certificate \"%s\" for \"%s\" is not revoked at "
+                      "its CA: %s", arn, cert->domain, text);
+        break;
     }
 }

@@ -213,7 +213,9 @@ ngx_acm_metrics_step(ngx_acm_conf_t *amcf, acm_step_e step,
     ngx_memcpy(name, cert->issuer, len);
     name[len] = '\0';
 
-    if (step == ACM_STEP_IDLE || step == ACM_STEP_SERVED || len == 0) {
+    if (step == ACM_STEP_IDLE || step == ACM_STEP_SERVED
+        || step == ACM_STEP_UNREVOKED || len == 0)
+    {
         return;
     }
 

@@ -222,6 +222,7 @@ acm_rc_t acm_acme_new_order(const acm_acme_want_t *want, acm_buf_t *out);
 acm_rc_t acm_acme_finalize(const acm_str_t *csr_der, acm_buf_t *out);
 acm_rc_t acm_acme_key_change(const char *account, EVP_PKEY *old_key,
     acm_buf_t *out, acm_err_t *err);
+/* reason: of RFC 5280 s5.3.1; -1: none is said */
 acm_rc_t acm_acme_revoke(const acm_str_t *der, int reason, acm_buf_t *out);
 
 

@@ -226,7 +226,10 @@ acm_acme_revoke(const acm_str_t *der, int reason, acm_buf_t *out)
     json = json_object();
 
     rc = json_object_set_new(json, "certificate", acm_acme_b64(der));
-    rc |= json_object_set_new(json, "reason", json_integer(reason));
+
+    if (reason >= 0) {
+        rc |= json_object_set_new(json, "reason", json_integer(reason));
+    }
 
     if (rc != 0) {
         json_decref(json);

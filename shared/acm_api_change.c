@@ -11,17 +11,16 @@
 #include <string.h>
 
 #include "acm_api_impl.h"
-#include "acm_certificate_impl.h"
 #include "acm_challenge.h"
 #include "acm_renewal.h"
+#include "acm_revocation.h"
 
 
 static acm_rc_t acm_change_used(acm_api_t *api, const acm_cert_t *cert);
 static acm_rc_t acm_renew_may(acm_api_t *api, const acm_cert_t *cert);
-static acm_rc_t acm_revoke_may(acm_api_t *api, const acm_cert_t *cert);
-static acm_rc_t acm_revoke_commit(acm_api_t *api, const acm_cert_t *cert,
+static acm_rc_t acm_revoke_do(acm_api_t *api, const acm_cert_t *cert,
     uint64_t revision);
-static acm_revocation_e acm_revoke_reason(const char *name);
+static acm_rc_t acm_revoke_may(acm_api_t *api, const acm_cert_t *cert);
 static acm_rc_t acm_options_may(acm_api_t *api, const acm_cert_t *cert);
 static acm_rc_t acm_options_set(acm_api_t *api, acm_cert_t *next);
 static acm_rc_t acm_resend_may(acm_api_t *api, const acm_cert_t *cert);
@@ -191,7 +190,7 @@ acm_api_revoke(acm_api_t *api)
         rc = acm_revoke_may(api, &cert);
 
         if (rc == ACM_OK) {
-            rc = acm_revoke_commit(api, &cert, revision);
+            rc = acm_revoke_do(api, &cert, revision);
         }
     }
 
@@ -239,53 +238,30 @@ acm_revoke_may(acm_api_t *api, const acm_cert_t *cert)
 }
 
 
-/* From then on no server has it for any name. */
+/* From then on no server has it for any name, and the CA is told. */
 
 static acm_rc_t
-acm_revoke_commit(acm_api_t *api, const acm_cert_t *cert, uint64_t revision)
+acm_revoke_do(acm_api_t *api, const acm_cert_t *cert, uint64_t revision)
 {
     acm_rc_t     rc;
-    acm_cert_t   next;
-    acm_batch_t  also;
     const char  *reason;
 
     reason = json_string_value(json_object_get(api->in, "RevocationReason"));
 
-    next = *cert;
-    next.status = ACM_STATUS_REVOKED;
-    next.revoked_at = api->now;
-    next.revocation = acm_revoke_reason(reason);
-    next.due = ACM_DUE_NONE;
-    next.due_at = 0;
-    next.forced = 0;
+    rc = acm_certificate_revoke(api->store, cert, revision, 0,
+                                acm_revocation_parse(reason), api->now,
+                                &api->err);
 
-    acm_batch_init(&also);
-    acm_batch_names(&also, cert, 0);
-
-    rc = acm_certificate_update(api->store, cert, revision, &next, &also,
-                                api->now, &api->err);
-    acm_batch_free(&also);
+    if (rc == ACM_INVALID) {
+        return acm_api_fault(api, "ValidationException", "%s",
+                             api->err.text);
+    }
 
     if (rc == ACM_OK) {
         api->changed = 1;
     }
 
     return rc;
-}
-
-
-static acm_revocation_e
-acm_revoke_reason(const char *name)
-{
-    unsigned  n;
-
-    for (n = ACM_REVOKED_UNSPECIFIED; n < ACM_REVOKED_A_A_COMPROMISE; n++) {
-        if (strcmp(acm_revocation_text((acm_revocation_e) n), name) == 0) {
-            break;
-        }
-    }
-
-    return (acm_revocation_e) n;
 }
 
 

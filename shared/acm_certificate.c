@@ -273,7 +273,7 @@ acm_ensure_again(acm_store_t *store, const acm_cert_t *cert,
                       : acm_sched_renew_at(cert->not_before,
                                            cert->not_after);
 
-        if (next.due_at < now) {
+        if (next.due_at < now || cert->status == ACM_STATUS_REVOKED) {
             next.due_at = now;
         }
     }
@@ -479,6 +479,9 @@ acm_install_next(acm_cert_t *next, const acm_cert_t *cert,
     next->forced = 0;
     next->rolled_back = install->rolled_back;
     next->unused_at = 0;
+    next->revoked_at = 0;
+    next->revocation = ACM_REVOKED_NOT;
+    next->revoking = ACM_REVOKING_NONE;
 
     if (cert->version != 0 && cert->type != ACM_TYPE_IMPORTED) {
         next->renewal = ACM_RENEWAL_SUCCESS;
@@ -634,7 +637,9 @@ acm_certificate_change(acm_store_t *store, acm_batch_t *batch,
 
     next = *cert;
 
-    if (next.renew_at != old->renew_at || next.due != old->due) {
+    if (next.renew_at != old->renew_at || next.due != old->due
+        || next.status != old->status)
+    {
         rc = acm_watch_again(store, &next, now, err);
 
         if (rc != ACM_OK) {

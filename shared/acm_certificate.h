@@ -121,7 +121,8 @@ typedef struct {
 acm_rc_t acm_find_name(acm_snap_t *snap, const char *name, int64_t now,
     acm_found_t *found);
 
-/* The same for one certificate by UUID or by identity. */
+/* The same for one certificate by UUID or by identity; ACM_NOTFOUND also if
+   it is revoked. */
 acm_rc_t acm_find_uuid(acm_snap_t *snap, const char *account,
     const char *region, const char *uuid, acm_found_t *found,
     acm_err_t *err);

@@ -115,7 +115,10 @@ acm_batch_change(acm_batch_t *batch, const acm_cert_t *old,
         acm_batch_time(batch, ACM_DB_EXPIRY, next->not_after, next, 1);
     }
 
-    if (old->version != next->version) {
+    if (old->version != next->version
+        || (old->status == ACM_STATUS_REVOKED)
+           != (next->status == ACM_STATUS_REVOKED))
+    {
         acm_batch_names(batch, old, 0);
         acm_batch_names(batch, next, 1);
     }
@@ -181,7 +184,8 @@ acm_batch_entry(acm_batch_t *batch, acm_db_e db, const uint8_t *key,
 }
 
 
-/* The index entries of all names; an IP address is never asked for by SNI. */
+/* The index entries of all names; an IP address is never asked for by SNI, and
+   what is revoked is served for none. */
 
 void
 acm_batch_names(acm_batch_t *batch, const acm_cert_t *cert, int put)
@@ -191,7 +195,7 @@ acm_batch_names(acm_batch_t *batch, const acm_cert_t *cert, int put)
     acm_buf_t        buf;
     acm_name_rec_t   rec;
 
-    if (cert->version == 0) {
+    if (cert->version == 0 || (put && cert->status == ACM_STATUS_REVOKED)) {
         return;
     }
 

@@ -12,12 +12,20 @@
 
 
 #include "acm_certificate.h"
+#include "acm_revocation.h"
 
 
 /* The record itself, and the precondition that it is as read. */
 void acm_batch_cert(acm_batch_t *batch, const acm_cert_t *cert);
 void acm_batch_expect_cert(acm_batch_t *batch, const acm_cert_t *cert,
     uint64_t revision);
+
+/*
+ * A revocation and its entry in what is due, with the precondition that it is
+ * as read at `revision`.  due_at: where its entry was; 0: it had none.
+ */
+void acm_batch_revocation(acm_batch_t *batch, const acm_revocation_t *r,
+    uint64_t revision, int64_t due_at);
 
 /* Which certificate, as the value of an index entry. */
 void acm_batch_ref(acm_batch_t *batch, acm_db_e db, const void *key,

@@ -95,6 +95,12 @@ acm_engine_tick(acm_engine_t *e, int64_t now, int64_t *next, acm_err_t *err)
 
     acm_engine_clock(e, now);
 
+    rc = acm_engine_revoke(e, now, err);
+
+    if (rc != ACM_NOTFOUND) {
+        return rc;
+    }
+
     if (!acm_engine_ensured(e, now)) {
         return acm_engine_ensure(e, now);
     }
@@ -116,6 +122,10 @@ acm_engine_tick(acm_engine_t *e, int64_t now, int64_t *next, acm_err_t *err)
         /* nothing behind what was passed over: from the beginning again */
 
         rc = acm_engine_next(e, now, &work, next, err);
+    }
+
+    if (rc == ACM_NOTFOUND && e->revoke_at < *next) {
+        *next = e->revoke_at;
     }
 
     if (rc == ACM_NOTFOUND && e->ensure_rc != ACM_OK) {

@@ -25,7 +25,8 @@ typedef enum {
     ACM_STEP_RENEWED,
     ACM_STEP_FAILED,             /* will be tried again */
     ACM_STEP_IDLE,               /* e.g. no longer configured: postponed */
-    ACM_STEP_SERVED              /* was given up as unused: to be renewed */
+    ACM_STEP_SERVED,             /* was given up as unused: to be renewed */
+    ACM_STEP_UNREVOKED           /* it cannot be revoked, or not yet */
 } acm_step_e;
 
 
@@ -67,6 +68,9 @@ typedef struct {
     acm_err_t               ensure_err;
     uint8_t                 cursor[ACM_MAX_STORE_KEY];   /* in the due */
     size_t                  cursor_len;                  /* index */
+    uint64_t                revoke_generation;   /* of the store, at the last
+                                            look at revocations */
+    int64_t                 revoke_at;   /* when one is due, seconds */
     unsigned                back:1;      /* the clock went back */
     unsigned                behind:1;    /* the cursor is at what was begun */
 } acm_engine_t;

@@ -40,6 +40,10 @@ acm_rc_t acm_engine_put_off(acm_engine_t *e, const uint8_t *from, size_t len,
 const acm_issuer_t *acm_engine_nth(acm_engine_t *e, const char *issuers,
     uint32_t n, size_t *count);
 
+/* One revocation that is due; ACM_NOTFOUND: none, e->revoke_at is when. */
+#define ACM_REVOKE_INFLIGHT  60              /* seconds, then looked at */
+acm_rc_t acm_engine_revoke(acm_engine_t *e, int64_t now, acm_err_t *err);
+
 /* By name; NULL if it is not configured. */
 const acm_issuer_t *acm_engine_issuer(acm_engine_t *e, const char *name,
     size_t len);

@@ -20,7 +20,8 @@ static void acm_engine_off(acm_engine_t *e, acm_batch_t *batch,
     const acm_cert_t *cert, uint64_t revision, int64_t now);
 
 
-/* With less than half of the time left that a renewal has; or new. */
+/* With less than half of the time left that a renewal has, or revoked; or
+   new. */
 
 acm_urgency_e
 acm_engine_urgent(const acm_cert_t *cert, int64_t now)
@@ -29,7 +30,8 @@ acm_engine_urgent(const acm_cert_t *cert, int64_t now)
         return ACM_URGENCY_NEW;
     }
 
-    return (now > cert->not_after - (cert->not_after - cert->renew_at) / 2)
+    return (now > cert->not_after - (cert->not_after - cert->renew_at) / 2
+            || cert->status == ACM_STATUS_REVOKED)
            ? ACM_URGENCY_LATE : ACM_URGENCY_NONE;
 }
 

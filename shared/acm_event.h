@@ -73,5 +73,10 @@ acm_rc_t acm_event_json(const acm_event_t *event, acm_buf_t *out);
 void acm_event_changes(acm_batch_t *batch, const acm_cert_t *old,
     const acm_cert_t *next, int64_t now);
 
+/* An alarm: the CA does not revoke what a certificate had; of cert only who
+   it is and its domain. */
+void acm_event_refused(acm_batch_t *batch, const acm_cert_t *cert,
+    const char *serial, const char *text, int64_t now);
+
 
 #endif /* _ACM_EVENT_H_INCLUDED_ */

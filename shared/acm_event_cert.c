@@ -33,6 +33,8 @@ static void acm_event_revoked(acm_batch_t *batch, const acm_cert_t *cert,
     int64_t now);
 static void acm_event_overdue(acm_batch_t *batch, const acm_cert_t *cert,
     int64_t now);
+static void acm_event_failed(acm_batch_t *batch, const acm_cert_t *cert,
+    int64_t now);
 static void acm_event_health(acm_batch_t *batch, const acm_cert_t *cert,
     const char *code, const char *text, int64_t now);
 static json_t *acm_event_detail(const acm_cert_t *cert);
@@ -82,6 +84,10 @@ acm_event_changes(acm_batch_t *batch, const acm_cert_t *old,
 
     if (next->status == ACM_STATUS_REVOKED && old->status != next->status) {
         acm_event_revoked(batch, next, now);
+    }
+
+    if (next->status == ACM_STATUS_FAILED && old->status != next->status) {
+        acm_event_failed(batch, next, now);
     }
 
     if (next->overdue && !old->overdue) {
@@ -230,6 +236,45 @@ acm_event_overdue(acm_batch_t *batch, const acm_cert_t *cert, int64_t now)
                                                     cert->not_after, now)));
         }
     }
+
+    acm_event_cert(batch, ACM_EVENT_ALARM, cert, detail, now);
+}
+
+
+/* Ours too: whoever requested it would have to ask again and again. */
+
+static void
+acm_event_failed(acm_batch_t *batch, const acm_cert_t *cert, int64_t now)
+{
+    json_t  *detail;
+
+    detail = acm_event_detail(cert);
+
+    if (detail != NULL) {
+        (void) json_object_set_new(detail, "Alarm",
+                                   json_string("ISSUANCE_FAILED"));
+        (void) json_object_set_new(detail, "FailureReason",
+                                   json_string(acm_reason_text(
+                                               cert->reason)));
+        (void) json_object_set_new(detail, "LastError",
+                                   acm_json_clean(cert->last_error));
+        (void) json_object_set_new(detail, "Attempts",
+                                   json_integer(cert->attempts));
+    }
+
+    acm_event_cert(batch, ACM_EVENT_ALARM, cert, detail, now);
+}
+
+
+void
+acm_event_refused(acm_batch_t *batch, const acm_cert_t *cert,
+    const char *serial, const char *text, int64_t now)
+{
+    json_t  *detail;
+
+    detail = json_pack("{s:s, s:s, s:s, s:o}", "CommonName", cert->domain,
+                       "Alarm", "REVOCATION_REFUSED", "Serial", serial,
+                       "LastError", acm_json_clean(text));
 
     acm_event_cert(batch, ACM_EVENT_ALARM, cert, detail, now);
 }

@@ -178,6 +178,9 @@ acm_find_ref(acm_snap_t *snap, const char *account, const char *region,
         rc = acm_fail(err, ACM_NOTFOUND, "certificate %s is not issued yet",
                       uuid);
 
+    } else if (cert.status == ACM_STATUS_REVOKED) {
+        rc = acm_fail(err, ACM_NOTFOUND, "certificate %s is revoked", uuid);
+
     } else {
         memset(rec, 0, sizeof(acm_name_rec_t));
         memcpy(rec->uuid, cert.uuid, sizeof(rec->uuid));

@@ -19,8 +19,6 @@
 
 
 static void acm_history_key(uint8_t *key, const char *uuid, uint32_t number);
-static void acm_history_add(acm_batch_t *batch, acm_cert_t *cert,
-    acm_history_e kind, int64_t now, const char *text);
 static void acm_history_version(acm_batch_t *batch, const acm_cert_t *old,
     acm_cert_t *next, int64_t now);
 static void acm_history_watched(acm_batch_t *batch, const acm_cert_t *old,
@@ -29,7 +27,7 @@ static void acm_history_watched(acm_batch_t *batch, const acm_cert_t *old,
 
 static const acm_field_t  acm_history_fields[] = {
     acm_field(1, ACM_FIELD_ENUM, acm_history_t, kind, ACM_HISTORY_REQUESTED,
-              ACM_HISTORY_WINDOW),
+              ACM_HISTORY_GIVEN_UP),
     acm_field(2, ACM_FIELD_TIME, acm_history_t, at, 0, 0),
     acm_field(3, ACM_FIELD_U32, acm_history_t, version, 0, 0),
     acm_field(4, ACM_FIELD_U32, acm_history_t, attempt, 0, 0),
@@ -59,14 +57,16 @@ static const char *const  acm_history_texts[] = {
     "retired",
     "revoked",
     "renewal asked for",
-    "renewal window"
+    "renewal window",
+    "revocation",
+    "given up"
 };
 
 
 const char *
 acm_history_text(acm_history_e kind)
 {
-    return (kind <= ACM_HISTORY_WINDOW) ? acm_history_texts[kind]
+    return (kind <= ACM_HISTORY_GIVEN_UP) ? acm_history_texts[kind]
                                         : "unknown";
 }
 
@@ -117,7 +117,7 @@ acm_history_key(uint8_t *key, const char *uuid, uint32_t number)
 
 /* Text that is too long is cut, at the end of a character. */
 
-static void
+void
 acm_history_add(acm_batch_t *batch, acm_cert_t *cert, acm_history_e kind,
     int64_t now, const char *text)
 {
@@ -241,7 +241,13 @@ acm_history_watched(acm_batch_t *batch, const acm_cert_t *old,
                         acm_revocation_text(next->revocation));
     }
 
-    if (acm_watch_renews(old) && !acm_watch_renews(next)) {
+    if (next->status == ACM_STATUS_FAILED && old->status != next->status) {
+        acm_history_add(batch, next, ACM_HISTORY_GIVEN_UP, now,
+                        acm_reason_text(next->reason));
+
+    } else if (next->status != ACM_STATUS_REVOKED && acm_watch_renews(old)
+               && !acm_watch_renews(next))
+    {
         acm_history_add(batch, next, ACM_HISTORY_RETIRED, now, "");
     }
 

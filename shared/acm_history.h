@@ -36,7 +36,9 @@ typedef enum {
     ACM_HISTORY_RETIRED = 13,       /* nobody renews it any more */
     ACM_HISTORY_REVOKED = 14,
     ACM_HISTORY_FORCED = 15,        /* somebody asked for a renewal */
-    ACM_HISTORY_WINDOW = 16         /* the CA gave a renewal window */
+    ACM_HISTORY_WINDOW = 16,        /* the CA gave a renewal window */
+    ACM_HISTORY_REVOCATION = 17,    /* what is done to revoke it */
+    ACM_HISTORY_GIVEN_UP = 18       /* FAILED: it is not tried again */
 } acm_history_e;
 
 
@@ -62,6 +64,10 @@ const char *acm_history_text(acm_history_e kind);
  */
 void acm_history_put(acm_batch_t *batch, acm_cert_t *cert,
     const acm_history_t *step);
+
+/* The same, of what happens now; text that is too long is cut. */
+void acm_history_add(acm_batch_t *batch, acm_cert_t *cert,
+    acm_history_e kind, int64_t now, const char *text);
 
 /* The steps of a change, found by comparison; old may be NULL. */
 void acm_history_changes(acm_batch_t *batch, const acm_cert_t *old,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "acm_json.h"
+#include "acm_revocation.h"
 
 
 #define ACM_JSON_HEAD  16     /* octets before a piece of memory: its size */
@@ -209,6 +210,11 @@ acm_json_put_life(json_t *o, const acm_cert_t *cert, int64_t now)
     rc |= acm_json_put_time(o, "LastErrorAt", cert->last_error_at);
     rc |= acm_json_put_time(o, "RenewAt", cert->renew_at);
     rc |= acm_json_put_time(o, "UnusedAt", cert->unused_at);
+    rc |= acm_json_put_time(o, "RevokedAt", cert->revoked_at);
+    rc |= acm_json_put_text(o, "RevocationReason",
+                            acm_revocation_text(cert->revocation));
+    rc |= acm_json_put_text(o, "RevocationStatus",
+                            acm_revoking_text(cert->revoking));
     rc |= acm_json_put_time(o, "RenewalWindowStart", cert->ari_start);
     rc |= acm_json_put_time(o, "RenewalWindowEnd", cert->ari_end);
     rc |= acm_json_put_text(o, "IssuedBy", cert->issued_by);

@@ -13,7 +13,6 @@
 
 
 #define ACM_ORDERS_SWEEP   60            /* seconds */
-#define ACM_ORDERS_REDO    1000          /* milliseconds, store in trouble */
 #define ACM_RESUME_MIN     2             /* seconds, doubled per process */
 #define ACM_RESUME_MAX     3600
 
@@ -118,6 +117,8 @@ acm_orders_free(acm_orders_t *o)
         o->jobs = job->next;
         acm_job_free(job);
     }
+
+    acm_orders_revoke_done(o);
 
     for (i = 0; i < o->nslots; i++) {
         acm_session_free(o->slots[i].session);
@@ -598,6 +599,12 @@ acm_orders_run(acm_orders_t *o, int64_t ticks, int64_t *next, acm_err_t *err)
             }
 
             link = &job->next;
+        }
+
+        rc = acm_orders_revoke_run(o, ticks, &wake, &moved, err);
+
+        if (rc != ACM_OK) {
+            return rc;
         }
 
         moved |= (o->ngrouped != 0);

@@ -15,6 +15,7 @@
 
 #include "acm_certificate.h"
 #include "acm_order.h"
+#include "acm_revocation.h"
 
 
 #define ACM_ORDERS_FINISH    (ACM_ORDER_LIFE + 600)  /* answers live, s */
@@ -78,11 +79,15 @@ typedef enum {
     ACM_ORDERS_REHEARSED,                /* by the staging directory */
     ACM_ORDERS_FAILED,
     ACM_ORDERS_STARTED,
+    ACM_ORDERS_REVOKED,                  /* as of acm_orders_revoke() */
+    ACM_ORDERS_UNREVOKED,                /* refused, or tried again */
     ACM_ORDERS_WINDOW                    /* the CA moved the renewal */
 } acm_orders_e;
 
 
-/* told of each start and end; order may be NULL; both are only lent */
+/* told of each start and end; order may be NULL; both are only lent.  Of a
+   revocation only who the certificate is, domain, serial, issued_by, attempts,
+   due_at and revoking are there. */
 typedef void (*acm_orders_report_pt)(void *data, acm_orders_e what,
     const acm_cert_t *cert, const acm_order_t *order, const char *text);
 
@@ -158,6 +163,15 @@ acm_rc_t acm_orders_begin(acm_orders_t *o, const acm_issuer_t *issuer,
 /* Asks the CA when a certificate should be renewed (RFC 9773). */
 acm_rc_t acm_orders_ask_ari(acm_orders_t *o, const acm_issuer_t *issuer,
     const acm_cert_t *cert, uint64_t revision, int64_t now, acm_err_t *err);
+
+/*
+ * Asks the CA to revoke, once the attempt is committed; r, as read at
+ * `revision`, is taken over.  ACM_BUSY: ACM_MAX_REVOKING are under way.
+ */
+acm_rc_t acm_orders_revoke(acm_orders_t *o, const acm_issuer_t *issuer,
+    acm_revocation_t *r, uint64_t revision, int64_t now, acm_err_t *err);
+/* 1 if that is under way. */
+int acm_orders_revoking(acm_orders_t *o, const acm_revocation_t *r);
 
 /*
  * Brings everything forward.  *next: ticks at which to be called again at

@@ -119,9 +119,15 @@ acm_job_cert(acm_job_t *job, acm_cert_t *cert, uint64_t *revision,
                         rec->uuid, acm_rc_text(rc));
     }
 
-    /* made anew by somebody else meanwhile: ours is of no use */
+    /* made anew by somebody else meanwhile, or wanted no more: ours is of no
+       use */
 
-    if (rc == ACM_OK && cert->version + 1 != rec->version) {
+    if (rc == ACM_OK
+        && (cert->version + 1 != rec->version
+            || (cert->due == ACM_DUE_NONE
+                && (cert->status == ACM_STATUS_REVOKED
+                    || cert->status == ACM_STATUS_FAILED))))
+    {
         acm_cert_free(cert);
         rc = ACM_NOTFOUND;
     }

@@ -13,7 +13,11 @@
 #include "acm_orders.h"
 
 
-typedef struct acm_job_s  acm_job_t;
+#define ACM_ORDERS_REDO    1000          /* milliseconds, store in trouble */
+
+
+typedef struct acm_job_s       acm_job_t;
+typedef struct acm_revoking_s  acm_revoking_t;
 
 
 /* one issuer: its session, and that of its staging directory */
@@ -67,6 +71,8 @@ struct acm_orders_s {
     size_t                nslots;
     acm_job_t            *jobs;
     size_t                njobs;         /* orders, without questions */
+    acm_revoking_t       *revoking;
+    size_t                nrevoking;
     int64_t               swept;         /* seconds */
     acm_batch_t           group;         /* changes of several orders */
     size_t                ngrouped;      /* orders that wait for it */
@@ -113,6 +119,14 @@ acm_rc_t acm_job_done(acm_job_t *job, acm_err_t *err);
 /* The certificate is committed: tells so, and ends the job. */
 void acm_job_issued(acm_job_t *job);
 acm_rc_t acm_job_failed(acm_job_t *job, acm_err_t *err);
+
+/* acm_orders_revoke.c */
+
+/* What was answered is written down; wake, ticks, is brought forward, and
+   moved set if anything was done. */
+acm_rc_t acm_orders_revoke_run(acm_orders_t *o, int64_t ticks, int64_t *wake,
+    int *moved, acm_err_t *err);
+void acm_orders_revoke_done(acm_orders_t *o);
 
 /* acm_orders_ari.c */
 

@@ -53,7 +53,8 @@ typedef enum {
     ACM_REC_SETTING = 18,
     ACM_REC_LADDER = 19,
     ACM_REC_ALARM = 20,
-    ACM_REC_TOKEN = 21
+    ACM_REC_TOKEN = 21,
+    ACM_REC_REVOCATION = 22
 } acm_rec_e;
 
 typedef enum {
@@ -140,6 +141,15 @@ typedef enum {
     ACM_REVOKED_A_A_COMPROMISE = 11
 } acm_revocation_e;
 
+/* how the revocation stands at the CA */
+
+typedef enum {
+    ACM_REVOKING_NONE = 0,
+    ACM_REVOKING_WANTED = 1,    /* the CA is to be asked */
+    ACM_REVOKING_DONE = 2,
+    ACM_REVOKING_REFUSED = 3
+} acm_revoking_e;
+
 
 typedef struct {
     char          *account;
@@ -206,6 +216,9 @@ typedef struct {
     acm_proof_e    proof;
     uint32_t       unlogged;     /* 1: CertificateTransparencyLogging... is
                                     DISABLED */
+    acm_revoking_e revoking;     /* of the version in use, if it is REVOKED */
+    char          *culprit;      /* name that a FAILED one failed for; "": not
+                                    one alone */
 } acm_cert_t;
 
 

@@ -81,7 +81,10 @@ static const acm_field_t  acm_cert_fields[] = {
     acm_field(55, ACM_FIELD_U32, acm_cert_t, usages, 0, 0),
     acm_field(56, ACM_FIELD_ENUM, acm_cert_t, proof, ACM_PROOF_NONE,
               ACM_PROOF_HTTP),
-    acm_field(57, ACM_FIELD_U32, acm_cert_t, unlogged, 0, 0)
+    acm_field(57, ACM_FIELD_U32, acm_cert_t, unlogged, 0, 0),
+    acm_field(58, ACM_FIELD_ENUM, acm_cert_t, revoking, ACM_REVOKING_NONE,
+              ACM_REVOKING_REFUSED),
+    acm_field(59, ACM_FIELD_STR, acm_cert_t, culprit, 0, ACM_MAX_NAME)
 };
 
 static const acm_field_t  acm_material_fields[] = {

@@ -618,7 +618,13 @@ acm_session_sign(acm_session_t *s, acm_call_t *call, acm_err_t *err)
     acm_jws_t     jws;
     acm_http_t   *http;
 
-    url = (call->url == NULL) ? s->directory.new_order : call->url;
+    url = (call->url != NULL) ? call->url
+          : call->revoke ? s->directory.revoke_cert : s->directory.new_order;
+
+    if (url == NULL) {
+        return acm_fail(err, ACM_DENIED, "the CA revokes nothing: its "
+                        "directory has no \"revokeCert\"");
+    }
 
     http = acm_http_new(call->get ? ACM_HTTP_GET : ACM_HTTP_POST, url);
 

@@ -47,10 +47,10 @@ typedef struct {
 
 
 /*
- * One request.  The caller sets url (NULL: the directory's newOrder), payload
- * (JSON text; NULL for POST-as-GET), accept, get, done and data; url and
- * payload are the caller's and stay until done is called or the call is
- * cancelled.
+ * One request.  The caller sets url (NULL: the directory's newOrder, or with
+ * revoke its revokeCert, and ACM_DENIED if it has none), payload (JSON text;
+ * NULL for POST-as-GET), accept, get, revoke, done and data; url and payload
+ * are the caller's and stay until done is called or the call is cancelled.
  */
 
 struct acm_call_s {
@@ -58,6 +58,7 @@ struct acm_call_s {
     const char         *payload;
     const char         *accept;
     unsigned            get:1;           /* a plain GET, unsigned */
+    unsigned            revoke:1;        /* without url: revokeCert */
 
     acm_rc_t            rc;              /* ACM_OK: a 2xx answer in http */
     acm_problem_t       problem;         /* otherwise */

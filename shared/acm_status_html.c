@@ -102,6 +102,7 @@ static const acm_member_t  acm_cert_life[] = {
     { "UnusedAt", "Unused since" },
     { "RevokedAt", "Revoked" },
     { "RevocationReason", "Because of" },
+    { "RevocationStatus", "At the CA" },
     { NULL, NULL }
 };
 

@@ -261,7 +261,12 @@ acm_status_cure(const acm_cert_t *cert, int64_t now)
                : "Replace it, or delete it if nobody uses it.";
 
     case ACM_STATE_REVOKED:
-        return "Replace it: clients that look refuse it.";
+        return (cert->revoking == ACM_REVOKING_REFUSED)
+               ? "The CA does not revoke it, LastError says why: ask the CA "
+                 "by another way."
+               : (cert->due != ACM_DUE_NONE)
+               ? "It is made anew; nobody is served until then."
+               : "Replace it: no server has it any more.";
 
     case ACM_STATE_OK:
     case ACM_STATE_RENEWING:
@@ -380,12 +385,6 @@ acm_row_whole(acm_status_view_t *view, json_t *o, const acm_cert_t *cert)
     static const uint8_t  nobody[ACM_HASH_LEN];
 
     rc = acm_row_time(o, "AskedForWindowAt", cert->ari_at);
-    rc |= acm_row_time(o, "RevokedAt", cert->revoked_at);
-
-    if (cert->revocation != ACM_REVOKED_NOT) {
-        rc |= acm_row_put(o, "RevocationReason",
-                          acm_revocation_text(cert->revocation));
-    }
 
     rc |= json_object_set_new(o, "Exportable", json_boolean(cert->exportable));
     rc |= json_object_set_new(o, "Exported", json_boolean(cert->exported));

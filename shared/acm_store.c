@@ -55,7 +55,8 @@ static const char *const  acm_db_names[ACM_DB_MAX] = {
     "used",
     "setting",
     "token",
-    "quota"
+    "quota",
+    "revocation"
 };
 
 

@@ -64,6 +64,8 @@ typedef enum {
     ACM_DB_SETTING,        /* account/region -> account configuration */
     ACM_DB_TOKEN,          /* SHA-256 of a request, or time and that -> uuid */
     ACM_DB_QUOTA,          /* account/region and what is counted -> number */
+    ACM_DB_REVOCATION,     /* issuer and SHA-256 of a leaf -> revocation, or
+                              time and that -> nothing */
     ACM_DB_MAX
 } acm_db_e;
 

@@ -29,6 +29,9 @@ static acm_rc_t acm_rollback_before(acm_snap_t *snap, const acm_cert_t *cert,
 static acm_rc_t acm_rollback_open(acm_keyring_t *ring, acm_snap_t *snap,
     const acm_cert_t *cert, uint32_t version, acm_bundle_t *bundle,
     acm_err_t *err);
+static acm_rc_t acm_rollback_revoked(acm_snap_t *snap,
+    const acm_cert_t *cert, uint32_t version, const acm_bundle_t *bundle,
+    acm_err_t *err);
 static acm_rc_t acm_rollback_check(const acm_cert_t *cert, uint32_t version,
     const acm_bundle_t *bundle, int forced, int64_t now, acm_err_t *err);
 static acm_rc_t acm_rollback_install(acm_keyring_t *ring, acm_cert_t *cert,
@@ -320,6 +323,10 @@ acm_rollback_try(acm_keyring_t *ring, const char *account,
         rc = acm_rollback_open(ring, snap, &cert, *version, &bundle, err);
     }
 
+    if (rc == ACM_OK) {
+        rc = acm_rollback_revoked(snap, &cert, *version, &bundle, err);
+    }
+
     acm_store_end(snap);
 
     if (rc == ACM_OK) {
@@ -433,6 +440,35 @@ acm_rollback_open(acm_keyring_t *ring, acm_snap_t *snap,
     X509_free(x);
 
     return rc;
+}
+
+
+/* Whoever forces it cannot make clients take it. */
+
+static acm_rc_t
+acm_rollback_revoked(acm_snap_t *snap, const acm_cert_t *cert,
+    uint32_t version, const acm_bundle_t *bundle, acm_err_t *err)
+{
+    acm_rc_t           rc;
+    acm_revocation_t   r;
+
+    rc = acm_revocation_find(snap, cert, &bundle->leaf, &r);
+
+    if (rc == ACM_NOTFOUND) {
+        return ACM_OK;
+    }
+
+    if (rc != ACM_OK) {
+        return acm_fail(err, rc, "whether version %u of certificate %s is "
+                        "revoked cannot be read: %s", (unsigned) version,
+                        cert->uuid, acm_rc_text(rc));
+    }
+
+    acm_revocation_free(&r);
+
+    return acm_fail(err, ACM_INVALID, "version %u of certificate %s is "
+                    "revoked: choose another one", (unsigned) version,
+                    cert->uuid);
 }
 
 

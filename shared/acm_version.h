@@ -58,8 +58,8 @@ acm_rc_t acm_certificate_versions(acm_snap_t *snap, const char *uuid,
  * already.  What is not imported makes a TLS handshake first.
  * version gets the new number, and may be where `version` came from.
  * ACM_NOTFOUND: no such certificate, or that version is not kept.
- * ACM_INVALID: it is in use, or is not valid at `now`, or its handshake
- * fails; forced lets the last two be.
+ * ACM_INVALID: it is in use, or is revoked, or is not valid at `now`, or its
+ * handshake fails; forced lets the last two be.
  */
 acm_rc_t acm_certificate_rollback(acm_keyring_t *ring, const char *account,
     const char *region, const char *uuid, uint32_t *version, int forced,

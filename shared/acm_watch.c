@@ -206,7 +206,7 @@ acm_watch_look(acm_cert_t *cert, const acm_ladder_t *ladder, int64_t now)
 
     cert->watch_at = 0;
 
-    if (cert->version == 0) {
+    if (cert->version == 0 || cert->status == ACM_STATUS_REVOKED) {
         acm_watch_pending(cert, now);
         return;
     }
@@ -232,7 +232,8 @@ acm_watch_look(acm_cert_t *cert, const acm_ladder_t *ladder, int64_t now)
 }
 
 
-/* Of a first issuance nobody knows how long it may take: an hour is long. */
+/* Of a first issuance, or what is made anew for one that was revoked, nobody
+   knows how long it may take: an hour is long. */
 
 static void
 acm_watch_pending(acm_cert_t *cert, int64_t now)
@@ -240,12 +241,16 @@ acm_watch_pending(acm_cert_t *cert, int64_t now)
     int64_t  at;
 
     if (!acm_watch_renews(cert)
-        || cert->status != ACM_STATUS_PENDING_VALIDATION)
+        || (cert->status != ACM_STATUS_PENDING_VALIDATION
+            && cert->status != ACM_STATUS_REVOKED))
     {
+        cert->overdue = 0;
         return;
     }
 
-    at = acm_add_sat(cert->created_at, ACM_WATCH_PENDING);
+    at = acm_add_sat((cert->version == 0) ? cert->created_at
+                                          : cert->revoked_at,
+                     ACM_WATCH_PENDING);
 
     cert->overdue = (now >= at);
 

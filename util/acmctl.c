@@ -59,6 +59,8 @@ static const acmctl_command_t  acmctl_commands[] = {
     { "delete", acmctl_delete },
     { "versions", acmctl_versions },
     { "rollback", acmctl_rollback },
+    { "revoke", acmctl_revoke },
+    { "revocations", acmctl_revocations },
     { "verify", acmctl_verify },
     { "backup", acmctl_backup },
     { "rekey", acmctl_rekey },
@@ -167,6 +169,10 @@ acmctl_usage(FILE *f)
           "                            those that are kept\n"
           "  rollback ARN|UUID [--version N] [--force]\n"
           "                            an old one, or the last, in use again\n"
+          "  revoke ARN|UUID [--reason REASON] [--version N]\n"
+          "                            the one in use, or an old one\n"
+          "  revocations [ISSUER] [--json]\n"
+          "                            what was revoked, how it stands\n"
           "  verify                    every record, seal and chain\n"
           "  backup DIR                a compacting copy into an empty DIR\n"
           "  rekey --new-master-key FILE\n"

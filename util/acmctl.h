@@ -59,6 +59,9 @@ int acmctl_read_file(const char *path, acm_str_t *data);
 int acmctl_write_file(const char *dir, const char *name,
     const acm_str_t *data);
 
+/* 1 to UINT32_MAX, in decimal; else ACMCTL_USAGE. */
+int acmctl_number(const char *text, uint32_t *n);
+
 /* The commands; argv[0] is the command.  Each returns an exit code. */
 int acmctl_list(acmctl_t *ctl, int argc, char **argv);
 int acmctl_show(acmctl_t *ctl, int argc, char **argv);
@@ -66,6 +69,8 @@ int acmctl_import(acmctl_t *ctl, int argc, char **argv);
 int acmctl_verify(acmctl_t *ctl, int argc, char **argv);
 int acmctl_versions(acmctl_t *ctl, int argc, char **argv);
 int acmctl_rollback(acmctl_t *ctl, int argc, char **argv);
+int acmctl_revoke(acmctl_t *ctl, int argc, char **argv);
+int acmctl_revocations(acmctl_t *ctl, int argc, char **argv);
 int acmctl_rekey(acmctl_t *ctl, int argc, char **argv);
 int acmctl_account(acmctl_t *ctl, int argc, char **argv);
 int acmctl_dns(acmctl_t *ctl, int argc, char **argv);

@@ -12,6 +12,7 @@
 
 #include "../shared/acm_name.h"
 #include "../shared/acm_event.h"
+#include "../shared/acm_revocation.h"
 #include "../shared/acm_watch_impl.h"
 #include "acmctl.h"
 
@@ -54,6 +55,8 @@ static void acmctl_verify_time(acmctl_verify_t *v, const acm_entry_t *e,
     acm_db_e db);
 static void acmctl_verify_times(acmctl_verify_t *v, const acm_cert_t *cert);
 static void acmctl_verify_event(acmctl_verify_t *v, const acm_entry_t *e);
+static void acmctl_verify_revocation(acmctl_verify_t *v,
+    const acm_entry_t *e);
 static void acmctl_verify_any(acmctl_verify_t *v, const acm_entry_t *e);
 static void acmctl_verify_cas(acmctl_verify_t *v);
 static acm_rc_t acmctl_ref_cert(acmctl_verify_t *v, const acm_entry_t *e,
@@ -91,6 +94,7 @@ acmctl_verify(acmctl_t *ctl, int argc, char **argv)
     acmctl_each(&v, ACM_DB_EXPIRY, acmctl_verify_expiry);
     acmctl_each(&v, ACM_DB_EVENT, acmctl_verify_event);
     acmctl_each(&v, ACM_DB_QUOTA, acmctl_verify_any);
+    acmctl_each(&v, ACM_DB_REVOCATION, acmctl_verify_revocation);
 
     acmctl_verify_cas(&v);
 
@@ -395,7 +399,9 @@ acmctl_verify_index(acmctl_verify_t *v, const acm_cert_t *cert)
                      "there", cert->uuid, (unsigned) cert->version);
     }
 
-    for (i = 0; cert->version != 0 && i < cert->nnames; i++) {
+    for (i = 0; cert->version != 0 && cert->status != ACM_STATUS_REVOKED
+                && i < cert->nnames; i++)
+    {
 
         if (acm_name_is_ip(cert->names[i], strlen(cert->names[i]))) {
             continue;
@@ -521,6 +527,37 @@ acmctl_verify_event(acmctl_verify_t *v, const acm_entry_t *e)
 }
 
 
+/* Of those that are wanted the list of what is due has one entry each. */
+
+static void
+acmctl_verify_revocation(acmctl_verify_t *v, const acm_entry_t *e)
+{
+    acm_rc_t           rc;
+    acm_entry_t        due;
+    acm_revocation_t   r;
+
+    if (e->key_len == 0 || e->key[0] != 'r') {
+        return;
+    }
+
+    rc = acm_revocation_decode(e->data, e->len, &r);
+
+    if (rc != ACM_OK) {
+        acmctl_fault(v, "a revocation cannot be read: %s", acm_rc_text(rc));
+        return;
+    }
+
+    if (r.state == ACM_REVOKING_WANTED
+        && acm_revocation_entry(v->snap, &r, &due) != ACM_OK)
+    {
+        acmctl_fault(v, "the revocation of serial number %s is due, but not "
+                     "in the index", r.serial);
+    }
+
+    acm_revocation_free(&r);
+}
+
+
 static void
 acmctl_verify_chain(acmctl_verify_t *v, const acm_entry_t *e)
 {
@@ -573,7 +610,7 @@ acmctl_verify_name(acmctl_verify_t *v, const acm_entry_t *e)
 
     if (!acmctl_name_of(&cert, &rec, e)) {
         acmctl_fault(v, "name \"%.*s\" leads to certificate %s, which is for "
-                     "other names, dates or a later version",
+                     "other names, dates or a later version, or revoked",
                      (int) e->key_len, (const char *) e->key, rec.uuid);
     }
 
@@ -591,6 +628,7 @@ acmctl_name_of(const acm_cert_t *cert, const acm_name_rec_t *rec,
     uint8_t  key[ACM_MAX_STORE_KEY];
 
     if (rec->version != cert->version || rec->key != cert->key
+        || cert->status == ACM_STATUS_REVOKED
         || rec->not_before != cert->not_before
         || rec->not_after != cert->not_after)
     {

@@ -21,7 +21,6 @@ static int acmctl_json_versions(const acm_cert_t *cert,
     const acm_version_t *list, size_t n);
 static json_t *acmctl_json_version(const acm_cert_t *cert,
     const acm_version_t *v);
-static int acmctl_number(const char *text, uint32_t *n);
 
 
 int
@@ -258,9 +257,7 @@ acmctl_rollback(acmctl_t *ctl, int argc, char **argv)
 }
 
 
-/* 1 to UINT32_MAX, in decimal */
-
-static int
+int
 acmctl_number(const char *text, uint32_t *n)
 {
     char                *end;

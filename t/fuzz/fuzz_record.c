@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "acm_outbox.h"
+#include "acm_revocation.h"
 #include "acm_used.h"
 
 
@@ -72,6 +73,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     acm_name_rec_t  name;
     acm_material_t  m;
 
+    acm_revocation_t  revoked;
+
     if (size == 0) {
         return 0;
     }
@@ -102,6 +105,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     case 4:
         (void) acm_name_rec_decode(data + 1, size - 1, &name);
+
+        if (acm_revocation_decode(data + 1, size - 1, &revoked) == ACM_OK) {
+            acm_revocation_free(&revoked);
+        }
         break;
 
     case 5:

@@ -44,6 +44,7 @@ typedef enum {
     SIM_FINALIZE,
     SIM_DOWNLOAD,
     SIM_ARI,
+    SIM_REVOKE,
     SIM_OTHER,                           /* the account's URL and so on */
     SIM_STEPS
 } sim_step_e;
@@ -123,6 +124,7 @@ struct sim_ca_s {
     sim_ari_e          ari;
     const char        *ari_retry;
     unsigned           chaos;            /* one of so many requests fails */
+    unsigned           no_revoke:1;      /* not in the directory */
     unsigned           stuck:1;          /* authorizations stay pending */
     unsigned           not_ready:1;      /* finalize: orderNotReady */
     unsigned           back:1;           /* finalize: answers "ready" */
@@ -135,6 +137,7 @@ struct sim_ca_s {
     uint64_t           requests;
     uint64_t           count[SIM_STEPS];
     uint64_t           replaces;         /* orders that said so */
+    int                reason;           /* of the last one; -1: none */
     uint64_t           issued;
     uint64_t           peak;             /* requests in ten seconds, most */
     uint64_t           ten;

@@ -517,7 +517,8 @@ sim_parse(sim_ca_t *ca, const char *url, unsigned *id, unsigned *index,
         { "/o/", SIM_POLL },
         { "/f/", SIM_FINALIZE },
         { "/d/", SIM_DOWNLOAD },
-        { "/ari/", SIM_ARI }
+        { "/ari/", SIM_ARI },
+        { "/revoke", SIM_REVOKE }
     };
 
     url += strlen(ca->base);
@@ -710,7 +711,8 @@ static void
 sim_act(sim_ca_t *ca, acm_http_t *http, sim_step_e step, sim_order_t *o,
     unsigned index, json_t *payload, acm_buf_t *body)
 {
-    char  text[512];
+    char           text[512];
+    const json_t  *reason;
 
     http->status = 200;
 
@@ -741,6 +743,12 @@ sim_act(sim_ca_t *ca, acm_http_t *http, sim_step_e step, sim_order_t *o,
             acm_buf_text(body, text);
         }
 
+        if (!ca->no_revoke) {
+            snprintf(text, sizeof(text), ",\"revokeCert\":\"%s/revoke\"",
+                     ca->base);
+            acm_buf_text(body, text);
+        }
+
         acm_buf_text(body, "}");
         return;
 
@@ -764,6 +772,12 @@ sim_act(sim_ca_t *ca, acm_http_t *http, sim_step_e step, sim_order_t *o,
 
     case SIM_ORDER:
         sim_new_order(ca, http, payload, body);
+        return;
+
+    case SIM_REVOKE:
+        reason = json_object_get(payload, "reason");
+        ca->reason = (reason == NULL) ? -1
+                     : (int) json_integer_value(reason);
         return;
 
     case SIM_OTHER:

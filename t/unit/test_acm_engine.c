@@ -8,6 +8,7 @@
 
 
 #include "acm_issue.h"
+#include "acm_revocation.h"
 #include "test.h"
 
 
@@ -21,7 +22,7 @@ typedef struct {
     acm_key_secret_t    master;
     acm_engine_t        engine;
     acm_issuer_t        issuer;
-    unsigned            steps[ACM_STEP_IDLE + 1];
+    unsigned            steps[ACM_STEP_UNREVOKED + 1];
     char                text[ACM_MAX_ERROR];
 } test_t;
 
@@ -745,6 +746,106 @@ test_delete(void **state)
 }
 
 
+static acm_rc_t
+test_listed(void *data, const acm_revocation_t *r)
+{
+    const acm_cert_t  *cert = data;
+
+    uint8_t  nothing[ACM_HASH_LEN];
+
+    memset(nothing, 0, sizeof(nothing));
+
+    assert_string_equal(r->issuer, "internal");
+    assert_string_equal(r->serial, cert->serial);
+    assert_int_equal(r->state, ACM_REVOKING_DONE);
+    assert_int_equal(r->reason, ACM_REVOKED_KEY_COMPROMISE);
+    assert_true(r->at == START + 60);
+    assert_true(r->ended_at == START + 60);
+    assert_true(r->not_after == cert->not_after);
+    assert_int_equal(r->leaf.len, 0);
+    assert_int_not_equal(memcmp(r->ca, nothing, ACM_HASH_LEN), 0);
+    assert_int_not_equal(memcmp(r->ca, r->hash, ACM_HASH_LEN), 0);
+
+    return ACM_OK;
+}
+
+
+/* The built-in CA asks nobody: its list is what there is.  A CA that took its
+   name afterwards did not make it. */
+
+static void
+test_revoked(void **state)
+{
+    test_t          t;
+    uint64_t        revision;
+    acm_err_t       err;
+    acm_cert_t      c, next;
+    acm_snap_t     *snap;
+    acm_batch_t     batch;
+    acm_found_t     found;
+    acm_request_t   req;
+
+    (void) state;
+
+    test_request(&req, test_www, 2);
+    test_start(&t, 90 * DAY, &req, 1);
+    (void) test_run(&t, START);
+
+    test_cert(&t, &req, &c);
+    test_ok(acm_store_begin(t.store, &snap, NULL));
+    test_ok(acm_cert_get(snap, c.account, c.region, c.uuid, &next,
+                         &revision));
+    acm_store_end(snap);
+    acm_cert_free(&next);
+
+    test_ok(acm_certificate_revoke(t.store, &c, revision, 0,
+                                   ACM_REVOKED_KEY_COMPROMISE, START + 60,
+                                   &err));
+    assert_int_equal(acm_certificate_revoke(t.store, &c, revision, 0,
+                         ACM_REVOKED_KEY_COMPROMISE, START + 61, &err),
+                     ACM_CONFLICT);
+
+    test_ok(acm_store_begin(t.store, &snap, NULL));
+    test_ok(acm_revocation_each(snap, "internal", test_listed, &c));
+    assert_int_equal(acm_find_name(snap, "example.com", START, &found),
+                     ACM_NOTFOUND);
+    acm_store_end(snap);
+    assert_int_equal(test_entries(&t, ACM_DB_REVOCATION), 1);
+    acm_cert_free(&c);
+
+    (void) test_run(&t, START + 61);
+    test_cert(&t, &req, &c);
+    assert_int_equal(c.status, ACM_STATUS_ISSUED);
+    assert_int_equal(c.version, 2);
+    assert_int_equal(c.revoking, ACM_REVOKING_NONE);
+    acm_cert_free(&c);
+
+    /* the CA is another one now */
+
+    acm_batch_init(&batch);
+    acm_batch_delete(&batch, ACM_DB_ISSUER, "internal", 8);
+    test_ok(acm_store_commit(t.store, &batch, &err));
+    acm_batch_free(&batch);
+
+    test_cert(&t, &req, &c);
+    test_ok(acm_store_begin(t.store, &snap, NULL));
+    test_ok(acm_cert_get(snap, c.account, c.region, c.uuid, &next,
+                         &revision));
+    acm_store_end(snap);
+    acm_cert_free(&next);
+
+    test_ok(acm_certificate_revoke(t.store, &c, revision, 0,
+                                   ACM_REVOKED_SUPERSEDED, START + 70, &err));
+    assert_int_equal(test_entries(&t, ACM_DB_REVOCATION), 3);
+    (void) test_run(&t, START + 71);
+    assert_int_equal(test_entries(&t, ACM_DB_REVOCATION), 2);
+    assert_int_equal(t.steps[ACM_STEP_UNREVOKED], 1);
+    acm_cert_free(&c);
+
+    test_stop(&t);
+}
+
+
 int
 main(void)
 {
@@ -758,7 +859,8 @@ main(void)
         cmocka_unit_test(test_keyring),
         cmocka_unit_test(test_swapped),
         cmocka_unit_test(test_newer_record),
-        cmocka_unit_test(test_delete)
+        cmocka_unit_test(test_delete),
+        cmocka_unit_test(test_revoked)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
