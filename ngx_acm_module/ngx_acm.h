@@ -578,17 +578,6 @@ int ngx_acm_ssl_cert_cb(ngx_ssl_conn_t *ssl, void *arg);
 /* PEM of a self-signed placeholder pair, each with "data:" in front. */
 ngx_int_t ngx_acm_ssl_placeholder(ngx_conf_t *cf, ngx_str_t *cert,
     ngx_str_t *key);
-/* Sessions depend on the directive, not on the placeholder of this cycle. */
-ngx_int_t ngx_acm_ssl_session_context(ngx_acm_want_t *want, SSL_CTX *ctx);
-
-
-/* tls-alpn-01: ngx_acm_alpn.c */
-
-/* The context that answers; NULL: it has been logged, or there is no
-   memory. */
-ngx_ssl_t *ngx_acm_alpn_create(ngx_conf_t *cf);
-/* Makes a server's context turn to it; takes its ClientHello callback. */
-void ngx_acm_alpn_watch(ngx_ssl_t *challenge, SSL_CTX *ctx);
 
 
 extern ngx_module_t  ngx_acm_module;

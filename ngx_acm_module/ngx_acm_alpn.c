@@ -15,28 +15,18 @@
 
 #include "../shared/acm_alpn_cert.h"
 #include "../shared/acm_challenge.h"
-#include "ngx_acm.h"
+#include "ngx_acm_server.h"
 
 
 #define NGX_ACM_EXT_ALPN                                                      \
     TLSEXT_TYPE_application_layer_protocol_negotiation
 #define NGX_ACM_EXT_SNI   TLSEXT_TYPE_server_name
 
-/* since then nginx has a callback of its own there */
-#if (nginx_version >= 1029002)
-#define ngx_acm_alpn_next(ssl, alert)                                         \
-    ngx_ssl_client_hello_callback(ssl, alert, NULL)
-#else
-#define ngx_acm_alpn_next(ssl, alert)  SSL_CLIENT_HELLO_SUCCESS
-#endif
 
-
-static int ngx_acm_alpn_client_hello(ngx_ssl_conn_t *ssl, int *alert,
-    void *arg);
 static ngx_int_t ngx_acm_alpn_asked(ngx_ssl_conn_t *ssl, char *name);
 static ngx_int_t ngx_acm_alpn_find(const char *name, acm_challenge_t *c,
     ngx_log_t *log);
-static ngx_int_t ngx_acm_alpn_answer(SSL_CTX *ctx, ngx_ssl_conn_t *ssl,
+static ngx_int_t ngx_acm_alpn_prepare(SSL_CTX *ctx, ngx_ssl_conn_t *ssl,
     acm_challenge_t *ch, ngx_log_t *log);
 static int ngx_acm_alpn_select(ngx_ssl_conn_t *ssl,
     const unsigned char **out, unsigned char *outlen,
@@ -84,19 +74,9 @@ ngx_acm_alpn_create(ngx_conf_t *cf)
 }
 
 
-void
-ngx_acm_alpn_watch(ngx_ssl_t *challenge, SSL_CTX *ctx)
+ngx_int_t
+ngx_acm_alpn_answer(SSL_CTX *ctx, ngx_ssl_conn_t *ssl)
 {
-    SSL_CTX_set_client_hello_cb(ctx, ngx_acm_alpn_client_hello,
-                                challenge->ctx);
-}
-
-
-static int
-ngx_acm_alpn_client_hello(ngx_ssl_conn_t *ssl, int *alert, void *arg)
-{
-    SSL_CTX *ctx = arg;
-
     char               name[ACM_MAX_NAME + 1];
     ngx_int_t          rc;
     acm_challenge_t    ch;
@@ -104,20 +84,18 @@ ngx_acm_alpn_client_hello(ngx_ssl_conn_t *ssl, int *alert, void *arg)
 
     c = ngx_ssl_get_connection(ssl);
 
-    if (c->type != SOCK_STREAM
-        || ngx_acm_alpn_asked(ssl, name) != NGX_OK
+    if (ngx_acm_alpn_asked(ssl, name) != NGX_OK
         || ngx_acm_alpn_find(name, &ch, c->log) != NGX_OK)
     {
-        return ngx_acm_alpn_next(ssl, alert);
+        return NGX_DECLINED;
     }
 
-    rc = ngx_acm_alpn_answer(ctx, ssl, &ch, c->log);
+    rc = ngx_acm_alpn_prepare(ctx, ssl, &ch, c->log);
 
     acm_challenge_free(&ch);
 
     if (rc != NGX_OK) {
-        *alert = SSL_AD_INTERNAL_ERROR;
-        return SSL_CLIENT_HELLO_ERROR;
+        return NGX_ERROR;
     }
 
     ngx_acm_count(ngx_acm_get_conf(ngx_cycle), NGX_ACM_SERVED_ALPN);
@@ -125,7 +103,14 @@ ngx_acm_alpn_client_hello(ngx_ssl_conn_t *ssl, int *alert, void *arg)
     ngx_log_error(NGX_LOG_INFO, c->log, 0,
                   "acm: tls-alpn-01 challenge for \"%s\" answered", name);
 
-    return SSL_CLIENT_HELLO_SUCCESS;
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_acm_alpn_answered(ngx_ssl_conn_t *ssl)
+{
+    return SSL_get_info_callback(ssl) == ngx_acm_alpn_info;
 }
 
 
@@ -195,7 +180,7 @@ ngx_acm_alpn_find(const char *name, acm_challenge_t *c, ngx_log_t *log)
 
 
 static ngx_int_t
-ngx_acm_alpn_answer(SSL_CTX *ctx, ngx_ssl_conn_t *ssl, acm_challenge_t *ch,
+ngx_acm_alpn_prepare(SSL_CTX *ctx, ngx_ssl_conn_t *ssl, acm_challenge_t *ch,
     ngx_log_t *log)
 {
     X509       *x;

@@ -11,11 +11,6 @@
 #include "ngx_stream_acm.h"
 
 
-#if (NGX_STREAM_SSL && nginx_version < 1025005)
-#define ngx_stream_ssl_srv_conf_t  ngx_stream_ssl_conf_t
-#endif
-
-
 static void *ngx_stream_acm_create_srv_conf(ngx_conf_t *cf);
 static char *ngx_stream_acm_merge_srv_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -30,6 +25,29 @@ static ngx_conf_num_bounds_t  ngx_stream_acm_rate_bounds = {
 
 
 static ngx_command_t  ngx_stream_acm_commands[] = {
+
+#if (NGX_STREAM_SSL)
+
+    /*
+     * Syntax:  acm_certificate auto [name ...] | sni | arn
+     *          [parameter ...];
+     * Default: -
+     * Context: stream server
+     *
+     * As in "http", for a server whose "listen" has "ssl".  "server_name" has
+     * the names of "auto" since nginx 1.25.5, of which the stream module
+     * knows it; with an older one, as Debian's, they are arguments.  Names
+     * that only such servers have are proved by "tls-alpn-01", at port 443,
+     * or by DNS.
+     */
+    { ngx_string("acm_certificate"),
+      NGX_STREAM_SRV_CONF|NGX_CONF_1MORE,
+      ngx_stream_acm_certificate,
+      NGX_STREAM_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+#endif
 
     /*
      * Syntax:  acm_dns;
@@ -110,6 +128,9 @@ ngx_stream_acm_create_srv_conf(ngx_conf_t *cf)
     /*
      * set by ngx_pcalloc():
      *
+     *     ascf->want = NULL;
+     *     ascf->hello = NULL;
+     *     ascf->tls = 0;
      *     ascf->dns = 0;
      *     ascf->rrl = NULL;
      *     ascf->amcf = NULL;
@@ -150,43 +171,14 @@ ngx_stream_acm_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
 }
 
 
-/* Certificates from files are noted, as those of http servers. */
-
 static ngx_int_t
 ngx_stream_acm_init(ngx_conf_t *cf)
 {
 #if (NGX_STREAM_SSL)
-
-    ngx_uint_t                     i;
-    ngx_array_t                    names;
-    ngx_stream_ssl_srv_conf_t     *sscf;
-    ngx_stream_core_srv_conf_t   **cscfp;
-    ngx_stream_core_main_conf_t   *cmcf;
-
-    cmcf = ngx_stream_conf_get_module_main_conf(cf, ngx_stream_core_module);
-    cscfp = cmcf->servers.elts;
-
-    /* names of servers came with 1.25.5, and only some have one */
-
-    if (ngx_array_init(&names, cf->temp_pool, 1, sizeof(ngx_str_t))
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < cmcf->servers.nelts; i++) {
-        sscf = cscfp[i]->ctx->srv_conf[ngx_stream_ssl_module.ctx_index];
-
-        if (sscf->ssl.ctx
-            && ngx_acm_static_add(cf, sscf->ssl.ctx, &names) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-#endif
-
+    return ngx_stream_acm_ssl_init(cf);
+#else
     return NGX_OK;
+#endif
 }
 
 

@@ -286,6 +286,37 @@ for my $name ('_', 'localhost', 'www.example.*', '~^www', 'a_b.example.com',
         qr/acm_certificate auto www\.example\.com;/);
 }
 
+# a server that no client can reach by TLS is a mistake, but not one that
+# keeps nginx from starting
+
+sub warned {
+    my ($name, $server, $count) = @_;
+
+    my ($rc, $out) = check($acm, $server);
+    my @lines = $out =~ /\[warn\].*("acm_certificate" in .*)/g;
+
+    is($rc, 0, "$name: accepted") or diag($out);
+    is(scalar(@lines), $count, "$name: warnings") or diag($out);
+
+    like($_, qr/^"acm_certificate" in \S*$at serves no client, .*: add "ssl"/,
+        "$name: file, line and cure") for @lines;
+
+    return;
+}
+
+my $plain = 'server { listen 127.0.0.1:8081; server_name www.example.com; '
+    . 'acm_certificate auto; }';
+
+warned('no TLS', $plain, 1);
+warned('two of them', "$plain server { listen 127.0.0.1:8082; "
+    . 'acm_certificate sni; }', 2);
+warned('TLS', server('acm_certificate auto;'), 0);
+warned('TLS at one of its addresses', 'server { listen 127.0.0.1:8081; '
+    . 'listen 127.0.0.1:8443 ssl; acm_certificate sni; }', 0);
+warned('TLS of another server at the address', server('acm_certificate auto;')
+    . ' server { listen 127.0.0.1:8443; server_name b.example.com; '
+    . 'acm_certificate auto; }', 0);
+
 bad('no names', $acm, server('acm_certificate auto;', '""'),
     qr/has no names: add "server_name"/, $at);
 

@@ -533,6 +533,35 @@ sub handshake {
 }
 
 
+# Says a text over TLS and hears what there is to hear, until the server
+# closes the connection; returns all that openssl s_client prints.  For what
+# comes behind a handshake: answers, and sessions of TLS 1.3.
+
+sub talk {
+    my ($self, $port, $sni, $text, @args) = @_;
+
+    my $said = $self->write_file('said.txt', $text);
+    my @cmd = ('timeout', '20', 'openssl', 's_client', '-connect',
+        '127.0.0.1:' . $self->port($port), '-ign_eof');
+
+    push @cmd, defined $sni ? ('-servername', $sni) : '-noservername';
+
+    my $pid = open(my $fh, '-|') // die "fork: $!";
+
+    if ($pid == 0) {
+        open(STDERR, '>&', \*STDOUT);
+        open(STDIN, '<', $said);
+        $ENV{LD_PRELOAD} = '';
+        exec(@cmd, @args) or POSIX::_exit(127);
+    }
+
+    my $out = do { local $/; <$fh> } // '';
+    close($fh);
+
+    return $out;
+}
+
+
 # dNSNames of a PEM certificate.
 
 sub names {
