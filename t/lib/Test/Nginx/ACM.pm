@@ -22,6 +22,7 @@ use File::Basename qw/ dirname /;
 use File::Path qw/ remove_tree /;
 use File::Temp qw/ tempdir /;
 use IO::Socket::INET;
+use IPC::Open2;
 use JSON::PP;
 use POSIX qw/ :sys_wait_h /;
 use Test::More;
@@ -134,6 +135,28 @@ sub stream_modules {
 
     return "${load}load_module "
         . dirname($self->{module}) . "/ngx_stream_acm_module.so;\n";
+}
+
+
+# The same for mail; undef if this nginx has no TLS there.
+
+sub mail_modules {
+    my ($self) = @_;
+
+    my $info = `$self->{nginx} -V 2>&1`;
+    my ($path) = $info =~ /--modules-path=(\S+)/;
+    my $load = '';
+
+    return undef if $info !~ /--with-mail_ssl_module/;
+    return '' if $self->{module} eq 'static';
+
+    if ($info =~ /--with-mail=dynamic/) {
+        return undef unless -e "$path/ngx_mail_module.so";
+        $load = "load_module $path/ngx_mail_module.so;\n";
+    }
+
+    return "${load}load_module "
+        . dirname($self->{module}) . "/ngx_mail_acm_module.so;\n";
 }
 
 
@@ -535,28 +558,34 @@ sub handshake {
 
 # Says a text over TLS and hears what there is to hear, until the server
 # closes the connection; returns all that openssl s_client prints.  For what
-# comes behind a handshake: answers, and sessions of TLS 1.3.
+# comes behind a handshake: answers, and sessions of TLS 1.3.  A text may be a
+# list, of what to wait for and what to say then.
 
 sub talk {
     my ($self, $port, $sni, $text, @args) = @_;
 
-    my $said = $self->write_file('said.txt', $text);
+    my @steps = ref $text ? @$text : (qr{^}, $text);
     my @cmd = ('timeout', '20', 'openssl', 's_client', '-connect',
-        '127.0.0.1:' . $self->port($port), '-ign_eof');
+        '127.0.0.1:' . $self->port($port), '-ign_eof',
+        defined $sni ? ('-servername', $sni) : '-noservername', @args);
 
-    push @cmd, defined $sni ? ('-servername', $sni) : '-noservername';
+    local $SIG{PIPE} = 'IGNORE';
+    local $ENV{LD_PRELOAD} = '';
 
-    my $pid = open(my $fh, '-|') // die "fork: $!";
+    my $pid = open2(my $from, my $to, 'sh', '-c', 'exec "$@" 2>&1', 'sh',
+        @cmd);
+    my $out = '';
 
-    if ($pid == 0) {
-        open(STDERR, '>&', \*STDOUT);
-        open(STDIN, '<', $said);
-        $ENV{LD_PRELOAD} = '';
-        exec(@cmd, @args) or POSIX::_exit(127);
-    }
+    do {
+        while (@steps && $out =~ /$steps[0]/) {
+            $out .= "\n";
+            shift(@steps);
+            syswrite($to, shift(@steps));
+        }
+    } while (sysread($from, $out, 4096, length($out)));
 
-    my $out = do { local $/; <$fh> } // '';
-    close($fh);
+    close($to);
+    waitpid($pid, 0);
 
     return $out;
 }
