@@ -52,7 +52,7 @@ EOC
 $t->run();
 
 ok($t->wait_issued('www.example.org'), 'issued');
-is(system("$t->{out}/fill", "$t->{dir}/store", 0, 300, 'evil'), 0, 'filled');
+is(system("$t->{out}/fill", '-e', "$t->{dir}/store", 0, 300), 0, 'filled');
 
 my ($id) = $t->certificate('www.example.org')->{CertificateArn}
     =~ /([^\/]+)$/;

@@ -48,7 +48,7 @@ $t->run();
 
 ok($t->wait_issued('www.example.org'), 'issued');
 
-is(system("$t->{out}/fill", "$t->{dir}/store", 0, 999, 'evil'), 0, 'filled');
+is(system("$t->{out}/fill", '-e', "$t->{dir}/store", 0, 999), 0, 'filled');
 
 sub get {
     my ($uri, $accept, $method) = @_;

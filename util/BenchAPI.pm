@@ -14,6 +14,7 @@ use MIME::Base64;
 use Time::HiRes qw/ time sleep /;
 
 use Test::Nginx::ACM;
+use Test::Nginx::Bench;
 
 use constant ACCOUNT => '123456789012';
 use constant REGION => 'us-east-1';
@@ -130,8 +131,8 @@ EOF_CONF
         . $t->read_file('error.log');
     $t->stop();
 
-    system("$t->{out}/load", "$t->{dir}/store", $count) == 0
-        or die "load failed\n";
+    system(Test::Nginx::Bench::fill($t, '-i', 'ours', "$t->{dir}/store", 0,
+        $count)) == 0 or die "fill failed\n";
 
     $t->run();
 

@@ -9,7 +9,7 @@
 #include "acm_html.h"
 #include "acm_json.h"
 #include "acm_status.h"
-#include "fill.h"
+#include "fill_shown.h"
 #include "test.h"
 
 

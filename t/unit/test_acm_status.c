@@ -8,7 +8,7 @@
 
 #include "acm_json.h"
 #include "acm_status.h"
-#include "fill.h"
+#include "fill_shown.h"
 #include "test.h"
 
 
@@ -229,7 +229,7 @@ test_store(size_t n)
     conf.map_size = 512 << 20;
 
     test_ok(acm_store_mem_open(&conf, &store, &err));
-    test_ok(fill_store(store, 0, n, NOW, 0, &err));
+    test_ok(shown_store(store, 0, n, NOW, 0, &err));
 
     return store;
 }
@@ -245,7 +245,7 @@ test_pages(acm_store_t *store, const char *args, size_t scan, size_t *pages)
     json_t              *list, *rows, *seen;
     acm_err_t            err;
     acm_snap_t          *snap;
-    const char          *arn, *next, *regions[] = { FILL_REGION };
+    const char          *arn, *next, *regions[] = { SHOWN_REGION };
     acm_status_view_t    view;
     acm_status_query_t   q;
 
@@ -258,7 +258,7 @@ test_pages(acm_store_t *store, const char *args, size_t scan, size_t *pages)
     for ( ;; ) {
         test_ok(acm_store_begin(store, &snap, &err));
         acm_status_view_init(&view, snap, NOW);
-        view.account = FILL_ACCOUNT;
+        view.account = SHOWN_ACCOUNT;
         view.regions = regions;
         view.nregions = 1;
         view.scan = scan;
@@ -307,7 +307,7 @@ test_expected(size_t n, const acm_status_query_t *q)
     acm_cert_t  c;
 
     for (i = 0, found = 0; i < n; i++) {
-        fill_cert(&c, i, NOW, 0, names, list);
+        shown_cert(&c, i, NOW, 0, names, list);
 
         found += (!q->stuck || acm_status_stuck(&c, NOW))
                  && (!q->status || q->status == c.status)
@@ -398,12 +398,12 @@ test_due(void **state)
     n = ACM_MAX_STATUS_DUE + 1000;
 
     for (i = 0; i < n; i++) {
-        fill_cert(&c, i, NOW, 0, names, list);
+        shown_cert(&c, i, NOW, 0, names, list);
         c.due_at = NOW + (int64_t) i / 2000;
         c.due = (i % 5 == 1) ? ACM_DUE_ARI : ACM_DUE_RENEW;
 
         acm_batch_init(&batch);
-        test_ok(fill_one(&batch, &c));
+        shown_put(&batch, &c);
         test_ok(acm_store_commit(store, &batch, &err));
         acm_batch_free(&batch);
     }
@@ -509,7 +509,7 @@ test_overview(void **state)
     acm_store_t        *store;
     acm_store_stat_t    stat;
     acm_status_view_t   view;
-    const char         *regions[] = { FILL_REGION };
+    const char         *regions[] = { SHOWN_REGION };
     char                uuid[ACM_UUID_LEN + 1];
 
     (void) state;
@@ -536,8 +536,8 @@ test_overview(void **state)
 
     /* one of them: among ours, and where nobody says whose it is */
 
-    fill_uuid(50, uuid);
-    view.account = FILL_ACCOUNT;
+    shown_uuid(50, uuid);
+    view.account = SHOWN_ACCOUNT;
     view.regions = regions;
     view.nregions = 1;
     test_ok(acm_status_cert(&view, uuid, &one, &err));
@@ -550,7 +550,7 @@ test_overview(void **state)
     json_decref(one);
 
     view.scan = 1;
-    fill_uuid(799, uuid);
+    shown_uuid(799, uuid);
     rc = acm_status_cert(&view, uuid, &one, &err);
     assert_int_equal(rc, ACM_NOTFOUND);
 

@@ -63,6 +63,11 @@ sub raw {
 }
 
 
+# Without our module, to compare with.
+
+sub plain { my ($self) = @_; $self->{plain} = 1; return $self }
+
+
 # What nginx finds in its environment, as do its processes.
 
 sub environment {
@@ -167,7 +172,7 @@ sub write_config {
     my ($self, $conf, $name) = @_;
 
     my $dir = $self->{dir};
-    my $globals = $self->{module} eq 'static' ? ''
+    my $globals = $self->{module} eq 'static' || $self->{plain} ? ''
         : "load_module $self->{module};\n";
 
     $globals .= "user www-data;\n" if $> == 0;
@@ -260,19 +265,34 @@ sub nginx {
 }
 
 
-sub run {
+# The same, for what must not fail.
+
+sub checked {
+    my ($self, @args) = @_;
+
+    my ($rc, $out) = $self->nginx(@args);
+
+    die "nginx failed:\n$out" . $self->read_file('error.log') if $rc;
+
+    return $self;
+}
+
+
+sub run { my ($self) = @_; return $self->checked()->started() }
+
+
+# Once the command has returned: until all processes are there.
+
+sub started {
     my ($self) = @_;
-
-    my ($rc, $out) = $self->nginx();
-
-    die "nginx did not start:\n$out" . $self->read_file('error.log') if $rc;
 
     $self->wait_for(sub { $self->pid() }) or die 'no pid file';
     $self->{running} = 1;
     $self->{master} = $self->pid();
 
     # the helper is the last process that the master starts
-    $self->wait_for(sub { $self->helpers() });
+    $self->wait_for(sub {
+        $self->{plain} ? $self->workers() : $self->helpers() });
 
     $self->{descriptors} = $self->descriptors($self->{master});
 

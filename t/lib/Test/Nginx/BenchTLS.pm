@@ -1,0 +1,444 @@
+package Test::Nginx::BenchTLS;
+
+# Copyright (C) The ngx_acm authors
+
+# util/bench tls: handshakes of ngx_acm and of nginx with files, in turn.
+
+use warnings;
+use strict;
+
+use Time::HiRes qw/ time sleep /;
+
+use Test::Nginx::ACM;
+use Test::Nginx::Bench qw/ size memory median tlsload store quiet fill /;
+
+our $ROWS = join(' ',
+    'hot:1', 'hot:1:1.2', 'hot:1:rsa', 'hot:1:rsa:1.2',
+    'hot:1k', 'hot:10k', 'hot:10k:1.2', 'hot:10k:rsa', 'servers:10k',
+    'hot:100k/1M', 'zipf:10k/1M', 'cold:1M', 'cold:1M:1.2', 'cold:100k:rsa',
+    'memory:10k', 'store:1M', 'start:1', 'start:1M');
+
+our $SMOKE = 'hot:1 hot:20:1.2 hot:20:rsa servers:20 zipf:10/100 cold:100 '
+    . 'memory:20 store:100 start:100';
+
+my %do = (hot => \&handshakes, zipf => \&handshakes, cold => \&handshakes,
+    servers => \&handshakes, memory => \&memory_row, store => \&store_row,
+    start => \&start_row);
+
+my %goals = ('hot:1' => 0.99, 'hot:10k' => 0.98, 'hot:100k/1M' => 0.96,
+    'zipf:10k/1M' => 0.80, 'cold:1M' => 0.70);
+
+my @CLIENT = ('-x', '-c', 8);
+my $CACHE = 4096;                # as by default
+
+
+sub new {
+    my ($class, %opt) = @_;
+
+    return bless { seconds => 3, rounds => 5, csv => [], stores => {},
+        statics => {}, wrong => 0, errors => 0, %opt }, $class;
+}
+
+
+# "hot:100k/1M:rsa:1.2": which names of how large a store, key, protocol
+
+sub parse {
+    my ($text) = @_;
+
+    my ($kind, $names, @rest) = split(/:/, $text);
+
+    die "no such row: $text\n" unless $do{$kind} && $names;
+
+    my ($n, $all) = split(/\//, $names);
+    my %row = (text => $text, kind => $kind, n => size($n),
+        all => size($all || $n), key => 'ec', args => []);
+
+    for (@rest) {
+        if ($_ eq 'rsa') {
+            $row{key} = 'rsa';
+
+        } elsif ($_ eq '1.2') {
+            $row{args} = ['-2'];
+
+        } else {
+            die "no such row: $text\n";
+        }
+    }
+
+    return \%row;
+}
+
+
+sub run {
+    my ($self, @rows) = @_;
+
+    @rows = map { parse($_) } @rows;
+
+    print "| what | measure | ngx_acm | static nginx | ratio | goal |\n"
+        . "|---|---|---|---|---|---|\n";
+
+    push @{$self->{csv}}, 'what,measure,ngx_acm,static nginx,ratio,goal';
+
+    $do{$_->{kind}}->($self, $_) for @rows;
+
+    $_->stop() for values %{$self->{stores}}, values %{$self->{statics}};
+
+    return $self;
+}
+
+
+# One line of the table.
+
+sub say {
+    my ($self, $row, $measure, $ours, $static, $ratio, $goal) = @_;
+
+    my @cells = ($row->{text}, $measure, $ours // '', $static // '',
+        defined $ratio ? sprintf('%.3f', $ratio) : '', $goal // '');
+
+    print '| ', join(' | ', @cells), " |\n";
+    push @{$self->{csv}}, join(',', map { /,/ ? qq/"$_"/ : $_ } @cells);
+
+    return;
+}
+
+
+my $CONF = <<'EOF';
+%%GLOBALS%%
+worker_processes 1;
+worker_cpu_affinity 01;
+events { worker_connections 1024; }
+%%ACM%%
+http {
+    %%HTTP%%
+    keepalive_timeout 0;
+    ssl_protocols TLSv1.2 TLSv1.3;
+    server_names_hash_bucket_size 128;
+    server_names_hash_max_size 65536;
+EOF
+
+
+# An nginx of ours whose store has so many certificates; the store is kept
+# for later rows.
+
+sub ours {
+    my ($self, $all, $key, $cache, $fresh) = @_;
+
+    my $t = $self->{stores}{"$key $all"};
+    my $new = !$t;
+
+    return $t if $t && $t->{cache} == $cache && $t->{running} && !$fresh;
+
+    # one at a time
+
+    $_->stop() for values %{$self->{stores}};
+
+    $t = Test::Nginx::ACM->new() if $new;
+    $t->raw(ACM => "acm { store $t->{dir}/store; "
+        . "master_key $t->{dir}/acm.key; cache $cache; }");
+
+    $t->write_config($CONF . <<'EOF');
+    server {
+        listen 127.0.0.1:8443 ssl;
+        acm_certificate sni fallback=reject;
+    }
+}
+EOF
+
+    if ($new) {
+        $t->{filled} = store($t, $all, $key eq 'rsa' ? '-r' : ());
+        $self->{stores}{"$key $all"} = $t;
+    }
+
+    # what is measured is not the disk
+
+    system("cat $t->{dir}/store/data.mdb > /dev/null");
+
+    $t->{cache} = $cache;
+    $t->{seen} = 0;
+    $t->run();
+    quiet($t, ($t->helpers())[0]);
+
+    return $t;
+}
+
+
+# nginx with files, one server block each.
+
+sub static {
+    my ($self, $count, $key) = @_;
+
+    my $t = $self->{statics}{"$key $count"};
+
+    return $t if $t;
+
+    $t = Test::Nginx::ACM->new()->plain();
+
+    system("$t->{out}/fill", '-c', "$t->{dir}/ca",
+        $key eq 'rsa' ? '-r' : (), 0, $count) == 0 or die "fill failed\n";
+
+    my $servers = join('', map { server($_) } 0 .. $count - 1);
+
+    $t->raw(ACM => '');
+    $t->write_config("$CONF$servers}\n");
+    $t->run();
+
+    return $self->{statics}{"$key $count"} = $t;
+}
+
+
+sub server {
+    my ($n) = @_;
+
+    my $name = sprintf($Test::Nginx::Bench::FORMAT, $n);
+
+    return <<"EOF";
+    server {
+        listen 127.0.0.1:8443 ssl;
+        server_name $name;
+        ssl_certificate %%DIR%%/ca/$n.crt;
+        ssl_certificate_key %%DIR%%/ca/$n.key;
+    }
+EOF
+}
+
+
+# How each kind draws names, and what the cache is.
+
+sub handshakes {
+    my ($self, $row) = @_;
+
+    my ($n, $all) = ($row->{n}, $row->{all});
+    my $zipf = $row->{kind} eq 'zipf';
+    my $cold = $row->{kind} eq 'cold';
+    my $cache = $zipf ? $n : $cold || 2 * $n < $CACHE ? $CACHE : 2 * $n;
+    my $t = $self->ours($all, $row->{key}, $cache);
+    my $blocks = $row->{kind} eq 'servers' ? $n : 1;
+    my $static = $self->static($blocks, $row->{key});
+    my @args = (@CLIENT, @{$row->{args}});
+    my @names = $zipf ? ('-n', $all, '-z', 1) : ('-n', $n);
+    my (@ours, @theirs);
+
+    # what is hot has been seen
+
+    if ($zipf) {
+        $self->load($t, @args, @names, '-m', $cache * 3, '-w', 0, '-d', 600);
+
+    } elsif (!$cold) {
+        $self->load($t, @args, @names, '-S', '-m', $n, '-w', 0, '-d', 600);
+    }
+
+    $self->load($static, @args, '-n', $blocks, '-S', '-m', $blocks, '-w', 0,
+        '-d', 600);
+
+    for my $round (1 .. $self->{rounds}) {
+        my @r = ('-s', $round, '-d', $self->{seconds}, '-w', 0.3);
+
+        push @ours, $cold ? $self->cold($t, $all, @args)
+            : $self->load($t, @args, @names, @r);
+        push @theirs, $self->load($static, @args, '-n', $blocks, @r);
+    }
+
+    return $self->compare($row, \@ours, \@theirs);
+}
+
+
+# Names that come in this process for the first time.
+
+sub cold {
+    my ($self, $t, $all, @args) = @_;
+
+    my $share = int($all / $self->{rounds});
+    my $r = $self->load($t, @args, '-n', $share, '-S', '-o', $t->{seen},
+        '-m', $share - 8, '-w', 0, '-d', $self->{seconds});
+
+    $t->{seen} += $share;
+
+    return $r;
+}
+
+
+sub load {
+    my ($self, $t, @args) = @_;
+
+    my $r = tlsload($t, @args, '-p', join(',', $t->workers()));
+
+    $self->{wrong} += $r->{mismatch};
+    $self->{errors} += $r->{errors};
+
+    print STDERR $r->{text} if $r->{mismatch} || $r->{errors};
+
+    return $r;
+}
+
+
+# Medians of pairs of rounds.
+
+sub compare {
+    my ($self, $row, $ours, $theirs) = @_;
+
+    my $goal = $goals{$row->{text}};
+    my @what = (
+        ['CPU of the server, µs each', 'server_cpu_us_per_hs', '%.1f', 1],
+        ['handshakes/s', 'hs_per_s', '%.0f', 0],
+        ['p50, ms', 'p50_ms', '%.2f', 1],
+        ['p99, ms', 'p99_ms', '%.2f', 1],
+    );
+
+    for (@what) {
+        my ($name, $field, $format, $less) = @$_;
+
+        my @o = map { $_->{$field} } @$ours;
+        my @s = map { $_->{$field} } @$theirs;
+        my $ratio = median(map {
+            my ($x, $y) = $less ? ($s[$_], $o[$_]) : ($o[$_], $s[$_]);
+            $y > 0 ? $x / $y : undef } 0 .. $#o);
+
+        $self->say($row, $name, sprintf($format, median(@o)),
+            sprintf($format, median(@s)), $ratio,
+            $goal && $field =~ /cpu/ ? "≥ $goal" : '');
+    }
+
+    my ($ours_failed, $failed) = map { failed(@$_) } $ours, $theirs;
+
+    $self->say($row, 'wrong certificates, errors', $ours_failed, $failed,
+        undef, '0, 0');
+
+    return;
+}
+
+
+sub failed {
+    my ($wrong, $errors) = (0, 0);
+
+    $wrong += $_->{mismatch}, $errors += $_->{errors} for @_;
+
+    return "$wrong, $errors";
+}
+
+
+# Memory with so many names in the cache, against as many server blocks.
+
+sub memory_row {
+    my ($self, $row) = @_;
+
+    my ($n, $key) = ($row->{n}, $row->{key});
+    my $t = $self->ours($row->{all}, $key, 2 * $n, 1);
+    my $static = $self->static($n, $key);
+    my @all = (@CLIENT, '-S', '-w', 0, '-d', 600);
+
+    # what is allocated once, whatever the number of names
+
+    $self->load($t, @all, '-n', 1, '-m', 200);
+
+    my $before = memory(($t->workers())[0]);
+
+    $self->load($t, @all, '-n', $n, '-m', $n);
+
+    my $after = memory(($t->workers())[0]);
+
+    $self->load($static, @all, '-n', $n, '-m', $n);
+
+    for (['a worker', $after, memory(($static->workers())[0])],
+        ['the master', memory($t->pid()), memory($static->pid())],
+        ['the helper', memory(($t->helpers())[0])])
+    {
+        my ($who, $ours, $theirs) = @$_;
+
+        for (qw/ Rss Pss Anonymous /) {
+            $self->say($row, "\L$_\E of $who, MB", map {
+                $_ && sprintf('%.1f', $_ / 1024)
+            } $ours->{$_}, $theirs && $theirs->{$_});
+        }
+    }
+
+    $self->say($row, 'private memory of a cached certificate, KB',
+        sprintf('%.2f', ($after->{Anonymous} - $before->{Anonymous}) / $n),
+        '', undef, '≤ 8');
+
+    return;
+}
+
+
+sub store_row {
+    my ($self, $row) = @_;
+
+    my $t = $self->ours($row->{all}, $row->{key}, $CACHE);
+
+    $self->say($row, 'bytes of a certificate', sprintf('%.0f',
+        (stat("$t->{dir}/store/data.mdb"))[12] * 512 / $row->{all}), '',
+        undef, $row->{key} eq 'ec' ? '≤ 3072' : '');
+    $self->say($row, 'made in, s', sprintf('%.1f', $t->{filled}));
+
+    return;
+}
+
+
+sub start_row {
+    my ($self, $row) = @_;
+
+    my $t = $self->ours($row->{all}, $row->{key}, $CACHE);
+    my $static = $self->static($row->{n} > 10000 ? 10000 : $row->{n},
+        $row->{key});
+
+    for (['start, s', \&started], ['nginx -t, s', \&checked]) {
+        my ($name, $code) = @$_;
+        my (@ours, @theirs);
+
+        for (1 .. $self->{rounds}) {
+            push @ours, $code->($self, $t);
+            push @theirs, $code->($self, $static);
+        }
+
+        $self->say($row, $name, map { sprintf('%.3f', median(@$_)) }
+            \@ours, \@theirs);
+    }
+
+    return;
+}
+
+
+# From the command to the end of the first handshake.
+
+sub started {
+    my ($self, $t) = @_;
+
+    $t->stop();
+
+    my $start = time();
+
+    $t->checked();
+    tlsload($t, '-m', 1, '-c', 1, '-w', 0);
+
+    my $took = time() - $start;
+
+    $t->started();
+
+    return $took;
+}
+
+
+sub checked {
+    my ($self, $t) = @_;
+
+    my $start = time();
+
+    $t->checked('-t');
+
+    return time() - $start;
+}
+
+
+# What was said, as CSV.
+
+sub csv {
+    my ($self, $file) = @_;
+
+    open(my $fh, '>', $file) or die "$file: $!\n";
+    print $fh join("\n", @{$self->{csv}}), "\n";
+    close($fh) or die "$file: $!\n";
+
+    return;
+}
+
+
+1;
