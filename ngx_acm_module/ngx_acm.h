@@ -276,6 +276,12 @@ struct ngx_acm_handle_s {
 
 /* Fills in amcf->api, when all else is resolved. */
 ngx_int_t ngx_acm_api_init(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf);
+/* Into the audit log: a call that was refused before it was made.  account and
+   arn of the caller are NULL if it is not known who that is, region may be "";
+   message is for the log. */
+void ngx_acm_api_refused(ngx_acm_conf_t *amcf, const acm_api_caller_t *caller,
+    const acm_str_t *target, const acm_api_answer_t *answer,
+    const char *message, int64_t now);
 /* A handle for one call, on whatever thread; NULL: the store cannot be opened,
    or all are busy.  Both only in the event loop. */
 ngx_acm_handle_t *ngx_acm_handle_get(ngx_acm_conf_t *amcf, ngx_uint_t *busy,
@@ -337,6 +343,18 @@ void ngx_acm_audit_init(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf);
  */
 ngx_int_t ngx_acm_audit_write(ngx_acm_conf_t *amcf, const acm_audit_t *call,
     ngx_log_t *log);
+/* Opens the file of a worker process, before somebody may move it away. */
+void ngx_acm_audit_start(ngx_acm_conf_t *amcf);
+/* The same as the one above for a call that was refused before it was made; of
+   too many there is a summary.  On the thread of the call. */
+void ngx_acm_audit_refused(ngx_acm_conf_t *amcf, const acm_audit_t *call,
+    ngx_log_t *log);
+/* One that nginx itself has answered: only counted.  fault is static. */
+void ngx_acm_audit_count(ngx_acm_conf_t *amcf, const char *fault);
+/* In the event loop, after a call: sees to it that there will be a summary. */
+void ngx_acm_audit_watch(ngx_acm_conf_t *amcf);
+/* At the end of the process: writes what was not summed up yet. */
+void ngx_acm_audit_finish(ngx_acm_conf_t *amcf);
 
 
 /* what is made of it: ngx_acm_resolve.c */

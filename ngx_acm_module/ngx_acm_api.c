@@ -21,6 +21,8 @@ static ngx_int_t ngx_acm_api_servers(ngx_cycle_t *cycle,
 static char *ngx_acm_api_name(ngx_cycle_t *cycle, ngx_acm_want_t *want);
 static void ngx_acm_api_audit(void *data, const acm_api_caller_t *caller,
     const acm_api_event_t *event);
+static void ngx_acm_api_caller(acm_audit_t *call,
+    const acm_api_caller_t *caller);
 static acm_rc_t ngx_acm_api_authorize(void *data,
     const acm_api_caller_t *caller, const acm_api_access_t *access,
     char *message);
@@ -174,14 +176,8 @@ ngx_acm_api_audit(void *data, const acm_api_caller_t *caller,
 
     acm_audit_t  call;
 
-    ngx_memzero(&call, sizeof(acm_audit_t));
+    ngx_acm_api_caller(&call, caller);
 
-    call.account = caller->account;
-    call.arn = caller->arn;
-    call.key_id = caller->key_id;
-    call.address = caller->address;
-    call.agent = caller->agent;
-    call.region = caller->region;
     call.operation = event->operation;
     call.resource = event->resource;
     call.request_id = event->request_id;
@@ -193,6 +189,58 @@ ngx_acm_api_audit(void *data, const acm_api_caller_t *caller,
     call.changes = event->changes;
 
     (void) ngx_acm_audit_write(amcf, &call, ngx_cycle->log);
+}
+
+
+static void
+ngx_acm_api_caller(acm_audit_t *call, const acm_api_caller_t *caller)
+{
+    ngx_memzero(call, sizeof(acm_audit_t));
+
+    call->account = caller->account;
+    call->arn = caller->arn;
+    call->key_id = caller->key_id;
+    call->address = caller->address;
+    call->agent = caller->agent;
+    call->region = caller->region;
+
+    if (caller->secure) {
+        call->tls_version = caller->tls_version;
+        call->tls_cipher = caller->tls_cipher;
+        call->tls_host = caller->host;
+    }
+}
+
+
+void
+ngx_acm_api_refused(ngx_acm_conf_t *amcf, const acm_api_caller_t *caller,
+    const acm_str_t *target, const acm_api_answer_t *answer,
+    const char *message, int64_t now)
+{
+    acm_audit_t   call;
+    ngx_str_t    *region;
+
+    ngx_acm_api_caller(&call, caller);
+
+    if (call.region == NULL || *call.region == '\0') {
+
+        /* that of the endpoint, as far as there is one */
+
+        region = (amcf->regions != NULL) ? amcf->regions->elts : NULL;
+
+        call.region = (region == NULL
+                       || ngx_strcmp(region[0].data, "any") == 0)
+                      ? NGX_ACM_REGION : (char *) region[0].data;
+    }
+
+    call.operation = acm_api_name(target);
+    call.request_id = answer->request_id;
+    call.fault = answer->fault;
+    call.message = message;
+    call.now = now;
+    call.changes = acm_api_changes(target);
+
+    ngx_acm_audit_refused(amcf, &call, ngx_cycle->log);
 }
 
 

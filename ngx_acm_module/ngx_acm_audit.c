@@ -5,7 +5,8 @@
  * The audit log of the API.  nginx makes the file, and makes it anew on USR1;
  * the worker processes open it by its name, since they write in turns and
  * all have to see a new one at the same moment.  A line that cannot be
- * written does not fail its call: it is logged and counted.
+ * written does not fail its call: it is logged and counted.  Of calls that
+ * were refused there are so many lines in a minute, then one that sums up.
  */
 
 
@@ -13,8 +14,13 @@
 
 #include "ngx_acm.h"
 
+#if (NGX_THREADS)
+#include <ngx_thread_pool.h>
+#endif
+
 
 #define NGX_ACM_AUDIT_REPEAT  60             /* seconds: the same fault */
+#define NGX_ACM_AUDIT_POOL    "default"      /* of threads, as of acm_api */
 
 
 /* of the process */
@@ -25,17 +31,34 @@ typedef struct {
     u_char                    *path;         /* of log; only compared */
     acm_rc_t                   fault;        /* that was told of */
     time_t                     told;
+    acm_audit_limit_t          limit;        /* of refused calls */
 } ngx_acm_audit_t;
 
 
 static acm_rc_t ngx_acm_audit_get(ngx_acm_conf_t *amcf,
     acm_audit_log_t **log, acm_err_t *err);
 static void ngx_acm_audit_told(acm_rc_t rc, acm_err_t *err, ngx_log_t *log);
+static void ngx_acm_audit_sum(ngx_acm_conf_t *amcf, ngx_uint_t all,
+    ngx_log_t *log);
+#if (NGX_THREADS)
+static void ngx_acm_audit_timer(ngx_event_t *ev);
+static void ngx_acm_audit_thread(void *data, ngx_log_t *log);
+static void ngx_acm_audit_done(ngx_event_t *ev);
+#endif
 
 
 static ngx_acm_audit_t  ngx_acm_audit_process = {
     .mutex = PTHREAD_MUTEX_INITIALIZER
 };
+
+#if (NGX_THREADS)
+
+/* of the event loop */
+
+static ngx_event_t          ngx_acm_audit_event;
+static ngx_thread_task_t   *ngx_acm_audit_task;
+
+#endif
 
 
 char *
@@ -181,7 +204,7 @@ ngx_acm_audit_get(ngx_acm_conf_t *amcf, acm_audit_log_t **log,
         *p = '\0';
 
         rc = acm_audit_open((char *) amcf->audit->name.data, head,
-                            amcf->audit_sync, &a->log, err);
+                            amcf->audit_sync, &amcf->audit->fd, &a->log, err);
 
         a->path = (rc == ACM_OK) ? amcf->audit->name.data : NULL;
     }
@@ -192,6 +215,182 @@ ngx_acm_audit_get(ngx_acm_conf_t *amcf, acm_audit_log_t **log,
 
     return rc;
 }
+
+
+void
+ngx_acm_audit_start(ngx_acm_conf_t *amcf)
+{
+    acm_err_t         err;
+    acm_audit_log_t  *file;
+
+    /* what is wrong is told by the first call that needs it */
+
+    if (amcf->audit != NULL) {
+        (void) ngx_acm_audit_get(amcf, &file, &err);
+    }
+}
+
+
+void
+ngx_acm_audit_refused(ngx_acm_conf_t *amcf, const acm_audit_t *call,
+    ngx_log_t *log)
+{
+    ngx_uint_t  allowed;
+
+    if (amcf->audit == NULL) {
+        return;
+    }
+
+    ngx_acm_audit_sum(amcf, 0, log);
+
+    (void) pthread_mutex_lock(&ngx_acm_audit_process.mutex);
+
+    allowed = acm_audit_allowed(&ngx_acm_audit_process.limit, call->fault,
+                                call->now);
+
+    (void) pthread_mutex_unlock(&ngx_acm_audit_process.mutex);
+
+    if (allowed) {
+        (void) ngx_acm_audit_write(amcf, call, log);
+    }
+}
+
+
+void
+ngx_acm_audit_count(ngx_acm_conf_t *amcf, const char *fault)
+{
+    if (amcf->audit == NULL) {
+        return;
+    }
+
+    (void) pthread_mutex_lock(&ngx_acm_audit_process.mutex);
+
+    acm_audit_count(&ngx_acm_audit_process.limit, fault, acm_now());
+
+    (void) pthread_mutex_unlock(&ngx_acm_audit_process.mutex);
+
+    ngx_acm_audit_watch(amcf);
+}
+
+
+/* What was counted, when its time is over, or at once. */
+
+static void
+ngx_acm_audit_sum(ngx_acm_conf_t *amcf, ngx_uint_t all, ngx_log_t *log)
+{
+    ngx_uint_t            any;
+    acm_audit_t           line;
+    acm_audit_refused_t   refused;
+
+    ngx_memzero(&line, sizeof(acm_audit_t));
+
+    line.now = acm_now();
+    line.refused = &refused;
+
+    (void) pthread_mutex_lock(&ngx_acm_audit_process.mutex);
+
+    any = acm_audit_summary(&ngx_acm_audit_process.limit, line.now, all,
+                            &refused);
+
+    (void) pthread_mutex_unlock(&ngx_acm_audit_process.mutex);
+
+    if (any) {
+        (void) ngx_acm_audit_write(amcf, &line, log);
+    }
+}
+
+
+void
+ngx_acm_audit_finish(ngx_acm_conf_t *amcf)
+{
+    if (amcf->audit != NULL) {
+        ngx_acm_audit_sum(amcf, 1, ngx_cycle->log);
+    }
+}
+
+
+void
+ngx_acm_audit_watch(ngx_acm_conf_t *amcf)
+{
+#if (NGX_THREADS)
+
+    ngx_uint_t    any;
+    ngx_event_t  *ev;
+
+    ev = &ngx_acm_audit_event;
+
+    if (amcf->audit == NULL || ev->timer_set || ngx_exiting) {
+        return;
+    }
+
+    (void) pthread_mutex_lock(&ngx_acm_audit_process.mutex);
+    any = (ngx_acm_audit_process.limit.out.n != 0);
+    (void) pthread_mutex_unlock(&ngx_acm_audit_process.mutex);
+
+    if (!any) {
+        return;
+    }
+
+    ev->handler = ngx_acm_audit_timer;
+    ev->data = amcf;
+    ev->log = ngx_cycle->log;
+    ev->cancelable = 1;
+
+    ngx_add_timer(ev, (ACM_AUDIT_PERIOD + 1) * 1000);
+
+#endif
+}
+
+
+#if (NGX_THREADS)
+
+/* No handshake waits for the disk, or for others that write. */
+
+static void
+ngx_acm_audit_timer(ngx_event_t *ev)
+{
+    ngx_str_t           name;
+    ngx_thread_task_t  *task;
+    ngx_thread_pool_t  *pool;
+
+    ngx_str_set(&name, NGX_ACM_AUDIT_POOL);
+
+    pool = ngx_thread_pool_get((ngx_cycle_t *) ngx_cycle, &name);
+    task = ngx_acm_audit_task;
+
+    if (task == NULL) {
+        task = ngx_thread_task_alloc(ngx_cycle->pool, 0);
+        ngx_acm_audit_task = task;
+    }
+
+    if (pool == NULL || task == NULL || task->event.active) {
+        return;
+    }
+
+    task->ctx = ev->data;
+    task->handler = ngx_acm_audit_thread;
+    task->event.handler = ngx_acm_audit_done;
+    task->event.data = ev->data;
+
+    (void) ngx_thread_task_post(pool, task);
+}
+
+
+static void
+ngx_acm_audit_thread(void *data, ngx_log_t *log)
+{
+    ngx_acm_audit_sum(data, 0, log);
+}
+
+
+static void
+ngx_acm_audit_done(ngx_event_t *ev)
+{
+    ngx_acm_audit_watch(ev->data);
+}
+
+
+#endif
 
 
 /* A fault at once, the same again once a minute, and its end. */

@@ -296,6 +296,12 @@ static ngx_command_t  ngx_acm_conf_commands[] = {
      * answered; without, the last ones may be lost when the machine fails.
      * A line that cannot be written, as on a full disk, does not fail its
      * call: the error log and "acm_audit_failures_total" tell of it.
+     *
+     * Calls that are refused are there, too: whoever signed them wrongly is
+     * of the type "Unknown", and has no account.  Of those that are refused
+     * before they are made each worker writes 100 in a minute; the others
+     * are counted, by error, in one line "SummarizeRefusedCalls".  What
+     * nginx answers itself, as to too large a body, is only counted.
      */
     { ngx_string("audit_log"),
       NGX_ACM_MAIN_CONF|NGX_CONF_TAKE12,

@@ -240,6 +240,7 @@ ngx_acm_init_process(ngx_cycle_t *cycle)
      */
 
     if (ngx_process == NGX_PROCESS_WORKER) {
+        ngx_acm_audit_start(amcf);
         ngx_acm_update_forget(amcf);
         ngx_acm_sink_forget(amcf);
         ngx_acm_cloudwatch_forget(amcf);
@@ -254,6 +255,7 @@ ngx_acm_init_process(ngx_cycle_t *cycle)
 static void
 ngx_acm_exit_process(ngx_cycle_t *cycle)
 {
+    ngx_acm_audit_finish(ngx_acm_get_conf(cycle));
     ngx_acm_cache_free();
     ngx_acm_handles_close();
     ngx_acm_close();

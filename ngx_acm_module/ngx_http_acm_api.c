@@ -35,6 +35,9 @@ typedef struct {
     acm_api_request_t          api;
     char                       address[NGX_SOCKADDR_STRLEN + 1];
     char                      *agent;
+    char                      *host;         /* or NULL; so are the next */
+    const char                *tls_version;
+    const char                *tls_cipher;
     unsigned                   secure:1;
     unsigned                   waiting:1;    /* in the queue */
     acm_api_answer_t           answer;
@@ -50,6 +53,9 @@ static acm_str_t ngx_http_acm_api_str(ngx_str_t *str);
 static ngx_int_t ngx_http_acm_api_start(ngx_http_acm_api_ctx_t *ctx);
 static void ngx_http_acm_api_cleanup(void *data);
 static void ngx_http_acm_api_thread(void *data, ngx_log_t *log);
+static void ngx_http_acm_api_refuse(ngx_http_acm_api_ctx_t *ctx,
+    const acm_api_caller_t *caller, const acm_sigv4_fault_t *fault,
+    int64_t now);
 static ngx_int_t ngx_http_acm_api_region(ngx_acm_conf_t *amcf,
     const char *region);
 static ngx_int_t ngx_http_acm_api_replayed(ngx_http_acm_api_ctx_t *ctx,
@@ -200,7 +206,11 @@ ngx_http_acm_api_request(ngx_http_acm_api_ctx_t *ctx)
     }
 
 #if (NGX_HTTP_SSL)
-    ctx->secure = (r->connection->ssl != NULL);
+    if (r->connection->ssl) {
+        ctx->secure = 1;
+        ctx->tls_version = SSL_get_version(r->connection->ssl->connection);
+        ctx->tls_cipher = SSL_get_cipher_name(r->connection->ssl->connection);
+    }
 #endif
 
     return ngx_http_acm_api_headers(ctx);
@@ -264,6 +274,10 @@ ngx_http_acm_api_headers(ngx_http_acm_api_ctx_t *ctx)
         /* nginx ends what it has parsed with a NUL */
 
         ctx->agent = (char *) r->headers_in.user_agent->value.data;
+    }
+
+    if (r->headers_in.host) {
+        ctx->host = (char *) r->headers_in.host->value.data;
     }
 
     return NGX_OK;
@@ -393,31 +407,21 @@ ngx_http_acm_api_thread(void *data, ngx_log_t *log)
     policy.data = ctx->amcf->users;
     policy.root = 1;
 
+    caller.address = ctx->address;
+    caller.agent = ctx->agent;
+    caller.tls_version = ctx->tls_version;
+    caller.tls_cipher = ctx->tls_cipher;
+    caller.host = ctx->host;
+    caller.secure = ctx->secure;
+
     if (acm_sigv4_verify(&ctx->signed_request, &policy, &user, &fault)
         != ACM_OK)
     {
-        acm_api_refuse(fault.status, fault.type, fault.message,
-                       &ctx->answer);
-        return;
-    }
+        caller.key_id = fault.key_id;
+        caller.region = (ngx_http_acm_api_region(ctx->amcf, fault.region)
+                         == NGX_OK) ? fault.region : "";
 
-    if (ngx_http_acm_api_region(ctx->amcf, user.region) != NGX_OK) {
-        (void) ngx_snprintf((u_char *) fault.message,
-                            sizeof(fault.message) - 1,
-                            "Credential should be scoped to a valid region, "
-                            "not '%s'.%Z", user.region);
-        acm_api_refuse(NGX_HTTP_BAD_REQUEST, "InvalidSignatureException",
-                       fault.message, &ctx->answer);
-        return;
-    }
-
-    if (ngx_http_acm_api_replayed(ctx, &user, now)) {
-
-        /* clients sign the next attempt anew */
-
-        acm_api_refuse(NGX_HTTP_BAD_REQUEST, "ThrottlingException",
-                       "Rate exceeded: this signature was used already.",
-                       &ctx->answer);
+        ngx_http_acm_api_refuse(ctx, &caller, &fault, now);
         return;
     }
 
@@ -427,13 +431,54 @@ ngx_http_acm_api_thread(void *data, ngx_log_t *log)
     caller.region = user.region;
     caller.arn = who->arn;
     caller.key_id = user.key_id;
-    caller.address = ctx->address;
-    caller.agent = ctx->agent;
     caller.user = user.user;
-    caller.secure = ctx->secure;
+
+    if (ngx_http_acm_api_region(ctx->amcf, user.region) != NGX_OK) {
+        (void) ngx_snprintf((u_char *) fault.message,
+                            sizeof(fault.message) - 1,
+                            "Credential should be scoped to a valid region, "
+                            "not '%s'.%Z", user.region);
+        fault.type = "InvalidSignatureException";
+        fault.status = NGX_HTTP_BAD_REQUEST;
+
+        caller.region = "";
+
+        ngx_http_acm_api_refuse(ctx, &caller, &fault, now);
+        return;
+    }
+
+    if (ngx_http_acm_api_replayed(ctx, &user, now)) {
+
+        /* clients sign the next attempt anew */
+
+        (void) ngx_cpystrn((u_char *) fault.message, (u_char *)
+                           "Rate exceeded: this signature was used already.",
+                           sizeof(fault.message));
+        fault.type = "ThrottlingException";
+        fault.status = NGX_HTTP_BAD_REQUEST;
+
+        ngx_http_acm_api_refuse(ctx, &caller, &fault, now);
+        return;
+    }
 
     acm_api_call(&ctx->conf, ctx->handle->ring, &caller, &ctx->api, now,
                  &ctx->answer);
+}
+
+
+/* Before a call is made of it. */
+
+static void
+ngx_http_acm_api_refuse(ngx_http_acm_api_ctx_t *ctx,
+    const acm_api_caller_t *caller, const acm_sigv4_fault_t *fault,
+    int64_t now)
+{
+    acm_api_refuse(fault->status, fault->type, fault->message, &ctx->answer);
+
+    ngx_acm_api_refused(ctx->amcf, caller, &ctx->api.target, &ctx->answer,
+                        fault->quotes ? "The Authorization header is "
+                        "malformed: what is in it may be secret."
+                        : fault->message, now);
 }
 
 
@@ -504,6 +549,8 @@ ngx_http_acm_api_done(ngx_event_t *ev)
 
     ngx_acm_handle_put(ctx->handle);
     ctx->handle = NULL;
+
+    ngx_acm_audit_watch(ctx->amcf);
 
     r->main->blocked--;
     r->aio = 0;

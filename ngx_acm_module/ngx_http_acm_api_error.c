@@ -307,6 +307,8 @@ ngx_http_acm_api_header_filter(ngx_http_request_t *r)
     acm_api_refuse((int) status, ngx_http_acm_api_fault(status), NULL,
                    &answer);
 
+    ngx_acm_audit_count(ngx_acm_get_conf(ngx_cycle), answer.fault);
+
     error = ngx_pcalloc(r->pool, sizeof(ngx_http_acm_error_t));
 
     if (error == NULL || answer.body.len == 0

@@ -207,6 +207,17 @@ acm_api_find(const acm_str_t *target)
 }
 
 
+const char *
+acm_api_name(const acm_str_t *target)
+{
+    const acm_operation_t  *op;
+
+    op = acm_api_find(target);
+
+    return (op != NULL) ? op->name : NULL;
+}
+
+
 int
 acm_api_changes(const acm_str_t *target)
 {

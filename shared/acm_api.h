@@ -31,7 +31,8 @@
 #define ACM_API_VALIDATIONS    "acm-validations.aws"
 
 
-/* who calls, as SigV4 has found out; all borrowed, none NULL */
+/* who calls, as SigV4 has found out; all borrowed, none NULL but where it
+   says so */
 
 typedef struct {
     const char                *account;
@@ -40,6 +41,9 @@ typedef struct {
     const char                *key_id;       /* access key */
     const char                *address;      /* the client's, as text */
     const char                *agent;        /* User-Agent, or "" */
+    const char                *tls_version;  /* "TLSv1.3"; or NULL */
+    const char                *tls_cipher;   /* or NULL */
+    const char                *host;         /* Host, or NULL */
     void                      *user;         /* the finder's */
     int64_t                    ticks;        /* acm_ticks(), for rates */
     unsigned                   secure:1;     /* over TLS */
@@ -166,6 +170,9 @@ void acm_api_call(const acm_api_conf_t *conf, acm_keyring_t *ring,
    may be NULL. */
 void acm_api_refuse(int status, const char *type, const char *message,
     acm_api_answer_t *answer);
+
+/* The operation of a target; NULL if there is none such. */
+const char *acm_api_name(const acm_str_t *target);
 
 /* 1 if the operation of this target may change something. */
 int acm_api_changes(const acm_str_t *target);

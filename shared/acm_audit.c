@@ -25,6 +25,10 @@
 #define acm_audit_len(text)  (sizeof(text) - 1)
 
 
+static acm_rc_t acm_audit_refused(const acm_audit_t *call,
+    acm_audit_link_t *link, acm_buf_t *line, acm_err_t *err);
+static acm_rc_t acm_audit_service(const char *name, json_t *data,
+    int64_t now, acm_audit_link_t *link, acm_buf_t *line, acm_err_t *err);
 static int acm_audit_put(json_t *o, const char *name, json_t *value);
 static int acm_audit_text(json_t *o, const char *name, const char *text,
     size_t max);
@@ -56,6 +60,10 @@ acm_audit_record(const acm_audit_t *call, acm_audit_link_t *link,
     json_t      *o;
     acm_rc_t     rc;
     const char  *operation, *recipient;
+
+    if (call->refused != NULL) {
+        return acm_audit_refused(call, link, line, err);
+    }
 
     if (acm_uuid(buf) != ACM_OK) {
         return acm_fail_ssl(err, ACM_ERROR, "audit: no random number");
@@ -114,30 +122,77 @@ acm_rc_t
 acm_audit_resume(const uint8_t *torn, size_t len, int64_t now,
     acm_audit_link_t *link, acm_buf_t *line, acm_err_t *err)
 {
-    char      id[ACM_UUID_LEN + 1], at[32], hex[ACM_AUDIT_HEX + 1];
-    json_t   *o;
+    char      hex[ACM_AUDIT_HEX + 1];
     uint8_t   md[ACM_HASH_LEN];
-    acm_rc_t  rc;
-
-    if (acm_uuid(id) != ACM_OK) {
-        return acm_fail_ssl(err, ACM_ERROR, "audit: no random number");
-    }
 
     (void) SHA256(torn, len, md);
 
+    return acm_audit_service(ACM_AUDIT_RESUME,
+                             json_pack("{s:I, s:s}", "tornOctets",
+                                       (json_int_t) len, "tornHash",
+                                       acm_hex(md, ACM_HASH_LEN, hex)),
+                             now, link, line, err);
+}
+
+
+static acm_rc_t
+acm_audit_refused(const acm_audit_t *call, acm_audit_link_t *link,
+    acm_buf_t *line, acm_err_t *err)
+{
+    char                        from[32], to[32];
+    size_t                      i;
+    json_t                     *faults;
+    const acm_audit_refused_t  *r;
+
+    r = call->refused;
+    faults = json_object();
+
+    for (i = 0; i < r->nfaults; i++) {
+        if (acm_audit_put(faults, r->faults[i].fault,
+                          json_integer((json_int_t) r->faults[i].n)))
+        {
+            json_decref(faults);
+            faults = NULL;
+        }
+    }
+
+    return acm_audit_service(ACM_AUDIT_SUMMARY,
+                             json_pack("{s:s, s:s, s:I, s:o}",
+                                       "from", acm_time_text(r->from, from),
+                                       "to", acm_time_text(r->to, to),
+                                       "refusedCalls", (json_int_t) r->n,
+                                       "errorCodes", faults),
+                             call->now, link, line, err);
+}
+
+
+/* What is told by the log itself; data is taken over, and may be NULL. */
+
+static acm_rc_t
+acm_audit_service(const char *name, json_t *data, int64_t now,
+    acm_audit_link_t *link, acm_buf_t *line, acm_err_t *err)
+{
+    char      id[ACM_UUID_LEN + 1], at[32];
+    json_t   *o;
+    acm_rc_t  rc;
+
+    if (acm_uuid(id) != ACM_OK) {
+        json_decref(data);
+        return acm_fail_ssl(err, ACM_ERROR, "audit: no random number");
+    }
+
     o = json_pack("{s:s, s:{s:s, s:s}, s:s, s:s, s:s, s:s, s:b, s:s, s:b,"
-                  " s:s, s:{s:I, s:s}}",
+                  " s:s, s:o}",
                   "eventVersion", ACM_AUDIT_VERSION,
                   "userIdentity", "type", "AWSService",
                   "invokedBy", "ngx_acm",
                   "eventTime", acm_time_text(now, at),
                   "eventSource", ACM_AUDIT_SOURCE,
-                  "eventName", ACM_AUDIT_RESUME,
+                  "eventName", name,
                   "eventID", id, "readOnly", 0,
                   "eventType", "AwsServiceEvent", "managementEvent", 1,
                   "eventCategory", "Management",
-                  "additionalEventData", "tornOctets", (json_int_t) len,
-                  "tornHash", acm_hex(md, ACM_HASH_LEN, hex));
+                  "additionalEventData", data);
 
     rc = (o == NULL) ? acm_fail(err, ACM_NOMEM, "audit: no memory")
                      : acm_audit_chain(o, link, line, err);
@@ -225,12 +280,18 @@ acm_audit_identity(const acm_audit_t *call)
 
     if (call->account == NULL) {
 
-        /* whoever it was, this key is only what was said */
+        /* as for whoever signs nothing; a key is only what was said */
 
-        bad = acm_audit_put(o, "type", json_string("AWSAccount"));
+        if (call->key_id == NULL || *call->key_id == '\0') {
+            bad = acm_audit_put(o, "type", json_string("AWSAccount"));
+            bad |= acm_audit_put(o, "principalId", json_string(""));
+            bad |= acm_audit_put(o, "accountId",
+                                 json_string("ANONYMOUS_PRINCIPAL"));
+            goto done;
+        }
+
+        bad = acm_audit_put(o, "type", json_string("Unknown"));
         bad |= acm_audit_put(o, "principalId", json_string(""));
-        bad |= acm_audit_put(o, "accountId",
-                             json_string("ANONYMOUS_PRINCIPAL"));
         bad |= acm_audit_text(o, "accessKeyId", call->key_id,
                               ACM_MAX_AUDIT_WORD);
         goto done;

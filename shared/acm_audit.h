@@ -33,6 +33,7 @@
 #define ACM_AUDIT_HEAD_NAME    "audit.head"  /* in the directory of the
                                                 store */
 #define ACM_AUDIT_RESUME       "ResumeAuditLog"
+#define ACM_AUDIT_SUMMARY      "SummarizeRefusedCalls"
 
 #define ACM_MAX_AUDIT_LINE     262144        /* octets, without line feed */
 #define ACM_MAX_AUDIT_PART     98304         /* octets of requestParameters,
@@ -41,8 +42,26 @@
 #define ACM_MAX_AUDIT_WORD     256           /* octets of short ones */
 #define ACM_MAX_AUDIT_PATH     4096          /* octets, with NUL */
 #define ACM_MAX_AUDIT_FINDING  256           /* octets, with NUL */
+#define ACM_AUDIT_REFUSED      100           /* lines of a process, in a */
+#define ACM_AUDIT_PERIOD       60            /* seconds */
+#define ACM_AUDIT_FAULTS       8             /* told apart in a summary */
 #define ACM_AUDIT_WAIT         1000          /* milliseconds: for the lock */
 #define ACM_AUDIT_HEX          (2 * ACM_HASH_LEN)
+
+
+/* calls that were refused, and are in the log by their number only */
+
+typedef struct {
+    int64_t                    from;         /* seconds, of the first one */
+    int64_t                    to;           /* of the last one */
+    uint64_t                   n;
+    size_t                     nfaults;
+    struct {
+        const char            *fault;        /* static */
+        uint64_t               n;
+    } faults[ACM_AUDIT_FAULTS];              /* less than n in all, if there
+                                                were more kinds */
+} acm_audit_refused_t;
 
 
 /*
@@ -71,6 +90,7 @@ typedef struct {
     const char                *tls_version;  /* "TLSv1.3"; NULL: no TLS */
     const char                *tls_cipher;
     const char                *tls_host;     /* Host, as it was sent */
+    const acm_audit_refused_t *refused;      /* it is no call, but these */
     int64_t                    now;          /* seconds */
     unsigned                   changes:1;    /* an operation that may */
 } acm_audit_t;
@@ -97,6 +117,33 @@ acm_rc_t acm_audit_record(const acm_audit_t *call, acm_audit_link_t *link,
    was not finished were found, with this hash. */
 acm_rc_t acm_audit_resume(const uint8_t *torn, size_t len, int64_t now,
     acm_audit_link_t *link, acm_buf_t *line, acm_err_t *err);
+
+/*
+ * Of calls that are refused before it is known who makes them, or because
+ * there are too many, ACM_AUDIT_REFUSED have a line in ACM_AUDIT_PERIOD, so
+ * that nobody can fill a disk without a key.  The others are counted, and
+ * told of by one line (ACM_AUDIT_SUMMARY) when the period is over.
+ */
+
+typedef struct {
+    acm_audit_refused_t        out;          /* without a line */
+    int64_t                    began;        /* the period, seconds */
+    uint32_t                   lines;        /* in it */
+} acm_audit_limit_t;
+
+
+/* 1 if a line may be written, else it is counted.  fault is static.  Zeros are
+   a limit that was not used yet. */
+int acm_audit_allowed(acm_audit_limit_t *l, const char *fault, int64_t now);
+
+/* One that has no line in any case. */
+void acm_audit_count(acm_audit_limit_t *l, const char *fault, int64_t now);
+
+/* 1 if a summary is to be written: it is taken out of the limit.  all: though
+   the period may not be over. */
+int acm_audit_summary(acm_audit_limit_t *l, int64_t now, int all,
+    acm_audit_refused_t *refused);
+
 
 /*
  * Reads the chain of a line without line feed: ACM_OK if its own hash fits,
@@ -127,12 +174,15 @@ typedef struct acm_audit_log_s  acm_audit_log_t;
 
 
 /*
- * Opens the head, which is made if it is not there; the log itself is opened
- * when it is written to, and must exist.  After fork(), not before.  sync:
- * each line is on disk before the write returns.
+ * Opens the head, which is made if it is not there, and the log, if it is
+ * there; else it is opened when it is written to, and must exist then.  After
+ * fork(), not before.  sync: each line is on disk before the write returns.
+ * fd, which may be NULL, is borrowed, and may change: a descriptor of the
+ * file that had the name last.  That is what is written to while there is
+ * none of the name, as between its move and the signal that makes another.
  */
 acm_rc_t acm_audit_open(const char *path, const char *head, int sync,
-    acm_audit_log_t **log, acm_err_t *err);
+    const int *fd, acm_audit_log_t **log, acm_err_t *err);
 void acm_audit_close(acm_audit_log_t *log);
 
 /* Threads may call it.  After an error there is no line, or, if it was the

@@ -24,6 +24,7 @@
 #define ACM_AUDIT_HEAD_WORDS  "ngx_acm audit 1"
 #define ACM_AUDIT_CHECK       16             /* hexadecimal digits */
 #define ACM_AUDIT_SUMMED      (ACM_AUDIT_HEAD - ACM_AUDIT_CHECK - 1)
+#define ACM_AUDIT_OPEN        (O_RDWR|O_APPEND|O_CLOEXEC|O_NOCTTY|O_NONBLOCK)
 #define ACM_AUDIT_STEP        200000         /* nanoseconds between tries */
 
 
@@ -43,6 +44,7 @@ struct acm_audit_log_s {
     pthread_mutex_t            mutex;
     int                        head;
     int                        fd;           /* of the file, -1: not yet */
+    const int                 *last;         /* of the last one of the name */
     uint64_t                   dev;          /* of fd */
     uint64_t                   ino;
     unsigned                   sync:1;
@@ -63,7 +65,13 @@ static acm_rc_t acm_audit_torn(acm_audit_log_t *log, acm_audit_head_t *head,
     const uint8_t *torn, size_t len, int64_t now, acm_err_t *err);
 static acm_rc_t acm_audit_first(acm_audit_log_t *log, acm_audit_head_t *head,
     uint64_t size, acm_err_t *err);
-static acm_rc_t acm_audit_follow(acm_audit_log_t *log, int latest,
+static acm_rc_t acm_audit_follow(acm_audit_log_t *log,
+    const acm_audit_head_t *head, acm_err_t *err);
+static int acm_audit_moved(acm_audit_log_t *log,
+    const acm_audit_head_t *head);
+static int acm_audit_same(const acm_audit_log_t *log,
+    const acm_audit_head_t *head);
+static acm_rc_t acm_audit_take(acm_audit_log_t *log, int fd,
     acm_err_t *err);
 static acm_rc_t acm_audit_put_line(acm_audit_log_t *log,
     acm_audit_head_t *head, const acm_audit_link_t *link,
@@ -82,7 +90,7 @@ static void acm_audit_sum(const char *text, char *hex);
 
 acm_rc_t
 acm_audit_open(const char *path, const char *head, int sync,
-    acm_audit_log_t **log, acm_err_t *err)
+    const int *fd, acm_audit_log_t **log, acm_err_t *err)
 {
     acm_rc_t          rc;
     acm_audit_log_t  *l;
@@ -104,6 +112,7 @@ acm_audit_open(const char *path, const char *head, int sync,
     memcpy(l->head_path, head, strlen(head));
     l->sync = (sync != 0);
     l->fd = -1;
+    l->last = fd;
 
     l->head = open(head, O_RDWR|O_CREAT|O_CLOEXEC|O_NOFOLLOW, 0600);
 
@@ -119,6 +128,10 @@ acm_audit_open(const char *path, const char *head, int sync,
         acm_free(l);
         return acm_fail(err, ACM_NOMEM, "no mutex for the audit log");
     }
+
+    /* before it is moved away; what is wrong is told when it is written to */
+
+    (void) acm_audit_follow(l, NULL, NULL);
 
     *log = l;
 
@@ -221,42 +234,34 @@ static acm_rc_t
 acm_audit_append(acm_audit_log_t *log, const acm_audit_t *call,
     acm_err_t *err)
 {
-    int               latest;
-    acm_rc_t          rc;
+    acm_rc_t          rc, known;
     acm_buf_t         line;
     acm_audit_link_t  link;
     acm_audit_head_t  head;
 
-    latest = 0;
+    known = acm_audit_head_get(log->head, &head);
 
     /* what is behind the head belongs to the file from before a rotation */
 
-    if (log->fd != -1) {
-        rc = acm_audit_head_get(log->head, &head);
+    if (known == ACM_OK && log->fd != -1 && acm_audit_same(log, &head)) {
+        rc = acm_audit_recover(log, &head, call->now, err);
 
-        if (rc == ACM_OK && head.dev == log->dev && head.ino == log->ino) {
-            latest = 1;
-            rc = acm_audit_recover(log, &head, call->now, err);
-
-            if (rc != ACM_OK) {
-                return rc;
-            }
+        if (rc != ACM_OK) {
+            return rc;
         }
     }
 
-    rc = acm_audit_follow(log, latest, err);
-
-    if (rc != ACM_OK) {
-        return rc;
-    }
-
-    rc = acm_audit_head_get(log->head, &head);
-
-    if (rc != ACM_OK) {
+    if (known != ACM_OK) {
 
         /* there was no head, or it was damaged: recover() reads the file */
 
         memset(&head, 0, sizeof(acm_audit_head_t));
+    }
+
+    rc = acm_audit_follow(log, &head, err);
+
+    if (rc != ACM_OK) {
+        return rc;
     }
 
     rc = acm_audit_recover(log, &head, call->now, err);
@@ -296,7 +301,7 @@ acm_audit_recover(acm_audit_log_t *log, acm_audit_head_t *head, int64_t now,
         return rc;
     }
 
-    if (head->dev == log->dev && head->ino == log->ino) {
+    if (acm_audit_same(log, head)) {
 
         if (size == head->size) {
             return ACM_OK;
@@ -483,13 +488,15 @@ acm_audit_first(acm_audit_log_t *log, acm_audit_head_t *head, uint64_t size,
 }
 
 
-/* The file that has the name now; under the lock all see the same.  latest:
-   the last line of all is in the file that is open. */
+/* The file that has the name now; under the lock all see the same.  head is
+   NULL when the log is opened. */
 
 static acm_rc_t
-acm_audit_follow(acm_audit_log_t *log, int latest, acm_err_t *err)
+acm_audit_follow(acm_audit_log_t *log, const acm_audit_head_t *head,
+    acm_err_t *err)
 {
     int          fd;
+    acm_rc_t     rc;
     struct stat  st;
 
     if (stat(log->path, &st) == 0 && log->fd != -1
@@ -501,20 +508,87 @@ acm_audit_follow(acm_audit_log_t *log, int latest, acm_err_t *err)
 
     /* O_NONBLOCK: a FIFO would wait for somebody who reads it */
 
-    fd = open(log->path, O_RDWR|O_APPEND|O_CLOEXEC|O_NOCTTY|O_NONBLOCK);
+    fd = open(log->path, ACM_AUDIT_OPEN);
 
-    if (fd == -1) {
+    if (fd != -1) {
+        return acm_audit_take(log, fd, err);
+    }
 
-        /* moved away, and not made anew yet, or not for us yet */
+    /* moved away, and not made anew yet, or not for us yet */
 
-        if (log->fd != -1
-            && (errno == ENOENT || (errno == EACCES && latest)))
-        {
-            return ACM_OK;
-        }
-
+    if (errno != ENOENT && errno != EACCES) {
         return acm_audit_errno(err, "cannot open the audit log", log->path);
     }
+
+    rc = acm_audit_errno(err, "cannot open the audit log", log->path);
+
+    if (log->fd != -1 && acm_audit_same(log, head)) {
+        return ACM_OK;
+    }
+
+    fd = acm_audit_moved(log, head);
+
+    if (fd != -1) {
+        return acm_audit_take(log, fd, err);
+    }
+
+    /* better in an older file than lost */
+
+    return (log->fd != -1 && rc == ACM_NOTFOUND) ? ACM_OK : rc;
+}
+
+
+/* The one that had the name last, by what is open of it. */
+
+static int
+acm_audit_moved(acm_audit_log_t *log, const acm_audit_head_t *head)
+{
+    int          fd;
+    char         path[64];
+    struct stat  st;
+
+    if (log->last == NULL || *log->last == -1) {
+        return -1;
+    }
+
+    /* a descriptor of its own, since that one cannot be read */
+
+    (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", *log->last);
+
+    fd = open(path, ACM_AUDIT_OPEN);
+
+    if (fd == -1) {
+        return -1;
+    }
+
+    /* it may have been closed by now, and be another file: unless the last
+       line is in it, it is trusted at the start only */
+
+    if (fstat(fd, &st) == -1
+        || (head != NULL && ((uint64_t) st.st_dev != head->dev
+                             || (uint64_t) st.st_ino != head->ino)))
+    {
+        (void) close(fd);
+        return -1;
+    }
+
+    return fd;
+}
+
+
+static int
+acm_audit_same(const acm_audit_log_t *log, const acm_audit_head_t *head)
+{
+    return head->dev == log->dev && head->ino == log->ino;
+}
+
+
+/* Takes the descriptor over. */
+
+static acm_rc_t
+acm_audit_take(acm_audit_log_t *log, int fd, acm_err_t *err)
+{
+    struct stat  st;
 
     if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
         (void) close(fd);

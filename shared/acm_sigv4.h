@@ -140,12 +140,20 @@ typedef struct {
 } acm_sigv4_user_t;
 
 
-/* What is told to the client; the message is visible ASCII and blanks. */
+/*
+ * What is told to the client; the message is visible ASCII and blanks.  key_id
+ * and region are what the request says, if it could be true, or "".
+ */
 
 typedef struct {
     const char                *type;       /* "InvalidSignatureException" */
     int                        status;
     char                       message[ACM_MAX_SIGV4_MESSAGE];
+    char                       key_id[ACM_MAX_SIGV4_KEY_ID + 1];
+    char                       region[ACM_MAX_LABEL + 1];
+    unsigned                   quotes:1;   /* the message has parts of
+                                              Authorization: not for logs,
+                                              it may be a password */
 } acm_sigv4_fault_t;
 
 

@@ -109,6 +109,9 @@ acm_rc_t acm_sigv4_signed(acm_sigv4_ctx_t *c);
 acm_rc_t acm_sigv4_when(acm_sigv4_ctx_t *c);
 acm_rc_t acm_sigv4_credential(acm_sigv4_ctx_t *c);
 
+/* 1 if a region is that of the policy, or, if it has none, can be one. */
+int acm_sigv4_region_ok(const acm_sigv4_policy_t *p, const acm_str_t *region);
+
 /* Sets the fault; ACM_DENIED. */
 acm_rc_t acm_sigv4_deny(acm_sigv4_ctx_t *c, const char *type,
     const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -23,8 +23,6 @@ static int acm_sigv4_presigned(const acm_str_t *target);
 static acm_rc_t acm_sigv4_missing(acm_sigv4_ctx_t *c);
 static int acm_sigv4_has(const acm_str_t *names, const acm_str_t *name);
 static acm_rc_t acm_sigv4_must(acm_sigv4_ctx_t *c, const acm_str_t *name);
-static int acm_sigv4_region_ok(const acm_sigv4_policy_t *p,
-    const acm_str_t *region);
 static void acm_sigv4_say(acm_sigv4_ctx_t *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 static void acm_sigv4_vsay(acm_sigv4_ctx_t *c, const char *fmt, va_list args);
@@ -249,6 +247,7 @@ acm_sigv4_auth(acm_sigv4_ctx_t *c)
     (void) acm_sigv4_cut(&rest, ' ', &part);
 
     if (!acm_sigv4_same(&part, ACM_SIGV4_ALGORITHM)) {
+        c->fault->quotes = 1;
         return acm_sigv4_deny(c, ACM_SIGV4_INCOMPLETE, "Unsupported AWS "
                               "'algorithm': '%.*s'.", (int) part.len,
                               (const char *) part.data);
@@ -262,6 +261,7 @@ acm_sigv4_auth(acm_sigv4_ctx_t *c)
         }
 
         if (memchr(part.data, '=', part.len) == NULL) {
+            c->fault->quotes = 1;
             return acm_sigv4_deny(c, ACM_SIGV4_INCOMPLETE, "'%.*s' not a "
                                   "valid key=value pair (missing equal-sign) "
                                   "in Authorization header: '%.*s'",
@@ -459,6 +459,7 @@ acm_sigv4_credential(acm_sigv4_ctx_t *c)
     }
 
     if (n != ACM_SIGV4_PARTS) {
+        c->fault->quotes = 1;
         return acm_sigv4_deny(c, ACM_SIGV4_INCOMPLETE, "Credential must have "
                               "exactly 5 slash-delimited elements, e.g. "
                               "keyid/date/region/service/term, got '%.*s'",
@@ -506,12 +507,13 @@ acm_sigv4_credential(acm_sigv4_ctx_t *c)
 
     c->fault->type = ACM_SIGV4_INVALID;
     c->fault->status = 400;
+    c->fault->quotes = 1;
 
     return ACM_DENIED;
 }
 
 
-static int
+int
 acm_sigv4_region_ok(const acm_sigv4_policy_t *p, const acm_str_t *region)
 {
     size_t   i;

@@ -19,6 +19,7 @@
 
 
 static acm_rc_t acm_sigv4_lookup(acm_sigv4_ctx_t *c, acm_sigv4_user_t *user);
+static void acm_sigv4_claimed(acm_sigv4_ctx_t *c);
 static int acm_sigv4_key_id_ok(const acm_str_t *s);
 static acm_rc_t acm_sigv4_compute(acm_sigv4_ctx_t *c,
     const acm_sigv4_key_t *key, int *match, uint8_t *mac);
@@ -89,9 +90,48 @@ acm_sigv4_verify(const acm_sigv4_request_t *r,
 
     if (rc != ACM_OK) {
         memset(user, 0, sizeof(acm_sigv4_user_t));
+        acm_sigv4_claimed(&c);
     }
 
     return rc;
+}
+
+
+/* Whatever it was refused for; what has no such parts may be a secret. */
+
+static void
+acm_sigv4_claimed(acm_sigv4_ctx_t *c)
+{
+    size_t              n;
+    acm_str_t           rest, part, key_id, region;
+    acm_sigv4_policy_t  any;
+
+    memset(&any, 0, sizeof(acm_sigv4_policy_t));
+    memset(&key_id, 0, sizeof(acm_str_t));
+    memset(&region, 0, sizeof(acm_str_t));
+
+    rest = c->credential;
+
+    for (n = 0; acm_sigv4_cut(&rest, '/', &part); n++) {
+        if (n == 0) {
+            key_id = part;
+
+        } else if (n == 2) {
+            region = part;
+        }
+    }
+
+    if (n != ACM_SIGV4_PARTS) {
+        return;
+    }
+
+    if (acm_sigv4_key_id_ok(&key_id)) {
+        acm_sigv4_copy(c->fault->key_id, &key_id);
+    }
+
+    if (acm_sigv4_region_ok(&any, &region)) {
+        acm_sigv4_copy(c->fault->region, &region);
+    }
 }
 
 

@@ -12,6 +12,7 @@ use Test::More;
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use IO::Socket::SSL;
 use JSON::PP;
 use MIME::Base64;
 use Test::Nginx::ACM;
@@ -46,6 +47,12 @@ acm {
 }
 http {
     %%HTTP%%
+    server {
+        listen 127.0.0.1:8443 ssl;
+        server_name api.example.com;
+        acm_certificate auto;
+        location / { acm_api; }
+    }
     server {
         listen 127.0.0.1:8080;
         location / { acm_api; }
@@ -123,6 +130,113 @@ $text =~ s/^[^\n]*\n//;
 $t->write_file('missing.json', $text);
 ($rc, $out) = $t->acmctl('audit', 'verify', "$t->{dir}/missing.json");
 is($rc, 1, 'a missing line is found');
+
+# what is refused is written, too
+
+sub last_one { return (records('audit.json'))[-1] }
+
+my $forged = api_new(port => $t->port(8080), key => $admin->{key},
+    secret => 'x' x 40);
+($status) = $forged->call('DeleteCertificate', { CertificateArn => $arn });
+is($status, 400, 'a wrong signature');
+
+my $r = last_one();
+is($r->{eventName}, 'DeleteCertificate', 'wrong signature: what');
+is($r->{errorCode}, 'InvalidSignatureException', 'wrong signature: code');
+like($r->{errorMessage}, qr/^The request signature we calculated does not/,
+    'wrong signature: message');
+is_deeply($r->{userIdentity}, { type => 'Unknown', principalId => '',
+    accessKeyId => $admin->{key} }, 'wrong signature: nobody, with a key');
+ok(!exists $r->{recipientAccountId}, 'wrong signature: no account');
+is($r->{awsRegion}, 'us-east-1', 'wrong signature: region');
+is($r->{readOnly}, JSON::PP::false, 'wrong signature: it could change');
+like($r->{requestID}, qr/^[0-9a-f-]{36}$/, 'wrong signature: request id');
+ok(!exists $r->{tlsDetails}, 'no TLS');
+
+my $unknown = api_new(port => $t->port(8080), key => 'AKIAUNKNOWNUNKNOWN00',
+    secret => 'x' x 40);
+$unknown->call('ListCertificates');
+$r = last_one();
+is($r->{errorCode}, 'UnrecognizedClientException', 'unknown key: code');
+is($r->{userIdentity}{accessKeyId}, 'AKIAUNKNOWNUNKNOWN00', 'unknown key');
+
+$admin->raw(op => 'ListCertificates', unsigned => 1);
+$r = last_one();
+is($r->{errorCode}, 'MissingAuthenticationTokenException', 'no token: code');
+is_deeply($r->{userIdentity}, { type => 'AWSAccount', principalId => '',
+    accountId => 'ANONYMOUS_PRINCIPAL' }, 'no token: nobody');
+
+$admin->raw(op => 'ListCertificates', unsigned => 1,
+    headers => { Authorization => 'Basic cGFzc3dvcmQ6c2VjcmV0' });
+$r = last_one();
+is($r->{errorCode}, 'IncompleteSignatureException', 'malformed: code');
+like($r->{errorMessage}, qr/malformed/, 'malformed: message');
+unlike($t->read_file('audit.json'), qr/cGFzc3dvcmQ6c2VjcmV0/,
+    'a password is not in it');
+
+$admin->raw(op => 'ListCertificates', body => '{"x');
+$r = last_one();
+is($r->{errorCode}, 'SerializationException', 'no JSON: code');
+is($r->{userIdentity}{userName}, 'admin', 'no JSON: by whom');
+
+$admin->raw(op => 'NoSuchThing');
+$r = last_one();
+is($r->{errorCode}, 'UnknownOperationException', 'no operation: code');
+is($r->{eventName}, 'UnknownOperation', 'no operation');
+
+my $twice = $admin->request(op => 'DeleteCertificate',
+    body => encode_json({ CertificateArn => $arn }));
+$admin->send($twice) for 1 .. 2;
+$r = last_one();
+is($r->{errorCode}, 'ThrottlingException', 'a signature again: code');
+is($r->{userIdentity}{userName}, 'admin', 'a signature again: whose');
+
+# TLS
+
+my $body = encode_json({ CertificateArn => $arn });
+my $tls = $admin->request(op => 'DescribeCertificate', body => $body);
+my $ssl = IO::Socket::SSL->new(PeerAddr => '127.0.0.1',
+    PeerPort => $t->port(8443), SSL_verify_mode => 0,
+    SSL_hostname => 'api.example.com') or die IO::Socket::SSL::errstr();
+my ($version, $cipher) = ($ssl->get_sslversion(), $ssl->get_cipher());
+print $ssl $tls;
+1 while <$ssl>;
+$r = last_one();
+(my $dotted = $version) =~ s/_/./;
+is_deeply($r->{tlsDetails}, { tlsVersion => $dotted, cipherSuite => $cipher,
+    clientProvidedHostHeader => '127.0.0.1:' . $t->port(8080) },
+    'TLS');
+
+# who sends a lot of it does not fill the disk: what is over 100 in a minute is
+# counted
+
+my $before = records('audit.json');
+$unknown->raw(op => 'ListCertificates') for 1 .. 130;
+$admin->raw(body => 'x' x (5 << 20));
+
+my @new = (records('audit.json'))[$before .. records('audit.json') - 1];
+cmp_ok(scalar(@new), '<', 110, 'lines of refused calls');
+
+$t->stop();
+
+@new = (records('audit.json'))[$before .. records('audit.json') - 1];
+my @sums = grep { $_->{eventName} eq 'SummarizeRefusedCalls' } @new;
+my ($counted, $large) = (0, 0);
+
+for my $sum (@sums) {
+    is($sum->{eventType}, 'AwsServiceEvent', 'a summary');
+    my $codes = $sum->{additionalEventData}{errorCodes};
+    $counted += $codes->{UnrecognizedClientException} // 0;
+    $large += $codes->{RequestEntityTooLargeException} // 0;
+}
+
+is((grep { $_->{eventName} eq 'ListCertificates' } @new) + $counted, 130,
+    'all are in it, or counted');
+is($large, 1, 'and what nginx has answered');
+
+($rc, $out) = $t->acmctl('audit', 'verify', "$t->{dir}/audit.json.1",
+    "$t->{dir}/audit.json");
+is($rc, 0, 'the chain is whole with all that') or diag($out);
 
 $t->finish();
 

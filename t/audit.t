@@ -213,6 +213,29 @@ $t->allow(qr/a call is not in the audit log/);
 ($rc, $text) = verify('--latest', "$log.1", "$log.2", $log);
 is($rc, 0, 'verified in the end') or diag($text);
 
+# workers that start when the file has moved, and there is no other yet
+
+rename($log, "$log.3");
+kill('KILL', $_) for $t->workers();
+ok($t->wait_for(sub { call(1) == 1 }), 'a new worker writes to it');
+is(call(20), 20, 'and so do all');
+ok(!-e $log, 'though it has not its name');
+
+kill('USR1', $t->pid());
+ok($t->wait_for(sub { -f $log }), 'reopened for them');
+is(call(5), 5, 'which they follow');
+
+# and those that wait, for two files long
+
+rename($log, "$log.4");
+kill('USR1', $t->pid());
+ok($t->wait_for(sub { -f $log }), 'reopened without a line');
+rename($log, "$log.5");
+is(call(20), 20, 'no line is lost');
+
+($rc, $text) = verify('--latest', map { "$log.$_" } 1 .. 5);
+is($rc, 0, 'verified over all of them') or diag($text);
+
 $t->finish();
 
 done_testing();

@@ -328,8 +328,7 @@ test_identities(void **state)
 
     json = test_record(&call);
     test_is(json, "userIdentity",
-            "{\"type\":\"AWSAccount\",\"principalId\":\"\","
-            "\"accountId\":\"ANONYMOUS_PRINCIPAL\","
+            "{\"type\":\"Unknown\",\"principalId\":\"\","
             "\"accessKeyId\":\"AKIAIOSFODNN7EXAMPLE\"}");
     test_is(json, "eventName", "\"UnknownOperation\"");
     test_is(json, "errorCode", "\"UnrecognizedClientException\"");
@@ -339,6 +338,97 @@ test_identities(void **state)
     test_is(json, "responseElements", "null");
     test_is(json, "recipientAccountId", "\"123456789012\"");
     json_decref(json);
+
+    /* who did not sign, and has called none of our accounts */
+
+    call.key_id = "";
+    call.recipient = NULL;
+
+    json = test_record(&call);
+    test_is(json, "userIdentity",
+            "{\"type\":\"AWSAccount\",\"principalId\":\"\","
+            "\"accountId\":\"ANONYMOUS_PRINCIPAL\"}");
+    assert_null(json_object_get(json, "recipientAccountId"));
+    json_decref(json);
+}
+
+
+/* Refused calls: a line each up to the limit, one past it is counted. */
+
+static void
+test_refused(void **state)
+{
+    char                  name[16];
+    json_t               *json;
+    unsigned              i;
+    acm_audit_t           call;
+    acm_audit_limit_t     l;
+    acm_audit_refused_t   r;
+
+    static char  names[ACM_AUDIT_FAULTS + 1][16];
+
+    (void) state;
+
+    memset(&l, 0, sizeof(l));
+
+    for (i = 0; i < ACM_AUDIT_REFUSED; i++) {
+        assert_int_equal(acm_audit_allowed(&l, "A", 1000 + i % 60), 1);
+    }
+
+    assert_int_equal(acm_audit_summary(&l, 1059, 1, &r), 0);
+    assert_int_equal(acm_audit_allowed(&l, "A", 1059), 0);
+    assert_int_equal(acm_audit_allowed(&l, "B", 1059), 0);
+    acm_audit_count(&l, "A", 1060);
+
+    /* the period after, and the summary of the one before */
+
+    assert_int_equal(acm_audit_summary(&l, 1060, 0, &r), 0);
+    assert_int_equal(acm_audit_allowed(&l, "A", 1000 + ACM_AUDIT_PERIOD), 1);
+    assert_int_equal(acm_audit_summary(&l, 1058 + ACM_AUDIT_PERIOD, 0, &r),
+                     0);
+    assert_int_equal(acm_audit_summary(&l, 1059 + ACM_AUDIT_PERIOD, 0, &r),
+                     1);
+    assert_int_equal(r.n, 3);
+
+    call = test_call();
+    call.refused = &r;
+    call.now = 1200;
+
+    json = test_record(&call);
+    test_is(json, "eventName", "\"SummarizeRefusedCalls\"");
+    test_is(json, "eventType", "\"AwsServiceEvent\"");
+    test_is(json, "userIdentity",
+            "{\"type\":\"AWSService\",\"invokedBy\":\"ngx_acm\"}");
+    test_is(json, "additionalEventData",
+            "{\"from\":\"1970-01-01T00:17:39Z\","
+            "\"to\":\"1970-01-01T00:17:40Z\",\"refusedCalls\":3,"
+            "\"errorCodes\":{\"A\":2,\"B\":1}}");
+    json_decref(json);
+
+    assert_int_equal(acm_audit_summary(&l, 9999, 1, &r), 0);
+
+    /* a clock that was set back does not stop it */
+
+    for (i = 0; acm_audit_allowed(&l, "A", 5000); i++) {
+        assert_true(i < ACM_AUDIT_REFUSED);
+    }
+
+    assert_int_equal(i, ACM_AUDIT_REFUSED);
+    assert_int_equal(acm_audit_allowed(&l, "A", 4000), 1);
+    assert_int_equal(acm_audit_summary(&l, 4000, 0, &r), 1);
+
+    /* kinds at the limit, and one past it: counted, but not told apart */
+
+    for (i = 0; i <= ACM_AUDIT_FAULTS; i++) {
+        snprintf(names[i], sizeof(names[i]), "F%u", i);
+        acm_audit_count(&l, names[i], 4000);
+    }
+
+    assert_int_equal(acm_audit_summary(&l, 4000, 1, &r), 1);
+    assert_int_equal(r.n, ACM_AUDIT_FAULTS + 1);
+    assert_int_equal(r.nfaults, ACM_AUDIT_FAULTS);
+    snprintf(name, sizeof(name), "F%d", ACM_AUDIT_FAULTS - 1);
+    assert_string_equal(r.faults[ACM_AUDIT_FAULTS - 1].fault, name);
 }
 
 
@@ -771,6 +861,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_samples),
         cmocka_unit_test(test_identities),
+        cmocka_unit_test(test_refused),
         cmocka_unit_test(test_details),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_flips),
