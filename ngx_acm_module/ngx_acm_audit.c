@@ -35,6 +35,7 @@ typedef struct {
 } ngx_acm_audit_t;
 
 
+static void ngx_acm_audit_reopened(ngx_open_file_t *file, ngx_log_t *log);
 static acm_rc_t ngx_acm_audit_get(ngx_acm_conf_t *amcf,
     acm_audit_log_t **log, acm_err_t *err);
 static void ngx_acm_audit_told(acm_rc_t rc, acm_err_t *err, ngx_log_t *log);
@@ -103,7 +104,28 @@ ngx_acm_audit_log(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "has too long a path";
     }
 
+    amcf->audit->flush = ngx_acm_audit_reopened;
+
     return NGX_CONF_OK;
+}
+
+
+/* USR1 in a worker: the master has made the new file already. */
+
+static void
+ngx_acm_audit_reopened(ngx_open_file_t *file, ngx_log_t *log)
+{
+    ngx_acm_audit_t  *a;
+
+    a = &ngx_acm_audit_process;
+
+    (void) pthread_mutex_lock(&a->mutex);
+
+    if (a->log != NULL && a->path == file->name.data) {
+        acm_audit_reopened(a->log);
+    }
+
+    (void) pthread_mutex_unlock(&a->mutex);
 }
 
 
@@ -204,7 +226,7 @@ ngx_acm_audit_get(ngx_acm_conf_t *amcf, acm_audit_log_t **log,
         *p = '\0';
 
         rc = acm_audit_open((char *) amcf->audit->name.data, head,
-                            amcf->audit_sync, &amcf->audit->fd, &a->log, err);
+                            amcf->audit_sync, amcf->audit->fd, &a->log, err);
 
         a->path = (rc == ACM_OK) ? amcf->audit->name.data : NULL;
     }

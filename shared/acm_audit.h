@@ -177,12 +177,16 @@ typedef struct acm_audit_log_s  acm_audit_log_t;
  * Opens the head, which is made if it is not there, and the log, if it is
  * there; else it is opened when it is written to, and must exist then.  After
  * fork(), not before.  sync: each line is on disk before the write returns.
- * fd, which may be NULL, is borrowed, and may change: a descriptor of the
- * file that had the name last.  That is what is written to while there is
- * none of the name, as between its move and the signal that makes another.
+ * fd: -1, or any descriptor of the file that had the name last, for now:
+ * that one is written to if there is none of the name.
  */
 acm_rc_t acm_audit_open(const char *path, const char *head, int sync,
-    const int *fd, acm_audit_log_t **log, acm_err_t *err);
+    int fd, acm_audit_log_t **log, acm_err_t *err);
+
+/* There is another file of the name: it is kept open, so that it is found even
+   if it is moved away before this process writes.  Does not wait. */
+void acm_audit_reopened(acm_audit_log_t *log);
+
 void acm_audit_close(acm_audit_log_t *log);
 
 /* Threads may call it.  After an error there is no line, or, if it was the

@@ -44,7 +44,8 @@ struct acm_audit_log_s {
     pthread_mutex_t            mutex;
     int                        head;
     int                        fd;           /* of the file, -1: not yet */
-    const int                 *last;         /* of the last one of the name */
+    pthread_mutex_t            next_mutex;
+    int                        next;         /* of one that is later, or -1 */
     uint64_t                   dev;          /* of fd */
     uint64_t                   ino;
     unsigned                   sync:1;
@@ -67,8 +68,8 @@ static acm_rc_t acm_audit_first(acm_audit_log_t *log, acm_audit_head_t *head,
     uint64_t size, acm_err_t *err);
 static acm_rc_t acm_audit_follow(acm_audit_log_t *log,
     const acm_audit_head_t *head, acm_err_t *err);
-static int acm_audit_moved(acm_audit_log_t *log,
-    const acm_audit_head_t *head);
+static int acm_audit_moved(int fd);
+static int acm_audit_next(acm_audit_log_t *log, int fd);
 static int acm_audit_same(const acm_audit_log_t *log,
     const acm_audit_head_t *head);
 static acm_rc_t acm_audit_take(acm_audit_log_t *log, int fd,
@@ -90,7 +91,7 @@ static void acm_audit_sum(const char *text, char *hex);
 
 acm_rc_t
 acm_audit_open(const char *path, const char *head, int sync,
-    const int *fd, acm_audit_log_t **log, acm_err_t *err)
+    int fd, acm_audit_log_t **log, acm_err_t *err)
 {
     acm_rc_t          rc;
     acm_audit_log_t  *l;
@@ -112,7 +113,7 @@ acm_audit_open(const char *path, const char *head, int sync,
     memcpy(l->head_path, head, strlen(head));
     l->sync = (sync != 0);
     l->fd = -1;
-    l->last = fd;
+    l->next = -1;
 
     l->head = open(head, O_RDWR|O_CREAT|O_CLOEXEC|O_NOFOLLOW, 0600);
 
@@ -123,15 +124,22 @@ acm_audit_open(const char *path, const char *head, int sync,
         return rc;
     }
 
-    if (pthread_mutex_init(&l->mutex, NULL) != 0) {
+    if (pthread_mutex_init(&l->mutex, NULL) != 0
+        || pthread_mutex_init(&l->next_mutex, NULL) != 0)
+    {
         (void) close(l->head);
         acm_free(l);
         return acm_fail(err, ACM_NOMEM, "no mutex for the audit log");
     }
 
-    /* before it is moved away; what is wrong is told when it is written to */
+    /* before it is moved away; what is wrong is told when it is written to;
+       O_NONBLOCK: a FIFO would wait for somebody who reads it */
 
-    (void) acm_audit_follow(l, NULL, NULL);
+    l->next = open(path, ACM_AUDIT_OPEN);
+
+    if (l->next == -1 && errno == ENOENT && fd != -1) {
+        l->next = acm_audit_moved(fd);
+    }
 
     *log = l;
 
@@ -150,8 +158,13 @@ acm_audit_close(acm_audit_log_t *log)
         (void) close(log->fd);
     }
 
+    if (log->next != -1) {
+        (void) close(log->next);
+    }
+
     (void) close(log->head);
     (void) pthread_mutex_destroy(&log->mutex);
+    (void) pthread_mutex_destroy(&log->next_mutex);
     acm_free(log);
 }
 
@@ -488,14 +501,13 @@ acm_audit_first(acm_audit_log_t *log, acm_audit_head_t *head, uint64_t size,
 }
 
 
-/* The file that has the name now; under the lock all see the same.  head is
-   NULL when the log is opened. */
+/* The file that has the name now; under the lock all see the same. */
 
 static acm_rc_t
 acm_audit_follow(acm_audit_log_t *log, const acm_audit_head_t *head,
     acm_err_t *err)
 {
-    int          fd;
+    int          fd, old;
     acm_rc_t     rc;
     struct stat  st;
 
@@ -506,27 +518,33 @@ acm_audit_follow(acm_audit_log_t *log, const acm_audit_head_t *head,
         return ACM_OK;
     }
 
-    /* O_NONBLOCK: a FIFO would wait for somebody who reads it */
-
     fd = open(log->path, ACM_AUDIT_OPEN);
 
     if (fd != -1) {
+        old = acm_audit_next(log, -1);
+
+        if (old != -1) {
+            (void) close(old);
+        }
+
         return acm_audit_take(log, fd, err);
     }
 
     /* moved away, and not made anew yet, or not for us yet */
 
-    if (errno != ENOENT && errno != EACCES) {
-        return acm_audit_errno(err, "cannot open the audit log", log->path);
-    }
-
     rc = acm_audit_errno(err, "cannot open the audit log", log->path);
+
+    if (rc != ACM_NOTFOUND && rc != ACM_DENIED) {
+        return rc;
+    }
 
     if (log->fd != -1 && acm_audit_same(log, head)) {
         return ACM_OK;
     }
 
-    fd = acm_audit_moved(log, head);
+    /* others may have gone on meanwhile */
+
+    fd = acm_audit_next(log, -1);
 
     if (fd != -1) {
         return acm_audit_take(log, fd, err);
@@ -538,41 +556,51 @@ acm_audit_follow(acm_audit_log_t *log, const acm_audit_head_t *head,
 }
 
 
-/* The one that had the name last, by what is open of it. */
+/* A descriptor that can be read, too, of what nginx has open; or -1. */
 
 static int
-acm_audit_moved(acm_audit_log_t *log, const acm_audit_head_t *head)
+acm_audit_moved(int fd)
 {
-    int          fd;
-    char         path[64];
-    struct stat  st;
+    char  path[64];
 
-    if (log->last == NULL || *log->last == -1) {
-        return -1;
+    (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+
+    return open(path, ACM_AUDIT_OPEN);
+}
+
+
+void
+acm_audit_reopened(acm_audit_log_t *log)
+{
+    int  fd;
+
+    fd = open(log->path, ACM_AUDIT_OPEN);
+
+    if (fd != -1) {
+        fd = acm_audit_next(log, fd);
     }
 
-    /* a descriptor of its own, since that one cannot be read */
-
-    (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", *log->last);
-
-    fd = open(path, ACM_AUDIT_OPEN);
-
-    if (fd == -1) {
-        return -1;
-    }
-
-    /* it may have been closed by now, and be another file: unless the last
-       line is in it, it is trusted at the start only */
-
-    if (fstat(fd, &st) == -1
-        || (head != NULL && ((uint64_t) st.st_dev != head->dev
-                             || (uint64_t) st.st_ino != head->ino)))
-    {
+    if (fd != -1) {
         (void) close(fd);
-        return -1;
     }
+}
 
-    return fd;
+
+/* Puts one in the place of the other. */
+
+static int
+acm_audit_next(acm_audit_log_t *log, int fd)
+{
+    int  old;
+
+    (void) pthread_mutex_lock(&log->next_mutex);
+
+    old = log->next;
+    log->next = fd;
+
+    (void) pthread_mutex_unlock(&log->next_mutex);
+
+    return old;
 }
 
 
