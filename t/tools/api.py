@@ -11,7 +11,7 @@ import tempfile
 import time
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
 acm = boto3.client('acm', endpoint_url=sys.argv[1])
 
@@ -63,6 +63,15 @@ assert len(records) == 2 and records[0] == records[1], records
 
 until(lambda: describe(arn)['Status'] == 'ISSUED')
 acm.get_waiter('certificate_validated').wait(CertificateArn=arn)
+
+# what is not there is not waited for
+
+try:
+    acm.get_waiter('certificate_validated').wait(
+        CertificateArn=arn[:-12] + '000000000000')
+    raise AssertionError('a certificate that is not there is validated')
+except WaiterError as e:
+    assert 'ResourceNotFoundException' in str(e), e
 
 acm.add_tags_to_certificate(CertificateArn=arn,
                             Tags=[{'Key': 'k', 'Value': 'w'}, {'Key': 'l'}])
@@ -153,6 +162,12 @@ if hasattr(acm, 'search_certificates'):
     found = acm.search_certificates(FilterStatement={'Filter': {
         'CertificateArn': imported}})['Results']
     assert [r['CertificateArn'] for r in found] == [imported], found
+
+    pages = acm.get_paginator('search_certificates').paginate(
+        PaginationConfig={'PageSize': 7})
+    arns = [r['CertificateArn'] for p in pages for r in p['Results']]
+    assert len(set(arns)) == len(arns) > 7, arns
+    assert {arn, private, imported} <= set(arns), arns
 
 if hasattr(acm, 'revoke_certificate'):
     acm.export_certificate(CertificateArn=private, Passphrase=b'secret')

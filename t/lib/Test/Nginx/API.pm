@@ -10,6 +10,7 @@ use strict;
 
 use Digest::SHA qw/ hmac_sha256 hmac_sha256_hex sha256_hex /;
 use IO::Socket::INET;
+use IO::Uncompress::Gunzip qw/ gunzip $GunzipError /;
 use JSON::PP;
 use POSIX ();
 
@@ -69,6 +70,9 @@ sub raw {
 }
 
 
+# As a client sends it: "boto" (botocore), "go" (Terraform) or "js" (the SDK of
+# JavaScript, as CDK has it), each with the fields that it signs.
+
 sub request {
     my ($self, %args) = @_;
 
@@ -79,15 +83,30 @@ sub request {
     my $date = POSIX::strftime('%Y%m%dT%H%M%SZ', gmtime($time));
     my $day = substr($date, 0, 8);
     my $region = $args{region} || $self->{region};
-    my $host = "127.0.0.1:$self->{port}";
+    my $style = $self->{style} || 'boto';
 
     my %headers = (
         'content-type' => 'application/x-amz-json-1.1',
-        'host' => $host,
+        'host' => "127.0.0.1:$self->{port}",
         'x-amz-date' => $date,
     );
 
     $headers{'x-amz-target'} = "CertificateManager.$args{op}" if $args{op};
+
+    if ($style ne 'boto') {
+        $headers{'content-length'} = length($body);
+        $headers{'amz-sdk-invocation-id'} = sprintf('%08x-%04x-4%03x-8%03x-'
+            . '%012x', map { int(rand($_)) } 2 ** 32, 2 ** 16, 2 ** 12,
+            2 ** 12, 2 ** 32);
+        $headers{'amz-sdk-request'} = 'attempt=1; max='
+            . ($style eq 'go' ? 25 : 3);
+    }
+
+    if ($style eq 'js') {
+        $headers{'x-amz-content-sha256'} = sha256_hex($body);
+        $headers{'x-amz-user-agent'} = 'aws-sdk-js/3.1169.0';
+    }
+
     $headers{lc $_} = $args{headers}{$_} for keys %{$args{headers} || {}};
 
     my $signed = join(';', sort keys %headers);
@@ -108,20 +127,45 @@ sub request {
         . " SignedHeaders=$signed, Signature=$signature"
         unless $args{unsigned};
 
+    # what is not signed
+
+    $headers{'content-length'} = length($body);
+    $headers{'user-agent'} = 'aws-sdk-go-v2/1.36.3' if $style eq 'go';
+    $headers{'accept-encoding'} = $style eq 'go' ? 'gzip' : 'identity'
+        if $style ne 'js';
+    $headers{connection} = 'close' if $style eq 'boto';
+
+    my @names = sort keys %headers;
+
+    # Go writes names as "X-Amz-Date"
+
     return "$method $target HTTP/1.1\r\n"
-        . join('', map { "$_: $headers{$_}\r\n" } sort keys %headers)
-        . 'Content-Length: ' . length($body) . "\r\nConnection: close\r\n\r\n"
-        . $body;
+        . join('', map {
+            ($style eq 'go' ? join('-', map { ucfirst } split(/-/)) : $_)
+                . ": $headers{$_}\r\n"
+        } @names) . "\r\n$body";
 }
 
+
+sub connect {
+    my ($self) = @_;
+
+    return IO::Socket::INET->new(Proto => 'tcp',
+        PeerAddr => "127.0.0.1:$self->{port}") || die "connect: $!";
+}
+
+
+# Returns the response.  Go and JavaScript keep their connection, and the
+# response comes decoded.
 
 sub send {
     my ($self, $request) = @_;
 
-    my $s = IO::Socket::INET->new(Proto => 'tcp',
-        PeerAddr => "127.0.0.1:$self->{port}") or die "connect: $!";
-
     local $SIG{PIPE} = 'IGNORE';
+
+    return $self->send_again($request) if $self->{style};
+
+    my $s = $self->connect();
     print $s $request;
 
     local $/;
@@ -129,6 +173,65 @@ sub send {
     close($s);
 
     return defined $response ? $response : '';
+}
+
+
+sub send_again {
+    my ($self, $request) = @_;
+
+    my $s = $self->{socket} ||= $self->connect();
+
+    $s->autoflush(1);
+    print $s $request;
+
+    my $head = '';
+
+    while ($head !~ /\r\n\r\n$/) {
+        my $line = <$s>;
+
+        if (!defined $line) {
+            delete $self->{socket};
+            return $head;
+        }
+
+        $head .= $line;
+    }
+
+    delete $self->{socket} if $head =~ /\nConnection: close/i;
+
+    my $body = $head =~ /\nTransfer-Encoding: chunked/i ? chunks($s)
+        : $head =~ /\nContent-Length: (\d+)/i ? octets($s, $1) : '';
+
+    if ($head =~ /\nContent-Encoding: gzip/i) {
+        my $gzip = $body;
+        gunzip(\$gzip, \$body) or die "gzip: $GunzipError";
+    }
+
+    return $head . $body;
+}
+
+
+sub octets {
+    my ($s, $n) = @_;
+
+    my $got = read($s, my $data, $n) // 0;
+    die "$got of $n octets" if $got != $n;
+
+    return $data;
+}
+
+
+sub chunks {
+    my ($s) = @_;
+
+    my $data = '';
+
+    for (;;) {
+        my $n = hex((<$s> // '') =~ /^([0-9a-f]+)/i ? $1 : die 'no chunk');
+        my $chunk = octets($s, $n + 2);
+        return $data if $n == 0;
+        $data .= substr($chunk, 0, $n);
+    }
 }
 
 
