@@ -177,7 +177,10 @@ static const test_vector_t  test_vectors[] = {
 };
 
 
-/* botocore 1.43.11, aws-cli 1.45.11, @aws-sdk/client-acm 3.1168.0 */
+/* botocore 1.43.11, aws-cli 1.45.11, @aws-sdk/client-acm 3.1168.0, the SDK of
+   Go 1.17.1, which Terraform's provider has too, curl 7.88.1 --aws-sigv4 */
+
+#define TEST_PLAIN  5            /* those before the ones of sessions */
 
 static const char *const  test_recorded[] = {
     "POST / HTTP/1.1\n"
@@ -216,7 +219,63 @@ static const char *const  test_recorded[] = {
 
     TEST_JS,
 
+    "POST / HTTP/1.1\n"
+    "Host: 127.0.0.1:33422\n"
+    "User-Agent: aws-sdk-go-v2/1.17.1 os/linux lang/go/1.19.8 "
+    "md/GOOS/linux md/GOARCH/amd64 api/acm/1.15.2\n"
+    "Content-Length: 107\n"
+    "Amz-Sdk-Invocation-Id: e841ba22-f3d6-4083-9bf0-9ba1af5fcc97\n"
+    "Amz-Sdk-Request: attempt=1; max=3\n"
+    "Authorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261125/"
+    "eu-central-1/acm/aws4_request, SignedHeaders=amz-sdk-invocation-id;"
+    "amz-sdk-request;content-length;content-type;host;x-amz-date;"
+    "x-amz-target, Signature="
+    "02a08f8760fad65bac8e7d513be070629f91a3a6d64d519d5bd0acd0445c9017\n"
+    "Content-Type: application/x-amz-json-1.1\n"
+    "X-Amz-Date: 20261125T130042Z\n"
+    "X-Amz-Target: CertificateManager.DescribeCertificate\n"
+    "Accept-Encoding: gzip\n"
+    "\n"
+    "{\"CertificateArn\":\"arn:aws:acm:eu-central-1:111122223333:"
+    "certificate/12345678-1234-4234-8234-123456789012\"}",
+
+    "POST / HTTP/1.1\n"
+    "Host: 127.0.0.1:33421\n"
+    "Authorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261125/"
+    "eu-central-1/acm/aws4_request, SignedHeaders=content-type;host;"
+    "x-amz-date;x-amz-target, Signature="
+    "d7ff75ff406a6111efbb76b61fef29112898b14b2eab8cbc1ea718119e797f4c\n"
+    "X-Amz-Date: 20261125T130042Z\n"
+    "User-Agent: curl/7.88.1\n"
+    "Accept: */*\n"
+    "Content-Type: application/x-amz-json-1.1\n"
+    "X-Amz-Target: CertificateManager.ListCertificates\n"
+    "Content-Length: 15\n"
+    "\n"
+    "{\"MaxItems\": 5}",
+
     /* of sessions */
+
+    "POST / HTTP/1.1\n"
+    "Host: 127.0.0.1:33422\n"
+    "User-Agent: aws-sdk-go-v2/1.17.1 os/linux lang/go/1.19.8 "
+    "md/GOOS/linux md/GOARCH/amd64 api/acm/1.15.2\n"
+    "Content-Length: 107\n"
+    "Amz-Sdk-Invocation-Id: 58a32ac1-f4f6-40db-a89b-3f7da1a9713d\n"
+    "Amz-Sdk-Request: attempt=1; max=3\n"
+    "Authorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261125/"
+    "eu-central-1/acm/aws4_request, SignedHeaders=amz-sdk-invocation-id;"
+    "amz-sdk-request;content-length;content-type;host;x-amz-date;"
+    "x-amz-security-token;x-amz-target, Signature="
+    "fca6684d6370b646f31f0ebe1da4f0cac296582c18a3697928f3ab7bb9dce96e\n"
+    "Content-Type: application/x-amz-json-1.1\n"
+    "X-Amz-Date: 20261125T130042Z\n"
+    "X-Amz-Security-Token: " TEST_TOKEN "\n"
+    "X-Amz-Target: CertificateManager.DescribeCertificate\n"
+    "Accept-Encoding: gzip\n"
+    "\n"
+    "{\"CertificateArn\":\"arn:aws:acm:eu-central-1:111122223333:"
+    "certificate/12345678-1234-4234-8234-123456789012\"}",
 
     "POST / HTTP/1.1\n"
     "Host: 127.0.0.1:33421\n"
@@ -358,7 +417,7 @@ test_recordings(void **state)
         (void) test_find(NULL, TEST_KEY_ID, &key);
         policy.data = &key;
 
-        if (i >= 3) {
+        if (i >= TEST_PLAIN) {
             key.token.data = (uint8_t *) TEST_TOKEN;
             key.token.len = strlen(TEST_TOKEN);
         }
@@ -671,7 +730,7 @@ test_mutations(void **state)
     test_policy(&policy);
 
     for (changed = 0; changed < wanted; /* void */) {
-        i = test_random(&seed) % 3;
+        i = test_random(&seed) % TEST_PLAIN;
         assert_true(test_request_read(&t, test_recorded[i],
                                       strlen(test_recorded[i])));
         acm_buf_init(&before, 1 << 20);
