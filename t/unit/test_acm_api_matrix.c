@@ -464,8 +464,9 @@ test_nobody(void *data, const acm_api_caller_t *caller,
 static void
 test_order(void **state)
 {
-    acm_rc_t     rc;
-    test_api_t   t;
+    acm_rc_t           rc;
+    test_api_t         t;
+    acm_api_limits_t   limits;
 
     static const char  other[] =
         "{'CertificateArn': 'arn:aws:acm:" TEST_REGION ":" TEST_ACCOUNT
@@ -515,7 +516,16 @@ test_order(void **state)
                                  " 'example.org'}"),
                    "InvalidStateException", NULL);
 
-    t.conf.max_certificates = 1;
+    /* a quota is met */
+
+    test_import_body(test_leaf, test_leaf_key, NULL, "");
+    json_decref(test_api_ok(&t, "ImportCertificate", test_body));
+
+    memset(&limits, 0, sizeof(limits));
+    limits.quotas[ACM_QUOTA_CERTIFICATES] = 1;
+    limits.quotas[ACM_QUOTA_IMPORTED] = 1;
+    t.conf.limits = &limits;
+
     test_api_fault(&t, "RequestCertificate", "{'DomainName': '*.example.com',"
                    " 'ValidationMethod': 'HTTP'}", "ValidationException",
                    "HTTP validation is not possible for the wildcard "
