@@ -122,7 +122,6 @@ json_t *acm_api_validations(acm_api_t *api, const acm_cert_t *cert,
     const char *status);
 json_t *acm_api_record(acm_api_t *api, const acm_cert_t *cert,
     const char *name);
-json_t *acm_api_emails(const char *name);
 /* "SUCCESS" and so on */
 const char *acm_api_proved(const acm_cert_t *cert);
 /* Its host names, IP addresses left out. */

@@ -26,6 +26,8 @@ typedef struct {
     size_t                n;
     acm_key_e             key;
     acm_proof_e           proof;
+    uint8_t               mail[ACM_MAX_NAMES];   /* as of a record */
+    unsigned              mailed:1;
     acm_tags_t            tags;
     acm_buf_t             encoded;       /* the tags */
     const acm_issuer_t   *ca;            /* of a private certificate */
@@ -43,7 +45,7 @@ static acm_rc_t acm_wish_name(acm_api_t *api, acm_wish_t *wish,
 static acm_rc_t acm_wish_issuer(acm_api_t *api, acm_wish_t *wish);
 static acm_rc_t acm_wish_key(acm_api_t *api, acm_wish_t *wish);
 static acm_rc_t acm_wish_proof(acm_api_t *api, acm_wish_t *wish);
-static acm_rc_t acm_wish_domains(acm_api_t *api, const acm_wish_t *wish);
+static acm_rc_t acm_wish_domains(acm_api_t *api, acm_wish_t *wish);
 static void acm_wish_options(acm_api_t *api, acm_wish_t *wish);
 static acm_rc_t acm_wish_hash(acm_api_t *api, acm_wish_t *wish);
 static int acm_wish_order(const void *a, const void *b);
@@ -273,7 +275,7 @@ acm_wish_proof(acm_api_t *api, acm_wish_t *wish)
 
 
 static acm_rc_t
-acm_wish_domains(acm_api_t *api, const acm_wish_t *wish)
+acm_wish_domains(acm_api_t *api, acm_wish_t *wish)
 {
     char         name[ACM_MAX_NAME + 1];
     size_t       i, n;
@@ -304,6 +306,11 @@ acm_wish_domains(acm_api_t *api, const acm_wish_t *wish)
                                  "The validation domain %s is not valid for "
                                  "the domain %s of this request.", validation,
                                  domain);
+        }
+
+        if (wish->proof == ACM_PROOF_EMAIL) {
+            wish->mail[n] = (uint8_t) strlen(validation);
+            wish->mailed = 1;
         }
     }
 
@@ -477,6 +484,8 @@ acm_wish_commit(acm_api_t *api, acm_wish_t *wish, acm_batch_t *batch,
     cert.unlogged = wish->unlogged;
     cert.tags.data = wish->encoded.data;
     cert.tags.len = wish->encoded.len;
+    cert.mail.data = wish->mail;
+    cert.mail.len = wish->mailed ? wish->n : 0;
     cert.created_at = api->now;
     cert.due = ACM_DUE_ISSUE;
     cert.due_at = api->now;

@@ -22,13 +22,15 @@
 
 
 static json_t *acm_api_validation(acm_api_t *api, const acm_cert_t *cert,
-    const char *name, const char *status);
+    size_t i, const char *status);
+static const char *acm_api_mail_domain(const acm_cert_t *cert, size_t i);
+static json_t *acm_api_emails(const acm_cert_t *cert, size_t i);
 static const char *acm_api_base(const char *name);
 static json_t *acm_api_redirect(acm_api_t *api, const char *name);
 static acm_rc_t acm_api_label(acm_api_t *api, const acm_cert_t *cert,
     const char *name, char *label);
 static json_t *acm_api_change(acm_api_t *api, const acm_cert_t *cert,
-    const char *name);
+    size_t i);
 
 
 /* "*.example.com" and "www.example.com" are answered for elsewhere */
@@ -53,8 +55,7 @@ acm_api_validations(acm_api_t *api, const acm_cert_t *cert,
         }
 
         if (json_array_append_new(list,
-                                  acm_api_validation(api, cert,
-                                                     cert->names[i], status))
+                                  acm_api_validation(api, cert, i, status))
             != 0)
         {
             json_decref(list);
@@ -79,13 +80,14 @@ acm_api_proved(const acm_cert_t *cert)
 
 
 static json_t *
-acm_api_validation(acm_api_t *api, const acm_cert_t *cert, const char *name,
+acm_api_validation(acm_api_t *api, const acm_cert_t *cert, size_t i,
     const char *status)
 {
     int          rc;
     json_t      *o, *proof;
-    const char  *method;
+    const char  *method, *name;
 
+    name = cert->names[i];
     o = json_pack("{s:s}", "DomainName", name);
 
     if (o == NULL || cert->type == ACM_TYPE_IMPORTED) {
@@ -94,7 +96,9 @@ acm_api_validation(acm_api_t *api, const acm_cert_t *cert, const char *name,
 
     method = acm_api_proof(cert);
 
-    rc = acm_api_set_text(o, "ValidationDomain", acm_api_base(name)) != 0
+    rc = acm_api_set_text(o, "ValidationDomain",
+                          acm_api_mail_domain(cert, i))
+         != 0
          || acm_api_set_text(o, "ValidationStatus", status) != 0
          || acm_api_set_text(o, "ValidationMethod", method) != 0;
 
@@ -105,7 +109,7 @@ acm_api_validation(acm_api_t *api, const acm_cert_t *cert, const char *name,
 
     } else if (rc == 0 && strcmp(method, "EMAIL") == 0) {
         rc = json_object_set_new(o, "ValidationEmails",
-                                 acm_api_emails(acm_api_base(name)));
+                                 acm_api_emails(cert, i));
 
     } else if (rc == 0) {
         rc = json_object_set_new(o, "HttpRedirect",
@@ -125,6 +129,23 @@ static const char *
 acm_api_base(const char *name)
 {
     return (name[0] == '*' && name[1] == '.') ? name + 2 : name;
+}
+
+
+/* The domain that mails about a name go to: itself, or what was asked for. */
+
+static const char *
+acm_api_mail_domain(const acm_cert_t *cert, size_t i)
+{
+    size_t       len, mail;
+    const char  *name;
+
+    name = acm_api_base(cert->names[i]);
+    len = strlen(name);
+    mail = (cert->proof == ACM_PROOF_EMAIL && i < cert->mail.len)
+           ? cert->mail.data[i] : 0;
+
+    return (mail == 0 || mail > len) ? name : name + len - mail;
 }
 
 
@@ -197,22 +218,28 @@ acm_api_record(acm_api_t *api, const acm_cert_t *cert, const char *name)
 }
 
 
-json_t *
-acm_api_emails(const char *name)
+static json_t *
+acm_api_emails(const acm_cert_t *cert, size_t i)
 {
-    size_t   i;
-    json_t  *list;
+    size_t       n;
+    json_t      *list;
+    const char  *domain;
 
     list = json_array();
+    domain = acm_api_mail_domain(cert, i);
 
-    if (strncmp(name, "www.", 4) == 0) {
-        name += 4;
+    /* nobody has asked for "www" */
+
+    if (strncmp(domain, "www.", 4) == 0
+        && (i >= cert->mail.len || cert->mail.data[i] == 0))
+    {
+        domain += 4;
     }
 
-    for (i = 0; list != NULL && i < 5; i++) {
+    for (n = 0; list != NULL && n < 5; n++) {
         if (json_array_append_new(list,
-                                  json_sprintf("%s@%s", acm_api_mailboxes[i],
-                                               name))
+                                  json_sprintf("%s@%s", acm_api_mailboxes[n],
+                                               domain))
             != 0)
         {
             json_decref(list);
@@ -319,7 +346,7 @@ acm_api_domain_validations(acm_api_t *api)
         max--;
 
         if (json_array_append_new(list,
-                                  acm_api_change(api, &cert, cert.names[i]))
+                                  acm_api_change(api, &cert, i))
             != 0)
         {
             json_decref(list);
@@ -351,11 +378,12 @@ acm_api_domain_validations(acm_api_t *api)
 /* A change of the method is done at once: there is never a requested one. */
 
 static json_t *
-acm_api_change(acm_api_t *api, const acm_cert_t *cert, const char *name)
+acm_api_change(acm_api_t *api, const acm_cert_t *cert, size_t i)
 {
     json_t      *active, *challenge, *record;
-    const char  *method;
+    const char  *method, *name;
 
+    name = cert->names[i];
     method = acm_api_proof(cert);
     challenge = NULL;
 
@@ -370,8 +398,8 @@ acm_api_change(acm_api_t *api, const acm_cert_t *cert, const char *name)
     } else if (strcmp(method, "EMAIL") == 0) {
         challenge = json_pack("{s:{s:o, s:s}}", "EmailValidationChallenge",
                               "ValidationEmails",
-                              acm_api_emails(acm_api_base(name)),
-                              "ValidationDomain", acm_api_base(name));
+                              acm_api_emails(cert, i), "ValidationDomain",
+                              acm_api_mail_domain(cert, i));
     }
 
     active = json_pack("{s:s, s:s}", "ValidationMethod", method,

@@ -219,6 +219,9 @@ typedef struct {
     acm_revoking_e revoking;     /* of the version in use, if it is REVOKED */
     char          *culprit;      /* name that a FAILED one failed for; "": not
                                     one alone */
+    acm_str_t      mail;         /* an octet for each name: how many octets of
+                                    its end are the domain whose postmaster is
+                                    asked, 0: all; or nothing */
 } acm_cert_t;
 
 

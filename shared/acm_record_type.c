@@ -84,7 +84,8 @@ static const acm_field_t  acm_cert_fields[] = {
     acm_field(57, ACM_FIELD_U32, acm_cert_t, unlogged, 0, 0),
     acm_field(58, ACM_FIELD_ENUM, acm_cert_t, revoking, ACM_REVOKING_NONE,
               ACM_REVOKING_REFUSED),
-    acm_field(59, ACM_FIELD_STR, acm_cert_t, culprit, 0, ACM_MAX_NAME)
+    acm_field(59, ACM_FIELD_STR, acm_cert_t, culprit, 0, ACM_MAX_NAME),
+    acm_field(60, ACM_FIELD_BLOB, acm_cert_t, mail, 0, ACM_MAX_NAMES)
 };
 
 static const acm_field_t  acm_material_fields[] = {

@@ -362,6 +362,92 @@ test_doubles(void **state)
 }
 
 
+/* Whose postmaster is asked: who was named, or the name without its star, and
+   without "www". */
+
+static void
+test_mails(void **state)
+{
+    char         text[128];
+    size_t       i, n;
+    json_t      *c, *json, *list, *options;
+    test_api_t   t;
+
+    static const struct {
+        const char  *name;
+        const char  *domain;
+        const char  *mail;
+    } names[] = {
+        { "*.shop.example.com", "example.com", "example.com" },
+        { "www.example.org", "www.example.org", "example.org" },
+        { "www.example.net", "www.example.net", "www.example.net" },
+        { "*.b.example.com", "b.example.com", "b.example.com" },
+        { "a.example.com", "a.example.com", "a.example.com" }
+    };
+
+    static const char *const  boxes[] = {
+        "administrator", "hostmaster", "postmaster", "webmaster", "admin"
+    };
+
+    (void) state;
+
+    test_api_start(&t);
+    test_make(&t, "{'DomainName': '*.shop.example.com', 'ValidationMethod':"
+              " 'EMAIL', 'SubjectAlternativeNames': ['www.example.org',"
+              " 'www.example.net', '*.b.example.com', 'a.example.com'],"
+              " 'DomainValidationOptions': [{'DomainName':"
+              " '*.shop.example.com', 'ValidationDomain': 'Example.com'},"
+              " {'DomainName': 'www.example.net', 'ValidationDomain':"
+              " 'www.example.net'}]}");
+
+    c = test_describe(&t);
+    options = json_object_get(c, "DomainValidationOptions");
+    assert_int_equal(json_array_size(options), 5);
+    json = test_api_ok(&t, "ListCertificateDomainValidations",
+                       test_with_arn("{'CertificateArn': '%s'}"));
+
+    for (i = 0; i < 5; i++) {
+        test_is(json_array_get(options, i), "DomainName", names[i].name);
+        test_is(json_array_get(options, i), "ValidationDomain",
+                names[i].domain);
+        test_is(json_array_get(options, i), "ResourceRecord", NULL);
+        list = json_object_get(json_array_get(options, i),
+                               "ValidationEmails");
+        assert_int_equal(json_array_size(list), 5);
+
+        for (n = 0; n < 5; n++) {
+            snprintf(text, sizeof(text), "%s@%s", boxes[n], names[i].mail);
+            assert_string_equal(json_string_value(json_array_get(list, n)),
+                                text);
+        }
+
+        assert_true(json_equal(list, json_object_get(json_object_get(
+                        json_object_get(json_object_get(json_array_get(
+                            json_object_get(json,
+                                            "DomainValidationSummaryList"),
+                            i), "ActiveValidationConfiguration"),
+                            "ValidationChallenge"),
+                            "EmailValidationChallenge"),
+                            "ValidationEmails")));
+    }
+
+    json_decref(json);
+    json_decref(c);
+
+    /* with DNS it is taken, and means nothing */
+
+    test_make(&t, "{'DomainName': 'a.example.com', 'ValidationMethod': 'DNS',"
+              " 'DomainValidationOptions': [{'DomainName': 'a.example.com',"
+              " 'ValidationDomain': 'example.com'}]}");
+    c = test_describe(&t);
+    test_is(json_array_get(json_object_get(c, "DomainValidationOptions"), 0),
+            "ValidationDomain", "a.example.com");
+    json_decref(c);
+
+    test_api_stop(&t);
+}
+
+
 /* Fifty tags in all, and what is said of one more. */
 
 static void
@@ -427,6 +513,7 @@ main(void)
         cmocka_unit_test(test_all_rows),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_doubles),
+        cmocka_unit_test(test_mails),
         cmocka_unit_test(test_tags),
     };
 
