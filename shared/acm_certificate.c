@@ -396,8 +396,14 @@ acm_certificate_install(acm_keyring_t *ring, acm_cert_t *cert,
     batch.grow = (cert->version == 0);
 
     acm_batch_expect_cert(&batch, cert, revision);
-    acm_batch_change(&batch, (revision == 0) ? NULL : cert, &next,
-                     install->now);
+
+    if (install->quiet) {
+        acm_batch_moves(&batch, (revision == 0) ? NULL : cert, &next);
+
+    } else {
+        acm_batch_change(&batch, (revision == 0) ? NULL : cert, &next,
+                         install->now);
+    }
 
     /* what cannot fail must come behind the commit */
 
@@ -526,31 +532,24 @@ acm_cert_copy(const acm_cert_t *from, acm_cert_t *to)
 
 acm_rc_t
 acm_certificate_import(acm_keyring_t *ring, const char *account,
-    const char *region, const acm_bundle_t *bundle, int64_t now, char *uuid,
-    acm_err_t *err)
+    const char *region, const acm_bundle_t *bundle,
+    const acm_install_t *install, char *uuid, acm_err_t *err)
 {
-    acm_rc_t        rc;
-    uint64_t        revision;
-    acm_cert_t      cert;
-    acm_store_t    *store;
-    acm_install_t   install;
+    acm_rc_t      rc;
+    uint64_t      revision;
+    acm_cert_t    cert;
+    acm_store_t  *store;
 
     store = acm_keyring_store(ring);
 
-    rc = acm_import_record(store, account, region, bundle, now, uuid, &cert,
-                           &revision, err);
+    rc = acm_import_record(store, account, region, bundle, install->now,
+                           uuid, &cert, &revision, err);
 
     if (rc != ACM_OK) {
         return rc;
     }
 
-    memset(&install, 0, sizeof(acm_install_t));
-
-    install.now = now;
-    install.issued_by = "";
-
-    rc = acm_certificate_install(ring, &cert, revision, bundle, &install,
-                                 err);
+    rc = acm_certificate_install(ring, &cert, revision, bundle, install, err);
 
     if (rc == ACM_OK) {
         memcpy(uuid, cert.uuid, sizeof(cert.uuid));

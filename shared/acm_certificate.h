@@ -59,6 +59,7 @@ typedef struct {
     int64_t        ari_at;       /* when to ask for a window, 0: never */
     const char    *issued_by;    /* of several issuers, or "" */
     uint32_t       rolled_back;  /* 1: it was in use before */
+    uint32_t       quiet;        /* 1: no history, no events */
     acm_batch_t   *also;         /* committed together; or NULL */
     acm_batch_t   *into;         /* not committed: all goes into this one; or
                                     NULL */
@@ -81,8 +82,8 @@ acm_rc_t acm_certificate_install(acm_keyring_t *ring, acm_cert_t *cert,
  * is not empty (its key type must stay).  uuid gets the result.
  */
 acm_rc_t acm_certificate_import(acm_keyring_t *ring, const char *account,
-    const char *region, const acm_bundle_t *bundle, int64_t now, char *uuid,
-    acm_err_t *err);
+    const char *region, const acm_bundle_t *bundle,
+    const acm_install_t *install, char *uuid, acm_err_t *err);
 
 /*
  * Rewrites the record and its index entries, with the precondition that it

@@ -84,16 +84,24 @@ acm_batch_ref(acm_batch_t *batch, acm_db_e db, const void *key, size_t len,
 }
 
 
-/* What stays where it is is not touched: each page written is a copy. */
-
 void
 acm_batch_change(acm_batch_t *batch, const acm_cert_t *old,
     acm_cert_t *next, int64_t now)
 {
-    static const acm_cert_t  nothing;
-
     acm_history_changes(batch, old, next, now);
     acm_event_changes(batch, old, next, now);
+
+    acm_batch_moves(batch, old, next);
+}
+
+
+/* What stays where it is is not touched: each page written is a copy. */
+
+void
+acm_batch_moves(acm_batch_t *batch, const acm_cert_t *old,
+    const acm_cert_t *next)
+{
+    static const acm_cert_t  nothing;
 
     if (old == NULL) {
         acm_quota_made(batch, next);

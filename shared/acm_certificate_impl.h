@@ -38,6 +38,10 @@ void acm_batch_ref(acm_batch_t *batch, acm_db_e db, const void *key,
 void acm_batch_change(acm_batch_t *batch, const acm_cert_t *old,
     acm_cert_t *next, int64_t now);
 
+/* The same without history and events. */
+void acm_batch_moves(acm_batch_t *batch, const acm_cert_t *old,
+    const acm_cert_t *next);
+
 /* Puts or deletes the entries of the due, watch and expiry indices; and
    those of all names. */
 void acm_batch_indices(acm_batch_t *batch, const acm_cert_t *cert, int put);

@@ -9,14 +9,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "acmctl.h"
+#include "acmctl_bulk.h"
 
 
 #define ACMCTL_MAX_LINEAGES  10000       /* of a certbot directory */
@@ -33,7 +32,11 @@ static int acmctl_parse_bundle(const char *cert, const char *key,
     const char *chain, acm_bundle_t *bundle);
 static int acmctl_import_one(acmctl_t *ctl, const acm_bundle_t *bundle,
     const char *uuid, const char *what);
+static void acmctl_imported(acmctl_t *ctl, const acm_bundle_t *bundle,
+    const char *uuid, const char *what);
 static int acmctl_certbot(acmctl_t *ctl, const char *dir);
+static int acmctl_certbot_import(acmctl_t *ctl,
+    const acmctl_lineage_t *lineage);
 static int acmctl_certbot_names(const char *dir, struct dirent ***names,
     char *live);
 static int acmctl_certbot_read(const char *live, const char *name,
@@ -41,10 +44,6 @@ static int acmctl_certbot_read(const char *live, const char *name,
 static int acmctl_path(char *path, const char *dir, const char *name,
     const char *file);
 static int acmctl_visible(const struct dirent *d);
-static int acmctl_have(acmctl_t *ctl, const acm_bundle_t *bundle,
-    char *arn);
-static int acmctl_same(acm_snap_t *snap, const acm_cert_t *cert,
-    const acm_bundle_t *bundle);
 static int acmctl_rekey_check(acmctl_t *ctl);
 static int acmctl_rekey_done(acmctl_t *ctl, const acm_key_secret_t *key);
 
@@ -58,15 +57,16 @@ acmctl_import(acmctl_t *ctl, int argc, char **argv)
         { "chain", required_argument, NULL, 'n' },
         { "arn", required_argument, NULL, 'a' },
         { "certbot", required_argument, NULL, 'b' },
+        { "bulk", required_argument, NULL, 'u' },
         { NULL, 0, NULL, 0 }
     };
 
     int            ch, rc;
     acm_ref_t      ref;
-    const char    *cert, *key, *chain, *arn, *certbot;
+    const char    *cert, *key, *chain, *arn, *certbot, *bulk;
     acm_bundle_t   bundle;
 
-    cert = key = chain = arn = certbot = NULL;
+    cert = key = chain = arn = certbot = bulk = NULL;
     memset(&ref, 0, sizeof(acm_ref_t));
 
     while ((ch = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -77,6 +77,7 @@ acmctl_import(acmctl_t *ctl, int argc, char **argv)
         case 'n': chain = optarg; break;
         case 'a': arn = optarg; break;
         case 'b': certbot = optarg; break;
+        case 'u': bulk = optarg; break;
         default:  return ACMCTL_USAGE;
         }
     }
@@ -85,9 +86,12 @@ acmctl_import(acmctl_t *ctl, int argc, char **argv)
         return ACMCTL_USAGE;
     }
 
-    if (certbot != NULL) {
-        return (cert || key || chain || arn) ? ACMCTL_USAGE
-                                             : acmctl_certbot(ctl, certbot);
+    if (bulk != NULL || certbot != NULL) {
+        if (cert || key || chain || arn || (bulk && certbot)) {
+            return ACMCTL_USAGE;
+        }
+
+        return bulk ? acmctl_bulk(ctl, bulk) : acmctl_certbot(ctl, certbot);
     }
 
     if (cert == NULL || key == NULL) {
@@ -163,28 +167,43 @@ static int
 acmctl_import_one(acmctl_t *ctl, const acm_bundle_t *bundle,
     const char *uuid, const char *what)
 {
-    char       arn[ACM_MAX_ARN], id[ACM_UUID_LEN + 1];
-    acm_err_t  err;
+    char            id[ACM_UUID_LEN + 1];
+    acm_err_t       err;
+    acm_install_t   install;
 
     memset(id, 0, sizeof(id));
     memcpy(id, uuid, strnlen(uuid, ACM_UUID_LEN));
 
+    memset(&install, 0, sizeof(acm_install_t));
+    install.now = acm_now();
+    install.issued_by = "";
+
     if (acm_certificate_import(ctl->ring, ctl->account, ctl->region, bundle,
-                               acm_now(), id, &err)
+                               &install, id, &err)
         != ACM_OK)
     {
         return acmctl_fail("\"%s\" cannot be imported: %s", what, err.text);
     }
+
+    acmctl_imported(ctl, bundle, id, what);
+
+    return ACMCTL_OK;
+}
+
+
+static void
+acmctl_imported(acmctl_t *ctl, const acm_bundle_t *bundle, const char *uuid,
+    const char *what)
+{
+    char  arn[ACM_MAX_ARN];
 
     if (bundle->info.cn_only) {
         fprintf(stderr, "acmctl: warning: \"%s\" names its host in the "
                 "common name only: most clients will refuse it\n", what);
     }
 
-    printf("%s %s\n", acm_arn_text(arn, ctl->account, ctl->region, id),
+    printf("%s %s\n", acm_arn_text(arn, ctl->account, ctl->region, uuid),
            bundle->info.domain);
-
-    return ACMCTL_OK;
 }
 
 
@@ -195,7 +214,7 @@ static int
 acmctl_certbot(acmctl_t *ctl, const char *dir)
 {
     int                 n, i, rc, good;
-    char                live[ACMCTL_MAX_PATH], arn[ACM_MAX_ARN];
+    char                live[ACMCTL_MAX_PATH];
     struct dirent     **names;
     acmctl_lineage_t   *lineages;
 
@@ -230,14 +249,7 @@ acmctl_certbot(acmctl_t *ctl, const char *dir)
 
     } else {
         for (i = 0; i < good; i++) {
-
-            if (acmctl_have(ctl, &lineages[i].bundle, arn)) {
-                printf("%s %s is there already\n", arn, lineages[i].name);
-
-            } else if (acmctl_import_one(ctl, &lineages[i].bundle, "",
-                                         lineages[i].name)
-                       != ACMCTL_OK)
-            {
+            if (acmctl_certbot_import(ctl, &lineages[i]) != ACMCTL_OK) {
                 rc = ACMCTL_FAULT;
             }
         }
@@ -255,6 +267,42 @@ acmctl_certbot(acmctl_t *ctl, const char *dir)
     acm_free(lineages);
 
     return rc;
+}
+
+
+static int
+acmctl_certbot_import(acmctl_t *ctl, const acmctl_lineage_t *lineage)
+{
+    char            arn[ACM_MAX_ARN];
+    acm_err_t       err;
+    acm_imported_t  item;
+
+    memset(&item, 0, sizeof(acm_imported_t));
+    item.bundle = lineage->bundle;               /* borrowed */
+
+    if (acm_import_many(ctl->ring, ctl->account, ctl->region, &item, 1, 0,
+                        acm_now(), &err)
+        != ACM_OK)
+    {
+        return acmctl_fail("\"%s\" cannot be imported: %s", lineage->name,
+                           err.text);
+    }
+
+    if (item.rc != ACM_OK) {
+        return acmctl_fail("\"%s\" cannot be imported: %s", lineage->name,
+                           item.err.text);
+    }
+
+    if (item.there) {
+        printf("%s %s is there already\n",
+               acm_arn_text(arn, ctl->account, ctl->region, item.uuid),
+               lineage->name);
+
+    } else {
+        acmctl_imported(ctl, &item.bundle, item.uuid, lineage->name);
+    }
+
+    return ACMCTL_OK;
 }
 
 
@@ -334,82 +382,6 @@ acmctl_certbot_read(const char *live, const char *name, acm_bundle_t *bundle)
     }
 
     return acmctl_parse_bundle(cert, key, chain, bundle);
-}
-
-
-/* 1 if the account and region hold this very certificate, and its chain, as
-   an import. */
-
-static int
-acmctl_have(acmctl_t *ctl, const acm_bundle_t *bundle, char *arn)
-{
-    int           have;
-    acm_rc_t      rc;
-    acm_cert_t    cert;
-    acm_snap_t   *snap;
-    acm_entry_t   entry;
-
-    have = 0;
-
-    if (acm_store_begin(ctl->store, &snap, NULL) != ACM_OK) {
-        return 0;
-    }
-
-    for (rc = acm_store_seek(snap, ACM_DB_CERTIFICATE, NULL, 0, &entry);
-         !have && (rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL));
-         rc = acm_store_next(snap, ACM_DB_CERTIFICATE, &entry))
-    {
-        if (rc != ACM_OK
-            || acm_cert_decode(entry.data, entry.len, &cert) != ACM_OK)
-        {
-            continue;
-        }
-
-        if (cert.type == ACM_TYPE_IMPORTED
-            && strcmp(cert.account, ctl->account) == 0
-            && strcmp(cert.region, ctl->region) == 0
-            && strcmp(cert.serial, bundle->info.serial) == 0
-            && acmctl_same(snap, &cert, bundle))
-        {
-            have = 1;
-            (void) acm_arn_text(arn, cert.account, cert.region, cert.uuid);
-        }
-
-        acm_cert_free(&cert);
-    }
-
-    acm_store_end(snap);
-
-    return have;
-}
-
-
-static int
-acmctl_same(acm_snap_t *snap, const acm_cert_t *cert,
-    const acm_bundle_t *bundle)
-{
-    int              same;
-    size_t           i;
-    uint8_t          hash[EVP_MAX_MD_SIZE];
-    acm_material_t   m;
-
-    if (acm_material_get(snap, cert->uuid, cert->version, &m) != ACM_OK) {
-        return 0;
-    }
-
-    same = (m.leaf.len == bundle->leaf.len
-            && memcmp(m.leaf.data, bundle->leaf.data, m.leaf.len) == 0
-            && m.nchain == bundle->nchain);
-
-    for (i = 0; same && i < m.nchain; i++) {
-        same = EVP_Digest(bundle->chain[i].data, bundle->chain[i].len, hash,
-                          NULL, EVP_sha256(), NULL) == 1
-               && memcmp(hash, m.chain[i], ACM_HASH_LEN) == 0;
-    }
-
-    acm_material_free(&m);
-
-    return same;
 }
 
 

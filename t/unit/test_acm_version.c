@@ -504,8 +504,13 @@ test_import(test_t *t)
     acm_snap_t     *snap;
     acm_found_t     found;
     acm_bundle_t    bundle;
+    acm_install_t   install;
 
     test_get(t, &copy, NULL);
+
+    memset(&install, 0, sizeof(acm_install_t));
+    install.now = START;
+    install.issued_by = "";
 
     like = copy;
     like.names = names;
@@ -515,15 +520,15 @@ test_import(test_t *t)
 
     test_ok(acm_issue_bundle(t->ring, &t->issuer, &like, START, &bundle,
                              &err));
-    test_ok(acm_certificate_import(t->ring, ACCOUNT, REGION, &bundle, START,
-                                   t->uuid, &err));
+    test_ok(acm_certificate_import(t->ring, ACCOUNT, REGION, &bundle,
+                                   &install, t->uuid, &err));
     acm_bundle_free(&bundle);
 
     names[0] = (char *) "new.example.com";
     test_ok(acm_issue_bundle(t->ring, &t->issuer, &like, START, &bundle,
                              &err));
-    test_ok(acm_certificate_import(t->ring, ACCOUNT, REGION, &bundle, START,
-                                   t->uuid, &err));
+    test_ok(acm_certificate_import(t->ring, ACCOUNT, REGION, &bundle,
+                                   &install, t->uuid, &err));
     acm_bundle_free(&bundle);
 
     test_ok(test_rollback(t, 0, 0, START + 9, &err));
