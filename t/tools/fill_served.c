@@ -235,9 +235,13 @@ fill_wait(double until)
 static acm_rc_t
 fill_renew(fill_t *f, uint32_t i, uint32_t turn, acm_err_t *err)
 {
-    char           uuid[ACM_UUID_LEN + 1];
-    acm_rc_t       rc;
-    acm_bundle_t   bundle;
+    char            uuid[ACM_UUID_LEN + 1];
+    acm_rc_t        rc;
+    acm_bundle_t    bundle;
+    acm_install_t   install;
+
+    memset(&install, 0, sizeof(acm_install_t));
+    install.issued_by = "";
 
     rc = fill_ca_sign(f->ca, i, turn, &bundle, err);
 
@@ -248,8 +252,9 @@ fill_renew(fill_t *f, uint32_t i, uint32_t turn, acm_err_t *err)
     fill_uuid(f, i, uuid);
 
     do {
+        install.now = acm_now();
         rc = acm_certificate_import(f->ring, FILL_ACCOUNT, FILL_REGION,
-                                    &bundle, acm_now(), uuid, err);
+                                    &bundle, &install, uuid, err);
     } while (rc == ACM_CONFLICT);
 
     return rc;
