@@ -17,7 +17,7 @@ use Test::Nginx::ACM;
 use Test::Nginx::BenchTLS;
 
 my $dir = tempdir(CLEANUP => 1);
-my $out = `$FindBin::Bin/../util/bench tls --smoke -c $dir/out.csv 2>&1`;
+my $out = `$FindBin::Bin/../util/bench tls --smoke -o $dir/out.csv 2>&1`;
 
 is($?, 0, 'util/bench tls') or diag($out);
 
