@@ -21,6 +21,7 @@
 
 
 #define NGX_HTTP_ACM_API_QUEUE  1024         /* requests that wait */
+#define NGX_HTTP_ACM_API_TIMER  60000        /* milliseconds */
 
 
 typedef struct {
@@ -331,6 +332,7 @@ ngx_http_acm_api_start(ngx_http_acm_api_ctx_t *ctx)
         ctx->task->handler = ngx_http_acm_api_thread;
         ctx->task->event.handler = ngx_http_acm_api_done;
         ctx->task->event.data = ctx;
+        ctx->task->event.log = r->connection->log;
     }
 
     ctx->handle = ngx_acm_handle_get(ctx->amcf, &busy, r->connection->log);
@@ -353,6 +355,10 @@ ngx_http_acm_api_start(ngx_http_acm_api_ctx_t *ctx)
         ctx->handle = NULL;
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
+
+    /* a worker that is told to stop goes when it has no timers any more */
+
+    ngx_add_timer(&ctx->task->event, NGX_HTTP_ACM_API_TIMER);
 
     r->main->blocked++;
     r->aio = 1;
@@ -546,6 +552,19 @@ ngx_http_acm_api_done(ngx_event_t *ev)
     c = r->connection;
 
     ngx_http_set_log_request(c->log, r);
+
+    if (ev->timedout) {
+
+        /* the thread is not back yet */
+
+        ev->timedout = 0;
+        ngx_add_timer(ev, NGX_HTTP_ACM_API_TIMER);
+        return;
+    }
+
+    if (ev->timer_set) {
+        ngx_del_timer(ev);
+    }
 
     ngx_acm_handle_put(ctx->handle);
     ctx->handle = NULL;

@@ -506,6 +506,48 @@ test_tags(void **state)
 }
 
 
+/* What a list shows that asks for no types of keys: no EC, not even while it
+   is pending. */
+
+static void
+test_default(void **state)
+{
+    json_t      *json, *list;
+    test_api_t   t;
+
+    (void) state;
+
+    test_api_start(&t);
+    test_make(&t, "{'DomainName': 'ec.example.com', 'KeyAlgorithm':"
+              " 'EC_prime256v1'}");
+    test_make(&t, "{'DomainName': 'rsa.example.com'}");
+
+    json = test_api_ok(&t, "ListCertificates", "{}");
+    list = json_object_get(json, "CertificateSummaryList");
+    assert_int_equal(json_array_size(list), 1);
+    test_is(json_array_get(list, 0), "DomainName", "rsa.example.com");
+    test_is(json_array_get(list, 0), "Status", "PENDING_VALIDATION");
+    test_is(json_array_get(list, 0), "KeyAlgorithm", "RSA-2048");
+    test_is(json_array_get(list, 0), "ExportOption", "DISABLED");
+    assert_true(json_is_false(json_object_get(json_array_get(list, 0),
+                                              "Exported")));
+    assert_true(json_is_false(json_object_get(json_array_get(list, 0),
+                                              "InUse")));
+    assert_null(json_object_get(json_array_get(list, 0), "NotAfter"));
+    assert_null(json_object_get(json_array_get(list, 0), "IssuedAt"));
+    assert_null(json_object_get(json, "NextToken"));
+    json_decref(json);
+
+    t.conf.all_key_types = 1;
+    json = test_api_ok(&t, "ListCertificates", "{}");
+    assert_int_equal(json_array_size(json_object_get(json,
+                                     "CertificateSummaryList")), 2);
+    json_decref(json);
+
+    test_api_stop(&t);
+}
+
+
 int
 main(void)
 {
@@ -515,6 +557,7 @@ main(void)
         cmocka_unit_test(test_doubles),
         cmocka_unit_test(test_mails),
         cmocka_unit_test(test_tags),
+        cmocka_unit_test(test_default),
     };
 
     return cmocka_run_group_tests_name("acm_api_texts", tests, NULL, NULL);

@@ -1,0 +1,113 @@
+#!/usr/bin/perl
+
+# Copyright (C) The ngx_acm authors
+
+# Reloads while calls of the API are made: each gets its answer, and what it
+# was told of is there.
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::Nginx::ACM;
+use Test::Nginx::API;
+
+my $t = Test::Nginx::ACM->new();
+
+my ($rc, $out) = $t->acmctl('user', 'add', 'client', '--policy',
+    'AWSCertificateManagerFullAccess', '--file', "$t->{dir}/users.json");
+my ($key) = $out =~ /aws_access_key_id = (\S+)/;
+my ($secret) = $out =~ /aws_secret_access_key = (\S+)/;
+
+$t->write_config(<<'EOF_CONF');
+%%GLOBALS%%
+worker_processes 2;
+events { }
+acm {
+    store %%DIR%%/store;
+    master_key %%DIR%%/acm.key;
+    users %%DIR%%/users.json;
+}
+http {
+    %%HTTP%%
+    server {
+        listen 127.0.0.1:8080;
+        location / { acm_api key_types=all; }
+    }
+}
+EOF_CONF
+
+$t->run();
+
+my $api = api_new(port => $t->port(8080), key => $key, secret => $secret);
+
+$api->ok('ListCertificates');
+
+# clients that go on until they are told to stop, or something is lost
+
+my @clients = map { client($_) } 1 .. 4;
+
+sub client {
+    my ($n) = @_;
+
+    pipe(my $reader, my $writer) or die "pipe: $!";
+    my $pid = fork() // die "fork: $!";
+
+    if ($pid) {
+        close($writer);
+        return { pid => $pid, reader => $reader };
+    }
+
+    my $stop = 0;
+    local $SIG{TERM} = sub { $stop = 1 };
+    $writer->autoflush(1);
+
+    for (my $i = 0; !$stop; $i++) {
+        my ($status, $answer) = $api->call('RequestCertificate',
+            { DomainName => "r$n-$i.example.com",
+                KeyAlgorithm => 'EC_prime256v1' });
+
+        print $writer "$status $answer->{CertificateArn}\n"
+            if $status == 200;
+        print $writer "$status lost\n" and last if $status != 200;
+    }
+
+    POSIX::_exit(0);
+}
+
+for (1 .. 15) {
+    my @old = sort $t->workers();
+
+    $t->reload();
+    $t->wait_for(sub {
+        my %now = map { $_ => 1 } $t->workers();
+        return keys %now == 2 && !grep { $now{$_} } @old;
+    });
+}
+
+kill('TERM', map { $_->{pid} } @clients);
+
+my @answers = map { my $r = $_->{reader}; <$r> } @clients;
+waitpid($_->{pid}, 0) for @clients;
+
+my @lost = grep { !/^200 / } @answers;
+is(scalar @lost, 0, 'each has its answer') or diag(@lost);
+cmp_ok(scalar @answers, '>', 30, 'calls were made');
+
+my (%there, $token);
+
+do {
+    my $page = $api->ok('ListCertificates',
+        defined $token ? { NextToken => $token } : {});
+    $there{$_->{CertificateArn}} = 1 for @{$page->{CertificateSummaryList}};
+    $token = $page->{NextToken};
+} while (defined $token);
+
+ok(!(grep { /^200 (\S+)/ && !$there{$1} } @answers), 'and is there');
+
+$t->finish();
+
+done_testing();
