@@ -46,6 +46,7 @@
 #define NGX_ACM_SHARED         1             /* layout of shared memory */
 #define NGX_ACM_API_PAGE       1000          /* certificates in a list */
 #define NGX_ACM_API_HANDLES    16            /* calls at a time, per worker */
+#define NGX_ACM_IN_USE         86400         /* seconds */
 
 
 /* what an issuer's CA last complained of, in the order of the issuers */
@@ -68,7 +69,7 @@ typedef struct {
 
 /*
  * That a certificate is served, from workers to the helper.  There is no lock:
- * check is a hash of the UUID, and an entry it does not fit, as two have
+ * check is a hash of UUID and server, and an entry it does not fit, as two have
  * written it at once, is dropped.
  */
 
@@ -76,13 +77,14 @@ typedef struct {
     ngx_atomic_t               check;            /* 0: free */
     ngx_atomic_t               time;             /* seconds */
     ngx_atomic_t               count;            /* handshakes */
+    uint64_t                   server;           /* of "sni", or 0 */
     u_char                     id[16];
 } ngx_acm_used_t;
 
 
 /* seen by all processes; each field is written by one of them, or counted
    up, but for the ring of names, which is under the zone's mutex, and the
-   table of what is served */
+   tables of what is served and of the API's calls */
 
 typedef struct {
     uint64_t                   layout;           /* NGX_ACM_LAYOUT */
@@ -111,6 +113,7 @@ typedef struct {
     ngx_atomic_t               used_since;       /* seconds: noted from then */
     ngx_acm_used_t             used[NGX_ACM_USED];
     ngx_acm_metrics_t          metrics;
+    acm_throttle_t             throttle;         /* calls of the API */
 } ngx_acm_shared_t;
 
 
@@ -160,6 +163,10 @@ typedef struct {
     uint8_t                    identity[NGX_ACM_KEY_TYPES][ACM_HASH_LEN];
     uint8_t                    id[ACM_HASH_LEN];  /* of the whole, for the
                                                      cache; zero for sni */
+    ngx_str_t                  name;         /* of the server, or where it is */
+    uint64_t                   server;       /* acm_used_server(); 0: no sni */
+    uint64_t                   bit;          /* of such servers; may be shared,
+                                                a sample is lost then */
     u_char                    *file;
     ngx_uint_t                 line;
 } ngx_acm_want_t;
@@ -204,7 +211,9 @@ typedef struct {
     off_t                      map_size;
     ngx_str_t                  master_key;
     ngx_str_t                  account;
-    ngx_array_t               *regions;      /* of ngx_str_t */
+    ngx_array_t               *regions;      /* of ngx_str_t; NULL: default */
+    unsigned                   any_region:1;
+    unsigned                   one_region:1; /* all are the first one */
     ngx_int_t                  cache;
     time_t                     unused;       /* seconds, 0: off */
     ngx_int_t                  versions;     /* kept of each certificate */
@@ -217,6 +226,7 @@ typedef struct {
     ngx_flag_t                 no_port_80;   /* http listens, but not there */
     ngx_str_t                  resolver;     /* "IP:port,[IP]:port", NUL */
     ngx_array_t                wants;        /* of ngx_acm_want_t * */
+    ngx_uint_t                 nsni;         /* of them with "sni" */
     ngx_array_t                requests;     /* of acm_request_t */
     ngx_array_t                demands;      /* of ngx_acm_demand_t */
     ngx_rbtree_t               identities;   /* of the requests */
@@ -240,6 +250,10 @@ typedef struct {
     ngx_str_t                  users_file;
     acm_users_t               *users;        /* NULL: no "users" */
     acm_api_conf_t             api;
+    acm_api_limits_t          *limits;       /* NULL: none */
+    unsigned                   rate_set:1;   /* api_rate was given, and */
+    unsigned                   quota_set:1;  /* api_quota */
+    time_t                     in_use;       /* seconds, 0: off */
     u_char                    *api_file;     /* of the first acm_api, or NULL */
     ngx_uint_t                 api_line;
     ngx_path_t                *path;
@@ -288,6 +302,15 @@ ngx_acm_handle_t *ngx_acm_handle_get(ngx_acm_conf_t *amcf, ngx_uint_t *busy,
     ngx_log_t *log);
 void ngx_acm_handle_put(ngx_acm_handle_t *h);
 void ngx_acm_handles_close(void);
+
+
+/* regions: ngx_acm_region.c */
+
+char *ngx_acm_region(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* The region that configured certificates belong to. */
+const char *ngx_acm_home_region(ngx_acm_conf_t *amcf);
+/* 1 if "region" accepts it. */
+ngx_uint_t ngx_acm_region_known(ngx_acm_conf_t *amcf, const char *region);
 
 
 /* issuers: ngx_acm_issuer.c */
@@ -362,8 +385,6 @@ void ngx_acm_audit_finish(ngx_acm_conf_t *amcf);
 /* Joins what the http module wants with issuers and account: the requests.
    Messages name the file and line of the directive. */
 ngx_int_t ngx_acm_resolve(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf);
-/* The region that configured certificates belong to. */
-const char *ngx_acm_home_region(ngx_acm_conf_t *amcf);
 /* Reads the master key; makes it at a real first start, never under -t. */
 ngx_int_t ngx_acm_load_key(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf);
 
@@ -543,6 +564,7 @@ struct ngx_acm_material_s {
     time_t                     life;         /* seconds */
     time_t                     noted;        /* as served, the last time */
     ngx_uint_t                 note_every;   /* seconds; 0: not yet noted */
+    uint64_t                   seen;         /* bits of servers, noted since */
     uint32_t                   served;       /* handshakes since then */
     ngx_uint_t                 refs;
 };
@@ -567,8 +589,10 @@ void ngx_acm_cache_free(void);
 
 /* The directive. */
 char *ngx_acm_unused(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-/* Notes in shared memory that it was served; never waits. */
-void ngx_acm_used_note(ngx_acm_conf_t *amcf, ngx_acm_material_t *m);
+/* Notes in shared memory that it was served, by whom; never waits.  server: it
+   is only new that this one had it. */
+void ngx_acm_used_note(ngx_acm_conf_t *amcf, ngx_acm_material_t *m,
+    ngx_acm_want_t *want, ngx_uint_t server);
 /* In the helper: takes notes to the store, some of them at a time, and tells
    the engine from when on it may give up what is unused. */
 void ngx_acm_used_run(ngx_acm_conf_t *amcf, acm_engine_t *engine,
@@ -577,13 +601,17 @@ void ngx_acm_used_run(ngx_acm_conf_t *amcf, acm_engine_t *engine,
 /* A handshake has it; the clock may go back. */
 
 static ngx_inline void
-ngx_acm_used(ngx_acm_conf_t *amcf, ngx_acm_material_t *m)
+ngx_acm_used(ngx_acm_conf_t *amcf, ngx_acm_material_t *m,
+    ngx_acm_want_t *want)
 {
     if (m) {
         m->served++;
 
         if ((ngx_uint_t) (ngx_time() - m->noted) >= m->note_every) {
-            ngx_acm_used_note(amcf, m);
+            ngx_acm_used_note(amcf, m, want, 0);
+
+        } else if (want->bit & ~m->seen) {
+            ngx_acm_used_note(amcf, m, want, 1);
         }
     }
 }
@@ -601,6 +629,7 @@ ngx_int_t ngx_acm_ssl_placeholder(ngx_conf_t *cf, ngx_str_t *cert,
 extern ngx_module_t  ngx_acm_module;
 extern ngx_module_t  ngx_acm_conf_module;
 extern ngx_module_t  ngx_acm_issuer_module;
+extern ngx_module_t  ngx_acm_limit_module;
 
 
 #endif /* _NGX_ACM_H_INCLUDED_ */

@@ -18,7 +18,6 @@ typedef struct {
 
 static ngx_int_t ngx_acm_api_servers(ngx_cycle_t *cycle,
     ngx_acm_conf_t *amcf);
-static char *ngx_acm_api_name(ngx_cycle_t *cycle, ngx_acm_want_t *want);
 static void ngx_acm_api_audit(void *data, const acm_api_caller_t *caller,
     const acm_api_event_t *event);
 static void ngx_acm_api_caller(acm_audit_t *call,
@@ -84,19 +83,20 @@ ngx_acm_api_init(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf)
     api->audit = amcf->audit ? ngx_acm_api_audit : NULL;
     api->data = amcf;
     api->page = NGX_ACM_API_PAGE;
+    api->in_use = amcf->in_use;
+    api->home = amcf->one_region ? ngx_acm_home_region(amcf) : NULL;
 
     return ngx_acm_api_servers(cycle, amcf);
 }
 
 
-/* Who uses which certificate; "sni" uses none in particular. */
+/* Who uses which certificate, or any that there is for a name. */
 
 static ngx_int_t
 ngx_acm_api_servers(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf)
 {
-    char               *name;
     ngx_uint_t          i, k, n;
-    ngx_acm_want_t    **wants;
+    ngx_acm_want_t     *want, **wants;
     acm_api_server_t   *server;
 
     wants = amcf->wants.elts;
@@ -111,58 +111,41 @@ ngx_acm_api_servers(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf)
     n = 0;
 
     for (i = 0; i < amcf->wants.nelts; i++) {
+        want = wants[i];
 
-        if (wants[i]->mode != NGX_ACM_AUTO && wants[i]->mode != NGX_ACM_ARN) {
-            continue;
-        }
+        switch (want->mode) {
 
-        name = ngx_acm_api_name(cycle, wants[i]);
-        if (name == NULL) {
-            return NGX_ERROR;
-        }
+        case NGX_ACM_AUTO:
 
-        if (wants[i]->mode == NGX_ACM_ARN) {
-            ngx_memcpy(server[n].uuid, wants[i]->uuid, ACM_UUID_LEN + 1);
-            server[n++].name = name;
-            continue;
-        }
+            for (k = 0; k < want->nkeys; k++) {
+                ngx_memcpy(server[n].identity, want->identity[k],
+                           ACM_HASH_LEN);
+                server[n++].name = (char *) want->name.data;
+            }
 
-        for (k = 0; k < wants[i]->nkeys; k++) {
-            ngx_memcpy(server[n].identity, wants[i]->identity[k],
-                       ACM_HASH_LEN);
-            server[n++].name = name;
+            break;
+
+        case NGX_ACM_ARN:
+            ngx_memcpy(server[n].uuid, want->uuid, ACM_UUID_LEN + 1);
+            server[n++].name = (char *) want->name.data;
+            break;
+
+        case NGX_ACM_SNI:
+            server[n].id = want->server;
+            server[n++].name = (char *) want->name.data;
+            break;
+
+        default: /* NGX_ACM_OFF */
+            break;
         }
     }
+
+    acm_api_servers_sort(server, n);
 
     amcf->api.servers = server;
     amcf->api.nservers = n;
 
     return NGX_OK;
-}
-
-
-static char *
-ngx_acm_api_name(ngx_cycle_t *cycle, ngx_acm_want_t *want)
-{
-    char    **names;
-    size_t    len;
-    u_char   *p;
-
-    if (want->names.nelts) {
-        names = want->names.elts;
-        return names[0];
-    }
-
-    len = ngx_strlen(want->file) + sizeof(":") + NGX_INT_T_LEN;
-
-    p = ngx_pnalloc(cycle->pool, len);
-    if (p == NULL) {
-        return NULL;
-    }
-
-    *ngx_snprintf(p, len - 1, "%s:%ui", want->file, want->line) = '\0';
-
-    return (char *) p;
 }
 
 
@@ -202,7 +185,7 @@ ngx_acm_api_caller(acm_audit_t *call, const acm_api_caller_t *caller)
     call->key_id = caller->key_id;
     call->address = caller->address;
     call->agent = caller->agent;
-    call->region = caller->region;
+    call->region = caller->asked ? caller->asked : caller->region;
 
     if (caller->secure) {
         call->tls_version = caller->tls_version;
@@ -217,8 +200,7 @@ ngx_acm_api_refused(ngx_acm_conf_t *amcf, const acm_api_caller_t *caller,
     const acm_str_t *target, const acm_api_answer_t *answer,
     const char *message, int64_t now)
 {
-    acm_audit_t   call;
-    ngx_str_t    *region;
+    acm_audit_t  call;
 
     ngx_acm_api_caller(&call, caller);
 
@@ -226,11 +208,7 @@ ngx_acm_api_refused(ngx_acm_conf_t *amcf, const acm_api_caller_t *caller,
 
         /* that of the endpoint, as far as there is one */
 
-        region = (amcf->regions != NULL) ? amcf->regions->elts : NULL;
-
-        call.region = (region == NULL
-                       || ngx_strcmp(region[0].data, "any") == 0)
-                      ? NGX_ACM_REGION : (char *) region[0].data;
+        call.region = ngx_acm_home_region(amcf);
     }
 
     call.operation = acm_api_name(target);
@@ -269,7 +247,7 @@ ngx_acm_api_authorize(void *data, const acm_api_caller_t *caller,
     req.ncontext = access->nkeys;
     req.now = access->now;
     req.source_ip = (caller->address[0] == '\0') ? NULL : caller->address;
-    req.region = caller->region;
+    req.region = caller->asked;
     req.user_agent = (caller->agent[0] == '\0') ? NULL : caller->agent;
     req.secure = caller->secure;
 

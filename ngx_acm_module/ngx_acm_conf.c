@@ -24,7 +24,6 @@ static char *ngx_acm_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_acm_account(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_acm_default_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_acm_region(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_acm_resolver(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 
@@ -93,13 +92,19 @@ static ngx_command_t  ngx_acm_conf_commands[] = {
       NULL },
 
     /*
-     * Syntax:  region name ... | any;
+     * Syntax:  region name ... [any] [namespace=one];
      * Default: region us-east-1;
      * Context: acm
      *
-     * The regions whose certificates may be named; configured certificates
-     * belong to the first.  "any" accepts every region, and us-east-1 is
-     * the first.
+     * The regions whose certificates may be named, and that may be in the
+     * credential scope of "acm_api"; configured certificates belong to the
+     * first.  "any" accepts every other region, too; alone, us-east-1 is the
+     * first.
+     *
+     * Each region has certificates of its own.  With "namespace=one" they are
+     * all the first region's, whichever is asked: its name is in every ARN
+     * that is given back, and an ARN may also have that of the region which
+     * is asked.
      */
     { ngx_string("region"),
       NGX_ACM_MAIN_CONF|NGX_CONF_1MORE,
@@ -455,10 +460,11 @@ ngx_acm_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     amcf->file = cf->conf_file->file.name.data;
     amcf->line = cf->conf_file->line;
 
-    /* both modules of this type have the one configuration */
+    /* all modules of this type have the one configuration */
 
     ngx_acm_conf_module.ctx_index = 0;
     ngx_acm_issuer_module.ctx_index = 0;
+    ngx_acm_limit_module.ctx_index = 0;
 
     confp[0] = amcf;
     ctx.conf = confp;
@@ -527,6 +533,7 @@ ngx_acm_block_done(ngx_conf_t *cf, ngx_acm_conf_t *amcf)
     ngx_conf_init_value(amcf->cache, NGX_ACM_CACHE);
     ngx_conf_init_value(amcf->helper_timeout, NGX_ACM_HELPER_TIMEOUT);
     ngx_conf_init_value(amcf->unused, 0);
+    ngx_conf_init_value(amcf->in_use, NGX_ACM_IN_USE);
     ngx_conf_init_value(amcf->versions, ACM_VERSIONS);
 
     if (!amcf->warn_at) {
@@ -634,6 +641,10 @@ ngx_acm_init_zone(ngx_shm_zone_t *zone, void *data)
         return NGX_ERROR;
     }
 
+    if (RAND_bytes(shared->throttle.seed, ACM_THROTTLE_SEED) != 1) {
+        return NGX_ERROR;
+    }
+
     shared->used_since = (ngx_atomic_uint_t) ngx_time();
     shared->layout = NGX_ACM_LAYOUT;
     shared->metrics.beat = (ngx_atomic_uint_t) acm_ticks();
@@ -727,60 +738,6 @@ ngx_acm_account(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     amcf->account = value[1];
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_acm_region(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_acm_conf_t  *amcf = conf;
-
-    size_t       n;
-    u_char       ch;
-    ngx_str_t   *value, *region;
-    ngx_uint_t   i;
-
-    if (amcf->regions) {
-        return "is duplicate";
-    }
-
-    amcf->regions = ngx_array_create(cf->pool, cf->args->nelts,
-                                     sizeof(ngx_str_t));
-    if (amcf->regions == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    value = cf->args->elts;
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        for (n = 0; n < value[i].len; n++) {
-            ch = value[i].data[n];
-
-            if (!((ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9')
-                  || ch == '-'))
-            {
-                break;
-            }
-        }
-
-        if (n == 0 || n != value[i].len || n > 32) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid region \"%V\": use up to 32 lower "
-                               "case letters, digits and hyphens",
-                               &value[i]);
-            return NGX_CONF_ERROR;
-        }
-
-        region = ngx_array_push(amcf->regions);
-        if (region == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        *region = value[i];
-    }
 
     return NGX_CONF_OK;
 }

@@ -101,6 +101,7 @@ ngx_acm_create_conf(ngx_cycle_t *cycle)
     amcf->map_size = NGX_CONF_UNSET;
     amcf->cache = NGX_CONF_UNSET;
     amcf->unused = NGX_CONF_UNSET;
+    amcf->in_use = NGX_CONF_UNSET;
     amcf->versions = NGX_CONF_UNSET;
     amcf->helper_timeout = NGX_CONF_UNSET;
     amcf->bell = -1;
@@ -190,6 +191,10 @@ ngx_acm_init_module(ngx_cycle_t *cycle)
     }
 
     ngx_acm_audit_init(cycle, amcf);
+
+    if (amcf->limits) {
+        amcf->limits->throttle = &ngx_acm_shared(amcf)->throttle;
+    }
 
     /*
      * An error here would end the master at a reload: without the bell the

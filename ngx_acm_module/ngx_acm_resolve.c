@@ -18,6 +18,8 @@ static ngx_acm_issuer_t *ngx_acm_resolve_issuers(ngx_cycle_t *cycle,
     ngx_acm_conf_t *amcf, ngx_acm_want_t *want, acm_request_t *req);
 static ngx_int_t ngx_acm_resolve_want(ngx_cycle_t *cycle,
     ngx_acm_conf_t *amcf, ngx_acm_want_t *want);
+static ngx_int_t ngx_acm_resolve_name(ngx_cycle_t *cycle,
+    ngx_acm_conf_t *amcf, ngx_acm_want_t *want);
 static ngx_int_t ngx_acm_resolve_auto(ngx_cycle_t *cycle,
     ngx_acm_conf_t *amcf, ngx_acm_want_t *want);
 static void ngx_acm_resolve_request(ngx_acm_conf_t *amcf,
@@ -195,6 +197,10 @@ static ngx_int_t
 ngx_acm_resolve_want(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf,
     ngx_acm_want_t *want)
 {
+    if (ngx_acm_resolve_name(cycle, amcf, want) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (want->mode == NGX_ACM_AUTO) {
         return ngx_acm_resolve_auto(cycle, amcf, want);
     }
@@ -208,6 +214,53 @@ ngx_acm_resolve_want(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf,
     }
 
     /* sni: what a name gets does not depend on the server */
+
+    return NGX_OK;
+}
+
+
+/* What a server is called, where it is said who uses a certificate. */
+
+static ngx_int_t
+ngx_acm_resolve_name(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf,
+    ngx_acm_want_t *want)
+{
+    char    **names;
+    u_char   *p;
+    size_t    len;
+
+    if (want->names.nelts) {
+        names = want->names.elts;
+        want->name.data = (u_char *) names[0];
+        want->name.len = ngx_strlen(names[0]);
+
+    } else {
+        len = ngx_strlen(want->file) + sizeof(":") + NGX_INT_T_LEN
+              + want->name.len;
+
+        p = ngx_pnalloc(cycle->pool, len);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        /* with a NUL behind it, which a server_name need not have */
+
+        len = (want->name.len ? ngx_snprintf(p, len - 1, "%V", &want->name)
+                              : ngx_snprintf(p, len - 1, "%s:%ui", want->file,
+                                             want->line))
+              - p;
+
+        p[len] = '\0';
+
+        want->name.data = p;
+        want->name.len = len;
+    }
+
+    if (want->mode == NGX_ACM_SNI) {
+        want->server = acm_used_server((char *) want->name.data,
+                                       want->name.len);
+        want->bit = (uint64_t) 1 << (amcf->nsni++ % 64);
+    }
 
     return NGX_OK;
 }
@@ -257,22 +310,6 @@ ngx_acm_resolve_request(ngx_acm_conf_t *amcf, ngx_acm_issuer_t *issuer,
     req->account = (char *) amcf->account.data;
     req->region = ngx_acm_home_region(amcf);
     req->type = issuer->ca ? ACM_TYPE_PRIVATE : ACM_TYPE_ISSUED;
-}
-
-
-const char *
-ngx_acm_home_region(ngx_acm_conf_t *amcf)
-{
-    ngx_str_t  *name;
-
-    if (amcf->regions == NULL) {
-        return NGX_ACM_REGION;
-    }
-
-    name = amcf->regions->elts;
-
-    return (ngx_strcmp(name[0].data, "any") == 0) ? NGX_ACM_REGION
-                                                  : (char *) name[0].data;
 }
 
 
@@ -340,9 +377,6 @@ static ngx_int_t
 ngx_acm_resolve_arn(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf,
     ngx_acm_want_t *want)
 {
-    ngx_str_t   *region;
-    ngx_uint_t   i;
-
     EVP_Digest(want->uuid, ACM_UUID_LEN, want->id, NULL, EVP_sha256(), NULL);
 
     if (ngx_strcmp(want->account, amcf->account.data) != 0) {
@@ -353,28 +387,20 @@ ngx_acm_resolve_arn(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf,
         return NGX_ERROR;
     }
 
-    if (amcf->regions == NULL) {
-        if (ngx_strcmp(want->region, NGX_ACM_REGION) == 0) {
-            return NGX_OK;
-        }
-
-    } else {
-        region = amcf->regions->elts;
-
-        for (i = 0; i < amcf->regions->nelts; i++) {
-            if (ngx_strcmp(region[i].data, want->region) == 0
-                || ngx_strcmp(region[i].data, "any") == 0)
-            {
-                return NGX_OK;
-            }
-        }
+    if (!ngx_acm_region_known(amcf, want->region)) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "the ARN in %s:%ui is of region %s, which \"region\" "
+                      "does not list", want->file, want->line, want->region);
+        return NGX_ERROR;
     }
 
-    ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                  "the ARN in %s:%ui is of region %s, which \"region\" does "
-                  "not list", want->file, want->line, want->region);
+    if (amcf->one_region) {
+        (void) ngx_cpystrn((u_char *) want->region,
+                           (u_char *) ngx_acm_home_region(amcf),
+                           ACM_MAX_LABEL + 1);
+    }
 
-    return NGX_ERROR;
+    return NGX_OK;
 }
 
 

@@ -80,8 +80,8 @@ ngx_acm_ssl_cert_cb(ngx_ssl_conn_t *ssl, void *arg)
 
         /* which of them the client takes is not known yet */
 
-        ngx_acm_used(amcf, pair.rsa);
-        ngx_acm_used(amcf, pair.ec);
+        ngx_acm_used(amcf, pair.rsa, want);
+        ngx_acm_used(amcf, pair.ec, want);
 
         return n > 0;
     }

@@ -3,8 +3,9 @@
  * Copyright (C) The ngx_acm authors
  *
  * Which certificates are served: workers note it in shared memory, each
- * certificate once an hour at most, and the helper takes the notes to the
- * store.  A note that is lost costs nothing but a sample.
+ * certificate once an hour at most for each server with "sni", and the helper
+ * takes the notes to the store.  A note that is lost costs nothing but a
+ * sample.
  */
 
 
@@ -16,7 +17,8 @@
 #define NGX_ACM_USED_LIFE     20             /* or this part of its life */
 #define NGX_ACM_USED_RETRY    5              /* seconds, the table is full */
 #define NGX_ACM_USED_DRAIN    60             /* seconds */
-#define NGX_ACM_USED_PART     4              /* or this part of "unused" */
+#define NGX_ACM_USED_PART     4              /* or this part of "unused" and
+                                                "api_in_use" */
 
 
 typedef struct {
@@ -26,8 +28,8 @@ typedef struct {
 
 
 static ngx_int_t ngx_acm_used_put(ngx_acm_shared_t *shared, u_char *id,
-    uint32_t count);
-static ngx_atomic_uint_t ngx_acm_used_check(u_char *id);
+    uint64_t server, uint32_t count);
+static ngx_atomic_uint_t ngx_acm_used_check(u_char *id, uint64_t server);
 static time_t ngx_acm_used_part(ngx_acm_conf_t *amcf, time_t most);
 static ngx_uint_t ngx_acm_used_take(ngx_acm_used_t *slot,
     acm_used_note_t *note);
@@ -70,7 +72,8 @@ ngx_acm_unused(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 void
-ngx_acm_used_note(ngx_acm_conf_t *amcf, ngx_acm_material_t *m)
+ngx_acm_used_note(ngx_acm_conf_t *amcf, ngx_acm_material_t *m,
+    ngx_acm_want_t *want, ngx_uint_t server)
 {
     u_char      id[16], *p;
     time_t      every, now;
@@ -88,14 +91,22 @@ ngx_acm_used_note(ngx_acm_conf_t *amcf, ngx_acm_material_t *m)
         p += 2;
     }
 
+    n = ngx_acm_used_put(ngx_acm_shared(amcf), id, want->server, m->served);
+
+    if (n == NGX_OK) {
+        m->served = 0;
+        m->seen = want->bit | (server ? m->seen : 0);
+    }
+
+    if (server) {
+        return;
+    }
+
     now = ngx_time();
     every = ngx_min(m->life / NGX_ACM_USED_LIFE, NGX_ACM_USED_EVERY);
     every = ngx_acm_used_part(amcf, every);
 
-    if (ngx_acm_used_put(ngx_acm_shared(amcf), id, m->served) == NGX_OK) {
-        m->served = 0;
-
-    } else {
+    if (n != NGX_OK) {
         every = ngx_min(every, NGX_ACM_USED_RETRY);
     }
 
@@ -107,19 +118,22 @@ ngx_acm_used_note(ngx_acm_conf_t *amcf, ngx_acm_material_t *m)
 /* NGX_DECLINED: others are in all the places where it may be. */
 
 static ngx_int_t
-ngx_acm_used_put(ngx_acm_shared_t *shared, u_char *id, uint32_t count)
+ngx_acm_used_put(ngx_acm_shared_t *shared, u_char *id, uint64_t server,
+    uint32_t count)
 {
     ngx_uint_t          i;
     ngx_acm_used_t     *slot, *free;
     ngx_atomic_uint_t   check;
 
     free = NULL;
-    check = ngx_acm_used_check(id);
+    check = ngx_acm_used_check(id, server);
 
     for (i = 0; i < NGX_ACM_USED_PROBES; i++) {
         slot = &shared->used[(check + i) % NGX_ACM_USED];
 
-        if (slot->check == check && ngx_memcmp(slot->id, id, 16) == 0) {
+        if (slot->check == check && slot->server == server
+            && ngx_memcmp(slot->id, id, 16) == 0)
+        {
             slot->time = (ngx_atomic_uint_t) ngx_time();
             (void) ngx_atomic_fetch_add(&slot->count, count);
             return NGX_OK;
@@ -135,6 +149,7 @@ ngx_acm_used_put(ngx_acm_shared_t *shared, u_char *id, uint32_t count)
     }
 
     ngx_memcpy(free->id, id, 16);
+    free->server = server;
     free->time = (ngx_atomic_uint_t) ngx_time();
     free->count = count;
 
@@ -147,23 +162,29 @@ ngx_acm_used_put(ngx_acm_shared_t *shared, u_char *id, uint32_t count)
 
 
 static ngx_atomic_uint_t
-ngx_acm_used_check(u_char *id)
+ngx_acm_used_check(u_char *id, uint64_t server)
 {
     ngx_atomic_uint_t  check;
 
-    check = ngx_murmur_hash2(id, 16);
+    check = ngx_murmur_hash2(id, 16)
+            ^ ngx_murmur_hash2((u_char *) &server, sizeof(uint64_t));
 
     return check ? check : 1;
 }
 
 
-/* What is noted must be in the store well before it counts as unused. */
+/* What is noted must be in the store well before it counts as unused, or no
+   more as in use. */
 
 static time_t
 ngx_acm_used_part(ngx_acm_conf_t *amcf, time_t most)
 {
     if (amcf->unused) {
         most = ngx_min(most, amcf->unused / NGX_ACM_USED_PART);
+    }
+
+    if (amcf->in_use) {
+        most = ngx_min(most, amcf->in_use / NGX_ACM_USED_PART);
     }
 
     return ngx_max(most, 1);
@@ -246,9 +267,10 @@ ngx_acm_used_take(ngx_acm_used_t *slot, acm_used_note_t *note)
     ngx_memcpy(id, slot->id, 16);
     note->at = (int64_t) slot->time;
     note->count = (uint32_t) slot->count;
+    note->server = slot->server;
 
     if (!ngx_atomic_cmp_set(&slot->check, check, 0)
-        || ngx_acm_used_check(id) != check)
+        || ngx_acm_used_check(id, note->server) != check)
     {
         return 0;
     }

@@ -57,8 +57,6 @@ static void ngx_http_acm_api_thread(void *data, ngx_log_t *log);
 static void ngx_http_acm_api_refuse(ngx_http_acm_api_ctx_t *ctx,
     const acm_api_caller_t *caller, const acm_sigv4_fault_t *fault,
     int64_t now);
-static ngx_int_t ngx_http_acm_api_region(ngx_acm_conf_t *amcf,
-    const char *region);
 static ngx_int_t ngx_http_acm_api_replayed(ngx_http_acm_api_ctx_t *ctx,
     acm_sigv4_user_t *user, int64_t now);
 static void ngx_http_acm_api_done(ngx_event_t *ev);
@@ -424,8 +422,8 @@ ngx_http_acm_api_thread(void *data, ngx_log_t *log)
         != ACM_OK)
     {
         caller.key_id = fault.key_id;
-        caller.region = (ngx_http_acm_api_region(ctx->amcf, fault.region)
-                         == NGX_OK) ? fault.region : "";
+        caller.region = ngx_acm_region_known(ctx->amcf, fault.region)
+                        ? fault.region : "";
 
         ngx_http_acm_api_refuse(ctx, &caller, &fault, now);
         return;
@@ -438,8 +436,9 @@ ngx_http_acm_api_thread(void *data, ngx_log_t *log)
     caller.arn = who->arn;
     caller.key_id = user.key_id;
     caller.user = user.user;
+    caller.ticks = acm_ticks();
 
-    if (ngx_http_acm_api_region(ctx->amcf, user.region) != NGX_OK) {
+    if (!ngx_acm_region_known(ctx->amcf, user.region)) {
         (void) ngx_snprintf((u_char *) fault.message,
                             sizeof(fault.message) - 1,
                             "Credential should be scoped to a valid region, "
@@ -485,35 +484,6 @@ ngx_http_acm_api_refuse(ngx_http_acm_api_ctx_t *ctx,
                         fault->quotes ? "The Authorization header is "
                         "malformed: what is in it may be secret."
                         : fault->message, now);
-}
-
-
-/* One of those that are configured. */
-
-static ngx_int_t
-ngx_http_acm_api_region(ngx_acm_conf_t *amcf, const char *region)
-{
-    ngx_str_t   *name;
-    ngx_uint_t   i;
-
-    if (amcf->regions == NULL) {
-        return (ngx_strcmp(region, NGX_ACM_REGION) == 0) ? NGX_OK
-                                                         : NGX_DECLINED;
-    }
-
-    name = amcf->regions->elts;
-
-    if (ngx_strcmp(name[0].data, "any") == 0) {
-        return NGX_OK;
-    }
-
-    for (i = 0; i < amcf->regions->nelts; i++) {
-        if (ngx_strcmp(name[i].data, region) == 0) {
-            return NGX_OK;
-        }
-    }
-
-    return NGX_DECLINED;
 }
 
 

@@ -389,6 +389,8 @@ ngx_http_acm_init_server(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf)
         }
     }
 
+    want->name = cscf->server_name;
+
     ngx_acm_server_set(&server, "http", sscf);
 
     return ngx_acm_certificate_init(cf, want, &server, "add \"server_name\" "

@@ -234,8 +234,7 @@ ngx_http_acm_status_init(ngx_http_acm_status_ctx_t *ctx,
     {
         (void) ngx_cpystrn((u_char *) ctx->texts[i], region[i].data,
                            ngx_min(region[i].len, ACM_MAX_LABEL) + 1);
-        ctx->regions[i] = (ngx_strcmp(ctx->texts[i], "any") == 0)
-                          ? NGX_ACM_REGION : ctx->texts[i];
+        ctx->regions[i] = ctx->texts[i];
     }
 
     ctx->view.nregions = i;

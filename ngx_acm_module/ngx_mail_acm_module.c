@@ -118,8 +118,12 @@ ngx_mail_acm_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
 
         /* the default is the name of the host, which nobody has asked for */
 
+        if (cscf->server_name.data != cf->cycle->hostname.data) {
+            want->name = cscf->server_name;
+        }
+
         if (want->mode == NGX_ACM_AUTO && want->names.nelts == 0
-            && cscf->server_name.data != cf->cycle->hostname.data
+            && want->name.len
             && ngx_acm_certificate_name(cf, want, &cscf->server_name, 0)
                != NGX_OK)
         {

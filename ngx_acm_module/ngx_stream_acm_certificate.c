@@ -228,6 +228,7 @@ ngx_stream_acm_addresses(ngx_conf_t *cf, ngx_stream_core_main_conf_t *cmcf)
 static ngx_int_t
 ngx_stream_acm_init_server(ngx_conf_t *cf, ngx_stream_core_srv_conf_t *cscf)
 {
+    ngx_str_t                  *name;
     ngx_array_t                 names;
     ngx_acm_want_t             *want;
     ngx_acm_server_t            server;
@@ -249,6 +250,11 @@ ngx_stream_acm_init_server(ngx_conf_t *cf, ngx_stream_core_srv_conf_t *cscf)
         if (!ascf->tls) {
             ngx_acm_certificate_deaf(cf, want,
                                      "add \"ssl\" to its \"listen\"");
+        }
+
+        if (names.nelts) {
+            name = names.elts;
+            want->name = name[0];
         }
 
         ngx_acm_server_set(&server, "stream", sscf);

@@ -70,7 +70,8 @@ acm_api_call(const acm_api_conf_t *conf, acm_keyring_t *ring,
     const acm_api_caller_t *caller, const acm_api_request_t *request,
     int64_t now, acm_api_answer_t *answer)
 {
-    acm_api_t  api;
+    acm_api_t         api;
+    acm_api_caller_t  at_home;
 
     memset(&api, 0, sizeof(acm_api_t));
     memset(answer, 0, sizeof(acm_api_answer_t));
@@ -78,7 +79,15 @@ acm_api_call(const acm_api_conf_t *conf, acm_keyring_t *ring,
     (void) acm_uuid(answer->request_id);
 
     api.conf = conf;
-    api.caller = caller;
+    api.caller = &at_home;
+
+    at_home = *caller;
+    at_home.asked = caller->region;
+
+    if (conf->home != NULL) {
+        at_home.region = conf->home;
+    }
+
     api.ring = ring;
     api.store = acm_keyring_store(ring);
     api.now = now;
@@ -346,10 +355,16 @@ acm_api_resource(acm_api_t *api, const char *member)
                        &api->err);
 
     if (rc != ACM_OK || !acm_api_str_is(&account, api->caller->account)
-        || !acm_api_str_is(&region, api->caller->region))
+        || (!acm_api_str_is(&region, api->caller->region)
+            && !acm_api_str_is(&region, api->caller->asked)))
     {
         return ACM_NOTFOUND;
     }
+
+    /* policies know the ARN by which it was given out */
+
+    (void) acm_arn_text(api->arn, api->caller->account, api->caller->region,
+                        api->uuid);
 
     return ACM_OK;
 }

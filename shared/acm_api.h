@@ -36,7 +36,11 @@
 
 typedef struct {
     const char                *account;
-    const char                *region;       /* of the credential scope */
+    const char                *region;       /* of the credential scope; in
+                                                what is called back, where the
+                                                certificates are */
+    const char                *asked;        /* of the scope, when called
+                                                back */
     const char                *arn;          /* of the user */
     const char                *key_id;       /* access key */
     const char                *address;      /* the client's, as text */
@@ -99,11 +103,12 @@ typedef void (*acm_api_audit_pt)(void *data, const acm_api_caller_t *caller,
     const acm_api_event_t *event);
 
 
-/* a server that is configured to use a certificate, of InUseBy */
+/* a server that may use certificates, of InUseBy: one of these three */
 
 typedef struct {
     const char                *name;         /* of the server */
-    char                       uuid[ACM_UUID_LEN + 1];  /* or "" and */
+    char                       uuid[ACM_UUID_LEN + 1];  /* or "" */
+    uint64_t                   id;           /* as in acm_used_by_t, or 0 */
     uint8_t                    identity[ACM_HASH_LEN];
 } acm_api_server_t;
 
@@ -124,8 +129,12 @@ typedef struct {
     size_t                     nissuers;
     const char                *default_issuers;  /* names, with spaces */
     const char                *zone;         /* validation zone, or NULL */
-    const acm_api_server_t    *servers;
+    const char                *home;         /* region that all others are,
+                                                or NULL */
+    const acm_api_server_t    *servers;      /* acm_api_servers_sort() */
     size_t                     nservers;
+    int64_t                    in_use;       /* seconds since one with an id
+                                                had it; 0: it never has */
     acm_api_authorize_pt       authorize;    /* NULL: all is allowed */
     acm_api_audit_pt           audit;        /* NULL: none */
     void                      *data;         /* of both */
@@ -173,6 +182,9 @@ void acm_api_refuse(int status, const char *type, const char *message,
 
 /* The operation of a target; NULL if there is none such. */
 const char *acm_api_name(const acm_str_t *target);
+
+/* Puts servers into the order in which they are looked for. */
+void acm_api_servers_sort(acm_api_server_t *servers, size_t n);
 
 /* 1 if the operation of this target may change something. */
 int acm_api_changes(const acm_str_t *target);

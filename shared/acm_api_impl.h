@@ -39,6 +39,7 @@ typedef struct {
     const acm_api_caller_t    *caller;
     acm_keyring_t             *ring;
     acm_store_t               *store;
+    acm_snap_t                *snap;     /* while one is open; or NULL */
     int64_t                    now;
     const acm_operation_t     *operation;
     json_t                    *in;       /* checked against its shape */
@@ -113,8 +114,8 @@ json_t *acm_api_dn(const X509_NAME *name);
 json_t *acm_api_in_use_by(const acm_api_t *api, const acm_cert_t *cert);
 int acm_api_in_use(const acm_api_t *api, const acm_cert_t *cert);
 
-/* RenewalEligibility: in use, or exported since it was issued. */
-int acm_api_eligible(acm_api_t *api, const acm_cert_t *cert);
+/* RenewalEligibility: in use, or exported since it was issued or renewed. */
+int acm_api_eligible(const acm_api_t *api, const acm_cert_t *cert);
 
 /* DomainValidationOptions with a status, and one of them.  NULL without
    memory. */

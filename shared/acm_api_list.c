@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "acm_api_impl.h"
-#include "acm_used.h"
 
 
 #define ACM_LIST_NAMES  100          /* of one summary */
@@ -296,34 +295,4 @@ acm_api_usage_names(uint32_t usages, uint32_t base)
     }
 
     return list;
-}
-
-
-int
-acm_api_eligible(acm_api_t *api, const acm_cert_t *cert)
-{
-    acm_rc_t     rc;
-    acm_snap_t  *snap;
-    acm_used_t   used;
-
-    if (cert->type == ACM_TYPE_IMPORTED
-        || acm_api_status(cert, api->now) != ACM_STATUS_ISSUED)
-    {
-        return 0;
-    }
-
-    if (cert->exported || !cert->managed || acm_api_in_use(api, cert)) {
-        return 1;
-    }
-
-    /* a server of "sni" has it without a word about it */
-
-    if (acm_store_begin(api->store, &snap, NULL) != ACM_OK) {
-        return 0;
-    }
-
-    rc = acm_used_get(snap, cert->uuid, &used);
-    acm_store_end(snap);
-
-    return rc == ACM_OK;
 }

@@ -279,6 +279,7 @@ acm_scan_slice(acm_scan_t *scan, uint8_t *key, size_t *len, size_t prefix,
         return rc;
     }
 
+    scan->api->snap = snap;
     n = 0;
 
     for (rc = acm_store_seek(snap, ACM_DB_CERTIFICATE, key, *len, &entry);
@@ -311,6 +312,7 @@ acm_scan_slice(acm_scan_t *scan, uint8_t *key, size_t *len, size_t prefix,
         }
     }
 
+    scan->api->snap = NULL;
     acm_store_end(snap);
     *read += n;
 

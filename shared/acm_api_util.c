@@ -25,8 +25,6 @@ typedef struct {
 
 
 static unsigned acm_base64_digit(char c);
-static int acm_api_uses(const acm_api_server_t *server,
-    const acm_cert_t *cert);
 
 
 static const acm_api_word_t  acm_api_sigalgs[] = {
@@ -382,63 +380,6 @@ acm_api_ca(const acm_api_t *api, const char *arn)
     }
 
     return NULL;
-}
-
-
-static int
-acm_api_uses(const acm_api_server_t *server, const acm_cert_t *cert)
-{
-    static const uint8_t  none[ACM_HASH_LEN];
-
-    if (server->uuid[0] != '\0') {
-        return strcmp(server->uuid, cert->uuid) == 0;
-    }
-
-    return memcmp(cert->identity, none, ACM_HASH_LEN) != 0
-           && memcmp(server->identity, cert->identity, ACM_HASH_LEN) == 0;
-}
-
-
-int
-acm_api_in_use(const acm_api_t *api, const acm_cert_t *cert)
-{
-    size_t  i;
-
-    for (i = 0; i < api->conf->nservers; i++) {
-        if (acm_api_uses(&api->conf->servers[i], cert)) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-json_t *
-acm_api_in_use_by(const acm_api_t *api, const acm_cert_t *cert)
-{
-    char     arn[ACM_MAX_ARN];
-    size_t   i;
-    json_t  *list;
-
-    list = json_array();
-
-    for (i = 0; list != NULL && i < api->conf->nservers; i++) {
-        if (!acm_api_uses(&api->conf->servers[i], cert)) {
-            continue;
-        }
-
-        (void) snprintf(arn, sizeof(arn), "arn:aws:nginx:%s:%s:server/%s",
-                        cert->region, cert->account,
-                        api->conf->servers[i].name);
-
-        if (json_array_append_new(list, acm_json_clean(arn)) != 0) {
-            json_decref(list);
-            return NULL;
-        }
-    }
-
-    return list;
 }
 
 

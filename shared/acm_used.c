@@ -4,16 +4,23 @@
  */
 
 
+#include <openssl/evp.h>
 #include <string.h>
 
 #include "acm_record_impl.h"
 #include "acm_used.h"
 
 
+static void acm_used_note_by(acm_used_t *used, uint64_t server, int64_t at,
+    int64_t now);
+
+
 static const acm_field_t  acm_used_fields[] = {
     acm_field(1, ACM_FIELD_TIME, acm_used_t, first, 0, 0),
     acm_field(2, ACM_FIELD_TIME, acm_used_t, last, 0, 0),
-    acm_field(3, ACM_FIELD_U32, acm_used_t, count, 0, 0)
+    acm_field(3, ACM_FIELD_U32, acm_used_t, count, 0, 0),
+    acm_field(4, ACM_FIELD_OCTETS, acm_used_t, by, 0,
+              ACM_USED_SERVERS * ACM_USED_BY_LEN)
 };
 
 static const acm_layout_t  acm_used_layout =
@@ -31,6 +38,73 @@ acm_rc_t
 acm_used_decode(const uint8_t *data, size_t len, acm_used_t *used)
 {
     return acm_record_decode(&acm_used_layout, data, len, used);
+}
+
+
+uint64_t
+acm_used_server(const char *name, size_t len)
+{
+    uint8_t       md[EVP_MAX_MD_SIZE];
+    uint64_t      server;
+    acm_reader_t  r;
+
+    memset(md, 0, sizeof(md));
+    (void) EVP_Digest(name, len, md, NULL, EVP_sha256(), NULL);
+
+    acm_reader_init(&r, md, 8);
+    server = acm_read_u64(&r);
+
+    return (server == 0) ? 1 : server;
+}
+
+
+void
+acm_used_by(const acm_used_t *used, size_t place, acm_used_by_t *by)
+{
+    acm_reader_t  r;
+
+    acm_reader_init(&r, used->by + place * ACM_USED_BY_LEN, ACM_USED_BY_LEN);
+
+    by->server = acm_read_u64(&r);
+    by->last = (int64_t) acm_read_u64(&r);
+}
+
+
+/* In its own place, or that of the one which had it longest ago. */
+
+static void
+acm_used_note_by(acm_used_t *used, uint64_t server, int64_t at, int64_t now)
+{
+    size_t         i, place;
+    unsigned       k;
+    uint8_t       *p;
+    int64_t        oldest;
+    acm_used_by_t  by;
+
+    place = 0;
+    oldest = INT64_MAX;
+
+    for (i = 0; i < ACM_USED_SERVERS; i++) {
+        acm_used_by(used, i, &by);
+
+        if (by.server == server) {
+            place = i;
+            at = (by.last > at && by.last <= now) ? by.last : at;
+            break;
+        }
+
+        if (by.last < oldest) {
+            oldest = by.last;
+            place = i;
+        }
+    }
+
+    p = used->by + place * ACM_USED_BY_LEN;
+
+    for (k = 0; k < 8; k++) {
+        p[k] = (uint8_t) (server >> (56 - 8 * k));
+        p[8 + k] = (uint8_t) ((uint64_t) at >> (56 - 8 * k));
+    }
 }
 
 
@@ -128,6 +202,10 @@ acm_used_merge(acm_batch_t *batch, acm_snap_t *snap,
 
     if (used.last < at || used.last > now) {
         used.last = at;
+    }
+
+    if (note->server != 0) {
+        acm_used_note_by(&used, note->server, at, now);
     }
 
     used.count = (used.count > UINT32_MAX - note->count)

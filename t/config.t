@@ -105,6 +105,56 @@ bad('store parameter', 'acm { store %%DIR%%/store sice=1g; }', '',
     qr/invalid parameter "sice=1g"/, $at);
 bad('account', in_acm('account 12345678901;'), '',
     qr/invalid account "12345678901": use twelve digits/, $at);
+# what the API limits
+
+good('rates of ACM', in_acm('api_rate acm;'), '');
+good('no rates', in_acm('api_rate off;'), '');
+good('other rates', in_acm('api_rate acm DescribeCertificate=1000r/s '
+    . 'ListCertificates=1r/m ImportCertificate=off RevokeCertificate=3;'), '');
+bad('a rate of nothing', in_acm('api_rate Describe=1;'), '',
+    qr/invalid parameter "Describe=1": use "acm" first, or an operation/, $at);
+bad('a rate past the most', in_acm('api_rate ListCertificates=1001;'), '',
+    qr/invalid rate "1001" of ListCertificates: use 1 to 1000/, $at);
+bad('no rate', in_acm("api_rate ListCertificates=$_;"), '',
+    qr/invalid rate "\Q$_\E"/, $at) for '0', '', 'r/s', '5r/h', '1.5';
+bad('a rate twice', in_acm('api_rate acm GetCertificate=1 GetCertificate=2;'),
+    '', qr/duplicate operation "GetCertificate"/, $at);
+bad('rates twice', in_acm('api_rate acm; api_rate off;'), '',
+    qr/"api_rate" directive is duplicate/, $at);
+bad('rates off and on', in_acm('api_rate off acm;'), '',
+    qr/invalid parameter "off"/, $at);
+
+good('quotas of ACM', in_acm('api_quota acm;'), '');
+good('no quotas', in_acm('api_quota off;'), '');
+good('other quotas', in_acm('api_quota acm certificates=1 names=100 '
+    . 'private=1000000000 imported=off imported_per_year=2 '
+    . 'certificates_per_year=3;'), '');
+bad('a quota of nothing', in_acm('api_quota keys=1;'), '',
+    qr/invalid parameter "keys=1": use "acm" first, or "certificates="/, $at);
+bad('a quota past the most', in_acm('api_quota names=101;'), '',
+    qr/invalid quota "101" of "names": use 1 to 100, or "off"/, $at);
+bad('no quota', in_acm("api_quota imported=$_;"), '',
+    qr/invalid quota "$_" of "imported"/, $at) for '0', '', '1000000001', '-1';
+bad('a quota twice', in_acm('api_quota names=1 names=2;'), '',
+    qr/duplicate quota "names"/, $at);
+bad('quotas twice', in_acm('api_quota acm; api_quota acm;'), '',
+    qr/"api_quota" directive is duplicate/, $at);
+
+good('in use', in_acm('api_in_use 90s;'), '');
+good('in use, off', in_acm('api_in_use off;'), '');
+bad('in use', in_acm("api_in_use $_;"), '', qr/invalid time "$_"/, $at)
+    for '0', '1x';
+bad('in use twice', in_acm('api_in_use 1d; api_in_use off;'), '',
+    qr/"api_in_use" directive is duplicate/, $at);
+
+good('one namespace', in_acm('region eu-west-1 us-east-1 namespace=one;'), '');
+good('any, and one', in_acm('region any namespace=one;'), '');
+bad('namespace', in_acm('region us-east-1 namespace=two;'), '',
+    qr/invalid region "namespace=two"/, $at);
+good('ARN of a region that is the first', in_acm('region eu-west-1 us-east-1 '
+    . 'namespace=one;'), server('acm_certificate arn:aws:acm:us-east-1:'
+    . '123456789012:certificate/12345678-1234-4234-8234-123456789012;'));
+
 bad('region', in_acm('region US_east;'), '', qr/invalid region/, $at);
 
 # the addresses of name servers
