@@ -34,8 +34,6 @@ static acm_rc_t acm_x509_info_dn(const X509_NAME *name, const char *what,
     char **text, acm_err_t *err);
 static acm_rc_t acm_x509_info_serial(X509 *x, char **text, acm_err_t *err);
 static acm_rc_t acm_x509_info_sigalg(X509 *x, char **text, acm_err_t *err);
-static acm_rc_t acm_x509_info_names(X509 *x, acm_x509_info_t *info,
-    acm_err_t *err);
 static acm_rc_t acm_x509_info_san(const GENERAL_NAMES *sans,
     acm_x509_info_t *info, acm_err_t *err);
 static acm_rc_t acm_x509_info_ip(const ASN1_OCTET_STRING *ip,
@@ -208,7 +206,7 @@ acm_x509_info_fill(X509 *x, acm_key_e key, acm_x509_info_t *info,
     }
 
     if (rc == ACM_OK) {
-        rc = acm_x509_info_names(x, info, err);
+        rc = acm_x509_names(x, info, err);
     }
 
     return rc;
@@ -362,10 +360,8 @@ acm_x509_info_sigalg(X509 *x, char **text, acm_err_t *err)
 }
 
 
-/* Fills names and domain. */
-
-static acm_rc_t
-acm_x509_info_names(X509 *x, acm_x509_info_t *info, acm_err_t *err)
+acm_rc_t
+acm_x509_names(X509 *x, acm_x509_info_t *info, acm_err_t *err)
 {
     char           *cn;
     acm_rc_t        rc;

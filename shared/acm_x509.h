@@ -131,6 +131,9 @@ void acm_x509_seen_add(acm_x509_seen_t *seen, X509 *x, X509 *issuer);
    certificate, no name, a dNSName that is not an A-label name (RFC 5280
    s7.2), an unsupported key. */
 acm_rc_t acm_x509_info(X509 *x, acm_x509_info_t *info, acm_err_t *err);
+/* Fills in names, domain and cn_only of what is all zero; release it, whatever
+   comes back. */
+acm_rc_t acm_x509_names(X509 *x, acm_x509_info_t *info, acm_err_t *err);
 void acm_x509_info_free(acm_x509_info_t *info);
 
 /* The same of a certificate whose key type is known, and which is not

@@ -1,0 +1,393 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * OpenSSL 3.0 takes 90 of the 100 microseconds of d2i_X509() to find a
+ * decoder for the public key, and d2i_PrivateKey() looks for one as well.
+ * So the certificate is decoded in a library context that has none, where
+ * its key stays octets; the private key is decoded by the function of its
+ * type, and put where the public key would be.
+ *
+ * At the first signature OpenSSL would copy such a key for the provider, and
+ * keep both; unless it has a method of its own, even if that does the same.
+ * RSA is left alone, as the key exchange of TLS 1.2 needs the provider.
+ */
+
+
+#define OPENSSL_SUPPRESS_DEPRECATED  /* the decoders of one type */
+
+#include <string.h>
+
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/objects.h>
+#include <openssl/provider.h>
+#include <openssl/rsa.h>
+#include <openssl/x509v3.h>
+
+#include "acm_leaf.h"
+
+
+#define ACM_LEAF_SPKI     1024       /* octets; of RSA-4096 550 */
+
+/*
+ * What objects cost on the heap, measured: an X509 and its extensions beside
+ * the octets of the certificate, which are there twice; a name; a key.
+ */
+
+#define ACM_LEAF_X509     2400
+#define ACM_LEAF_OCTETS   2
+#define ACM_LEAF_NAME     170
+#define ACM_LEAF_EC       2800
+#define ACM_LEAF_RSA      3400
+
+
+static acm_rc_t acm_leaf_fast(acm_leaf_t *leaf, acm_key_e key,
+    const acm_str_t *der, const acm_str_t *der_secret);
+static int acm_leaf_init(void);
+static X509 *acm_leaf_x509(const acm_str_t *der);
+static EVP_PKEY *acm_leaf_key(acm_key_e key, const acm_str_t *der_secret);
+static int acm_leaf_join(X509 *x, EVP_PKEY *pkey, const acm_str_t *der);
+static int acm_leaf_spki(X509 *x, uint8_t *spki);
+static acm_rc_t acm_leaf_slow(acm_leaf_t *leaf, acm_key_e key,
+    const acm_str_t *der, const acm_str_t *der_secret, acm_err_t *err);
+static acm_rc_t acm_leaf_names(acm_leaf_t *leaf, acm_err_t *err);
+static size_t acm_leaf_bytes(const acm_leaf_t *leaf, size_t len);
+
+
+static OSSL_LIB_CTX   *acm_leaf_ctx;         /* without decoders */
+static OSSL_PROVIDER  *acm_leaf_provider;
+static EC_KEY_METHOD  *acm_leaf_method;      /* OpenSSL's */
+
+
+acm_rc_t
+acm_leaf_open(acm_leaf_t *leaf, acm_key_e key, const acm_str_t *der,
+    const acm_str_t *der_secret, acm_err_t *err)
+{
+    acm_rc_t    rc;
+    acm_leaf_t  out;
+
+    memset(&out, 0, sizeof(acm_leaf_t));
+
+    /* digests, for one, are not there either in that context */
+
+    (void) ERR_set_mark();
+
+    rc = acm_leaf_fast(&out, key, der, der_secret);
+
+    (void) ERR_pop_to_mark();
+
+    if (rc != ACM_OK) {
+        acm_leaf_close(&out);
+        rc = acm_leaf_slow(&out, key, der, der_secret, err);
+    }
+
+    if (rc == ACM_OK) {
+        rc = acm_leaf_names(&out, err);
+    }
+
+    if (rc != ACM_OK) {
+        acm_leaf_close(&out);
+        return rc;
+    }
+
+    out.bytes = acm_leaf_bytes(&out, der->len);
+    *leaf = out;
+
+    return ACM_OK;
+}
+
+
+void
+acm_leaf_close(acm_leaf_t *leaf)
+{
+    X509_free(leaf->x);
+    EVP_PKEY_free(leaf->pkey);
+    acm_free(leaf->names);
+
+    memset(leaf, 0, sizeof(acm_leaf_t));
+}
+
+
+void
+acm_leaf_done(void)
+{
+    if (acm_leaf_provider != NULL) {
+        (void) OSSL_PROVIDER_unload(acm_leaf_provider);
+        acm_leaf_provider = NULL;
+    }
+
+    OSSL_LIB_CTX_free(acm_leaf_ctx);
+    acm_leaf_ctx = NULL;
+
+    if (acm_leaf_method != NULL) {
+        EC_KEY_METHOD_free(acm_leaf_method);
+        acm_leaf_method = NULL;
+    }
+}
+
+
+/* Anything but ACM_OK: not this way. */
+
+static acm_rc_t
+acm_leaf_fast(acm_leaf_t *leaf, acm_key_e key, const acm_str_t *der,
+    const acm_str_t *der_secret)
+{
+    if (!acm_leaf_init()) {
+        return ACM_ERROR;
+    }
+
+    leaf->x = acm_leaf_x509(der);
+    leaf->pkey = acm_leaf_key(key, der_secret);
+
+    if (leaf->x == NULL || leaf->pkey == NULL
+        || !acm_leaf_join(leaf->x, leaf->pkey, der))
+    {
+        return ACM_INVALID;
+    }
+
+    /* a handshake asks for them, and they are kept */
+
+    (void) X509_get_extension_flags(leaf->x);
+
+    return ACM_OK;
+}
+
+
+static int
+acm_leaf_init(void)
+{
+    /* whoever wants FIPS wants that provider to sign */
+
+    if (EVP_default_properties_is_fips_enabled(NULL)) {
+        return 0;
+    }
+
+    if (acm_leaf_method != NULL) {
+        return 1;
+    }
+
+    acm_leaf_ctx = OSSL_LIB_CTX_new();
+
+    /* without it the default provider would be loaded */
+
+    if (acm_leaf_ctx != NULL) {
+        acm_leaf_provider = OSSL_PROVIDER_load(acm_leaf_ctx, "null");
+    }
+
+    if (acm_leaf_provider != NULL) {
+        acm_leaf_method = EC_KEY_METHOD_new(EC_KEY_OpenSSL());
+    }
+
+    if (acm_leaf_method == NULL) {
+        acm_leaf_done();
+        return 0;
+    }
+
+    return 1;
+}
+
+
+static X509 *
+acm_leaf_x509(const acm_str_t *der)
+{
+    X509           *x;
+    const uint8_t  *pos;
+
+    x = X509_new_ex(acm_leaf_ctx, NULL);
+    pos = der->data;
+
+    /* it frees what it cannot fill */
+
+    if (x == NULL || der->len > ACM_MAX_CERT_DER
+        || d2i_X509(&x, &pos, (long) der->len) == NULL
+        || pos != der->data + der->len)
+    {
+        X509_free(x);
+        return NULL;
+    }
+
+    return x;
+}
+
+
+static EVP_PKEY *
+acm_leaf_key(acm_key_e key, const acm_str_t *der_secret)
+{
+    RSA             *rsa;
+    EC_KEY          *ec;
+    EVP_PKEY        *pkey;
+    const uint8_t   *pos;
+    const EC_GROUP  *group;
+
+    pkey = EVP_PKEY_new();
+    pos = der_secret->data;
+
+    if (pkey == NULL || der_secret->len > ACM_MAX_KEY_DER) {
+        goto failed;
+    }
+
+    if (acm_key_nid(key) == NID_undef) {
+        rsa = d2i_RSAPrivateKey(NULL, &pos, (long) der_secret->len);
+
+        if (rsa == NULL || EVP_PKEY_assign_RSA(pkey, rsa) != 1) {
+            RSA_free(rsa);
+            goto failed;
+        }
+
+    } else {
+        ec = d2i_ECPrivateKey(NULL, &pos, (long) der_secret->len);
+        group = (ec == NULL) ? NULL : EC_KEY_get0_group(ec);
+
+        /* neither another curve nor one that is spelled out */
+
+        if (group == NULL || EC_GROUP_get_curve_name(group) != acm_key_nid(key)
+            || EC_GROUP_get_asn1_flag(group) != OPENSSL_EC_NAMED_CURVE
+            || EC_KEY_set_method(ec, acm_leaf_method) != 1
+            || EVP_PKEY_assign_EC_KEY(pkey, ec) != 1)
+        {
+            EC_KEY_free(ec);
+            goto failed;
+        }
+    }
+
+    if (pos == der_secret->data + der_secret->len) {
+        return pkey;
+    }
+
+failed:
+
+    EVP_PKEY_free(pkey);
+
+    return NULL;
+}
+
+
+/*
+ * The key's public half must be what the certificate has, octet for octet,
+ * and the certificate must stay what it is.
+ */
+
+static int
+acm_leaf_join(X509 *x, EVP_PKEY *pkey, const acm_str_t *der)
+{
+    int       n, ok;
+    uint8_t   before[ACM_LEAF_SPKI], after[ACM_LEAF_SPKI], *again;
+
+    n = acm_leaf_spki(x, before);
+
+    if (n == 0 || X509_set_pubkey(x, pkey) != 1
+        || acm_leaf_spki(x, after) != n || memcmp(before, after, n) != 0)
+    {
+        return 0;
+    }
+
+    again = NULL;
+    n = i2d_X509(x, &again);
+    ok = n > 0 && (size_t) n == der->len && memcmp(again, der->data, n) == 0;
+
+    OPENSSL_free(again);
+
+    return ok;
+}
+
+
+static int
+acm_leaf_spki(X509 *x, uint8_t *spki)
+{
+    int           n;
+    X509_PUBKEY  *pub;
+
+    pub = X509_get_X509_PUBKEY(x);
+    n = i2d_X509_PUBKEY(pub, NULL);
+
+    return (n > 0 && n <= ACM_LEAF_SPKI) ? i2d_X509_PUBKEY(pub, &spki) : 0;
+}
+
+
+/* As OpenSSL does it, for what is encoded in a way of its own. */
+
+static acm_rc_t
+acm_leaf_slow(acm_leaf_t *leaf, acm_key_e key, const acm_str_t *der,
+    const acm_str_t *der_secret, acm_err_t *err)
+{
+    acm_rc_t  rc;
+
+    rc = acm_x509_decode(der->data, der->len, &leaf->x, err);
+
+    if (rc == ACM_OK) {
+        rc = acm_key_decode(key, der_secret->data, der_secret->len,
+                            &leaf->pkey, err);
+    }
+
+    if (rc == ACM_OK && !acm_x509_match(leaf->x, leaf->pkey)) {
+        rc = acm_fail(err, ACM_INVALID, "private key is not that of the "
+                      "certificate");
+    }
+
+    return rc;
+}
+
+
+static acm_rc_t
+acm_leaf_names(acm_leaf_t *leaf, acm_err_t *err)
+{
+    char              *p;
+    size_t             i, len;
+    acm_rc_t           rc;
+    acm_x509_info_t    info;
+
+    memset(&info, 0, sizeof(acm_x509_info_t));
+
+    rc = acm_x509_names(leaf->x, &info, err);
+    len = 0;
+
+    for (i = 0; i < info.nnames; i++) {
+        len += sizeof(char *) + strlen(info.names[i]) + 1;
+    }
+
+    if (rc == ACM_OK) {
+        leaf->names = acm_alloc(len);
+
+        if (leaf->names == NULL) {
+            rc = acm_fail(err, ACM_NOMEM, "no memory for names");
+        }
+    }
+
+    if (rc == ACM_OK) {
+        p = (char *) (leaf->names + info.nnames);
+
+        for (i = 0; i < info.nnames; i++) {
+            leaf->names[i] = p;
+            p = stpcpy(p, info.names[i]) + 1;
+        }
+
+        leaf->nnames = info.nnames;
+    }
+
+    acm_x509_info_free(&info);
+
+    return rc;
+}
+
+
+static size_t
+acm_leaf_bytes(const acm_leaf_t *leaf, size_t len)
+{
+    size_t  key;
+
+    /* of RSA that is nine numbers, three moduli and a blinding */
+
+    key = (EVP_PKEY_get_base_id(leaf->pkey) == EVP_PKEY_RSA)
+          ? ACM_LEAF_RSA + (size_t) EVP_PKEY_get_bits(leaf->pkey) * 2
+          : ACM_LEAF_EC;
+
+    /* the slow way there is another public key */
+
+    if (X509_get0_pubkey(leaf->x) != leaf->pkey) {
+        key += ACM_LEAF_EC;
+    }
+
+    return ACM_LEAF_X509 + ACM_LEAF_OCTETS * len
+           + ACM_LEAF_NAME * leaf->nnames + key;
+}
