@@ -17,8 +17,10 @@
 
 #include "../shared/acm_api.h"
 #include "../shared/acm_audit.h"
+#include "../shared/acm_cache.h"
 #include "../shared/acm_dns_answer.h"
 #include "../shared/acm_engine.h"
+#include "../shared/acm_leaf.h"
 #include "../shared/acm_name.h"
 #include "../shared/acm_user.h"
 #include "../shared/acm_version.h"
@@ -35,6 +37,10 @@
 #define NGX_ACM_ISSUER         "internal"
 #define NGX_ACM_CACHE          4096          /* certificates, per worker */
 #define NGX_ACM_MAX_CACHE      10000000
+#define NGX_ACM_CACHE_EACH     16384         /* octets for each, by default */
+#define NGX_ACM_CACHE_LEAST    (4 * 1024 * 1024)  /* octets: a certificate of
+                                                any length fits */
+#define NGX_ACM_CACHE_MOST     ((off_t) 1 << 40)
 #define NGX_ACM_MAX_ISSUERS    64
 #define NGX_ACM_MAX_TROUBLE    256           /* octets, with NUL */
 #define NGX_ACM_MAX_RESOLVERS  8
@@ -214,7 +220,8 @@ typedef struct {
     ngx_array_t               *regions;      /* of ngx_str_t; NULL: default */
     unsigned                   any_region:1;
     unsigned                   one_region:1; /* all are the first one */
-    ngx_int_t                  cache;
+    ngx_int_t                  cache;        /* names, per worker */
+    size_t                     cache_size;   /* octets, 0: not given */
     time_t                     unused;       /* seconds, 0: off */
     ngx_int_t                  versions;     /* kept of each certificate */
     time_t                     helper_timeout;   /* seconds */
@@ -420,10 +427,11 @@ void ngx_acm_helper_start(ngx_cycle_t *cycle);
 /* counters: ngx_acm_metrics.c */
 
 /* By a worker; costs a handshake nothing that could be measured. */
+#define ngx_acm_counter(amcf, what)                                           \
+    (&ngx_acm_shared(amcf)->metrics.slots[ngx_worker % NGX_ACM_SLOTS].n[what])
+
 #define ngx_acm_count(amcf, what)                                             \
-    (void) ngx_atomic_fetch_add(                                              \
-        &ngx_acm_shared(amcf)->metrics.slots[ngx_worker % NGX_ACM_SLOTS]      \
-            .n[what], 1)
+    (void) ngx_atomic_fetch_add(ngx_acm_counter(amcf, what), 1)
 
 /* The sum over all workers. */
 uint64_t ngx_acm_metrics_total(ngx_acm_conf_t *amcf, ngx_acm_counter_e what);
@@ -547,19 +555,17 @@ void ngx_acm_sink_stop(void);
 void ngx_acm_sink_run(ngx_log_t *log);
 
 
-/* the certificates in memory: ngx_acm_cache.c */
+/* certificates in memory: ngx_acm_material.c */
 
 typedef struct ngx_acm_material_s  ngx_acm_material_t;
+typedef struct ngx_acm_chain_s  ngx_acm_chain_t;
 
 struct ngx_acm_material_s {
     ngx_str_node_t             sn;           /* uuid and version */
     u_char                     key[ACM_UUID_LEN + 4];
-    X509                      *leaf;
-    STACK_OF(X509)            *chain;
-    EVP_PKEY                  *pkey;
-    char                     **names;
-    size_t                     nnames;
-    acm_key_e                  type;
+    acm_leaf_t                 leaf;
+    ngx_acm_chain_t           *chain;
+    acm_cache_t               *cache;        /* that it is charged to */
     time_t                     not_after;
     time_t                     life;         /* seconds */
     time_t                     noted;        /* as served, the last time */
@@ -569,6 +575,26 @@ struct ngx_acm_material_s {
     ngx_uint_t                 refs;
 };
 
+/*
+ * What a name record leads to, from memory or from the store; one more
+ * reference to it, to be dropped.  What others of the cache leave to make room
+ * is gone behind it.  NULL: it cannot be used, which has been logged.
+ */
+ngx_acm_material_t *ngx_acm_material_get(acm_cache_t *cache,
+    acm_keyring_t *ring, acm_snap_t *snap, acm_name_rec_t *rec,
+    ngx_log_t *log);
+void ngx_acm_material_hold(ngx_acm_material_t *m);
+/* Both accept NULL. */
+void ngx_acm_material_drop(ngx_acm_material_t *m);
+/* Gives it to a connection for its handshake. */
+ngx_int_t ngx_acm_material_use(ngx_acm_material_t *m, SSL *ssl);
+ngx_uint_t ngx_acm_material_covers(ngx_acm_material_t *m, const char *name);
+/* As it is, and not by a wildcard. */
+ngx_uint_t ngx_acm_material_named(ngx_acm_material_t *m, const char *name);
+
+
+/* what serves which name, in memory: ngx_acm_cache.c */
+
 typedef struct {
     ngx_acm_material_t        *ec;
     ngx_acm_material_t        *rsa;
@@ -577,12 +603,16 @@ typedef struct {
 } ngx_acm_pair_t;
 
 /*
- * What serves a name (normal form, NULL without SNI) for one directive.  The
- * materials stay the cache's.  NGX_DECLINED: nothing fits, use the fallback.
+ * What serves a name (normal form, NULL without SNI) for one directive;
+ * release it with ngx_acm_pair_drop().  NGX_DECLINED: nothing fits, use the
+ * fallback.
  */
 ngx_int_t ngx_acm_cache_get(ngx_acm_conf_t *amcf, ngx_acm_want_t *want,
     const char *name, ngx_acm_pair_t *pair, ngx_log_t *log);
+void ngx_acm_pair_drop(ngx_acm_pair_t *pair);
 void ngx_acm_cache_free(void);
+/* The directive. */
+char *ngx_acm_cache_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 
 /* which of them are served: ngx_acm_used.c */

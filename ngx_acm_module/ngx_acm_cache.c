@@ -2,87 +2,79 @@
 /*
  * Copyright (C) The ngx_acm authors
  *
- * The certificates a worker has in memory: parsed, with opened keys, found
- * by name.  An entry is good as long as the store's generation is the one it
- * was made at; after a change it is looked up again, but parsed again only
- * if it is another version.  When the store cannot be read, what is here
- * goes on being served.
+ * What serves which name, as this worker found it in the store.  An entry is
+ * good as long as the store's generation is the one it was made at; after a
+ * change it is looked up again, but a certificate is decoded again only if
+ * it is another version.  When the store cannot be read, what is here goes on
+ * being served.  Names that have no certificate are remembered apart, so that
+ * they take no place from those that have one.
+ *
+ * Nothing here waits, so no name is looked up twice at a time.
  */
 
+
+#include <sys/resource.h>
 
 #include "ngx_acm.h"
 
 
-#define NGX_ACM_CHAINS        256            /* CA certificates shared */
-#define NGX_ACM_EXPIRED_WAIT  10             /* seconds between looks for a
+#define NGX_ACM_ABSENT        1024           /* names without a certificate */
+#define NGX_ACM_ABSENT_BYTES  (512 * 1024)   /* more than they take */
+#define NGX_ACM_HEAP          16             /* octets, of each allocation */
+#define NGX_ACM_RECHECK       10             /* seconds between looks for a
                                                 successor of an expired one */
 
 
 typedef struct {
-    ngx_str_node_t             sn;           /* directive and name */
-    ngx_queue_t                queue;
-    ngx_acm_pair_t             pair;
+    acm_cached_t               head;         /* directive and name */
+    ngx_acm_pair_t             pair;         /* both NULL: there is none */
     uint64_t                   generation;
     time_t                     recheck;      /* whatever the generation */
-    u_char                     key[ACM_HASH_LEN + ACM_MAX_NAME];
+    u_char                     key[];
 } ngx_acm_entry_t;
 
 
 typedef struct {
-    ngx_rbtree_t               entries;
-    ngx_rbtree_node_t          entries_sentinel;
-    ngx_rbtree_t               materials;
-    ngx_rbtree_node_t          materials_sentinel;
-    ngx_rbtree_t               chains;       /* of ngx_acm_link_t, by DER */
-    ngx_rbtree_node_t          chains_sentinel;
-    ngx_queue_t                lru;          /* last used first */
-    ngx_uint_t                 nentries;
-    ngx_uint_t                 nchains;
+    acm_cache_t               *present;
+    acm_cache_t               *absent;
+    ngx_int_t                  names;        /* bounds that it has */
+    size_t                     size;
+    uint64_t                   evicted;      /* counted up to here */
+    ngx_atomic_uint_t          told_names;   /* in shared memory */
+    ngx_atomic_uint_t          told_bytes;
     time_t                     rung;
-    unsigned                   ready:1;
 } ngx_acm_cache_t;
 
 
-/* a CA certificate that several materials share */
-
-typedef struct {
-    ngx_str_node_t             sn;
-    X509                      *x;
-} ngx_acm_link_t;
-
-
-static void ngx_acm_cache_init(ngx_acm_cache_t *cache);
+static ngx_int_t ngx_acm_cache_ready(ngx_acm_conf_t *amcf,
+    ngx_acm_cache_t *cache);
 static ngx_acm_entry_t *ngx_acm_cache_lookup(ngx_acm_cache_t *cache,
-    ngx_str_t *key, uint32_t hash);
+    ngx_str_t *key);
+static ngx_acm_entry_t *ngx_acm_cache_load(ngx_acm_conf_t *amcf,
+    ngx_acm_cache_t *cache, ngx_acm_want_t *want, const char *name,
+    ngx_str_t *key, ngx_acm_pair_t *pair, ngx_log_t *log);
 static ngx_int_t ngx_acm_cache_resolve(ngx_acm_conf_t *amcf,
-    ngx_acm_want_t *want, const char *name, ngx_acm_entry_t *old,
+    ngx_acm_cache_t *cache, ngx_acm_want_t *want, const char *name,
     ngx_acm_pair_t *pair, uint64_t *generation, ngx_log_t *log);
+static ngx_acm_material_t *ngx_acm_cache_material(ngx_acm_cache_t *cache,
+    acm_keyring_t *ring, acm_snap_t *snap, acm_name_rec_t *rec,
+    const char *name, ngx_log_t *log);
 static acm_rc_t ngx_acm_cache_find(acm_snap_t *snap, ngx_acm_want_t *want,
     const char *name, acm_found_t *found, acm_err_t *err);
 static acm_rc_t ngx_acm_cache_find_auto(acm_snap_t *snap,
     ngx_acm_want_t *want, const char *name, acm_found_t *found,
     acm_err_t *err);
-static ngx_acm_material_t *ngx_acm_cache_material(ngx_acm_cache_t *cache,
-    acm_keyring_t *ring, acm_snap_t *snap, acm_name_rec_t *rec,
-    const char *name, ngx_log_t *log);
-static ngx_acm_material_t *ngx_acm_cache_parse(ngx_acm_cache_t *cache,
-    acm_bundle_t *bundle, acm_name_rec_t *rec, acm_err_t *err);
-static void ngx_acm_cache_free_material(ngx_acm_material_t *m);
-static ngx_uint_t ngx_acm_cache_covers(ngx_acm_material_t *m,
-    const char *name);
-static ngx_uint_t ngx_acm_cache_named(ngx_acm_pair_t *pair,
-    const char *name);
-static X509 *ngx_acm_cache_link(ngx_acm_cache_t *cache, acm_str_t *der,
-    acm_err_t *err);
-static void ngx_acm_cache_free_links(ngx_acm_cache_t *cache);
-static ngx_int_t ngx_acm_cache_store(ngx_acm_conf_t *amcf,
-    ngx_acm_cache_t *cache, ngx_acm_entry_t *entry, ngx_str_t *key,
-    uint32_t hash, ngx_acm_pair_t *pair, uint64_t generation);
-static void ngx_acm_cache_remove(ngx_acm_cache_t *cache,
-    ngx_acm_entry_t *entry);
-static void ngx_acm_cache_hold(ngx_acm_material_t *m);
-static void ngx_acm_cache_drop(ngx_acm_cache_t *cache,
-    ngx_acm_material_t *m);
+static ngx_uint_t ngx_acm_pair_empty(ngx_acm_pair_t *pair);
+static void ngx_acm_pair_hold(ngx_acm_pair_t *pair);
+static ngx_acm_entry_t *ngx_acm_cache_store(ngx_acm_cache_t *cache,
+    ngx_acm_entry_t *entry, ngx_str_t *key, ngx_acm_pair_t *pair,
+    uint64_t generation);
+static ngx_acm_entry_t *ngx_acm_cache_add(acm_cache_t *cache, ngx_str_t *key,
+    ngx_acm_pair_t *pair);
+static time_t ngx_acm_cache_recheck(ngx_acm_pair_t *pair);
+static void ngx_acm_cache_drop(acm_cached_t *head);
+static ngx_uint_t ngx_acm_cache_faults(void);
+static void ngx_acm_cache_tell(ngx_acm_conf_t *amcf, ngx_acm_cache_t *cache);
 static void ngx_acm_cache_missing(ngx_acm_conf_t *amcf,
     ngx_acm_want_t *want, ngx_log_t *log);
 
@@ -97,9 +89,6 @@ ngx_acm_cache_get(ngx_acm_conf_t *amcf, ngx_acm_want_t *want,
     const char *name, ngx_acm_pair_t *pair, ngx_log_t *log)
 {
     u_char            buf[ACM_HASH_LEN + ACM_MAX_NAME], *p;
-    uint32_t          hash;
-    uint64_t          generation;
-    ngx_int_t         rc;
     ngx_str_t         key;
     acm_store_t      *store;
     acm_keyring_t    *ring;
@@ -107,9 +96,10 @@ ngx_acm_cache_get(ngx_acm_conf_t *amcf, ngx_acm_want_t *want,
     ngx_acm_entry_t  *entry;
 
     cache = &ngx_acm_cache;
+    ngx_memzero(pair, sizeof(ngx_acm_pair_t));
 
-    if (!cache->ready) {
-        ngx_acm_cache_init(cache);
+    if (ngx_acm_cache_ready(amcf, cache) != NGX_OK) {
+        return NGX_DECLINED;
     }
 
     p = buf;
@@ -127,101 +117,146 @@ ngx_acm_cache_get(ngx_acm_conf_t *amcf, ngx_acm_want_t *want,
 
     key.data = buf;
     key.len = p - buf;
-    hash = ngx_murmur_hash2(key.data, key.len);
 
-    entry = ngx_acm_cache_lookup(cache, &key, hash);
+    entry = ngx_acm_cache_lookup(cache, &key);
 
-    if (ngx_acm_open(amcf, 0, &store, &ring, log) != NGX_OK) {
-        goto cached;
-    }
+    if (ngx_acm_open(amcf, 0, &store, &ring, log) == NGX_OK) {
 
-    if (entry
-        && entry->generation == acm_store_generation(store)
-        && ngx_time() < entry->recheck)
-    {
-        ngx_acm_count(amcf, NGX_ACM_CACHE_HIT);
-        goto cached;
-    }
+        if (entry
+            && entry->generation == acm_store_generation(store)
+            && ngx_time() < entry->recheck)
+        {
+            ngx_acm_count(amcf, NGX_ACM_CACHE_HIT);
 
-    ngx_acm_count(amcf, NGX_ACM_CACHE_MISS);
-
-    rc = ngx_acm_cache_resolve(amcf, want, name, entry, pair, &generation,
-                               log);
-
-    if (rc == NGX_ERROR) {
-        goto cached;
-    }
-
-    if (rc == NGX_DECLINED) {
-        if (entry) {
-            ngx_acm_cache_remove(cache, entry);
+        } else {
+            ngx_acm_count(amcf, NGX_ACM_CACHE_MISS);
+            entry = ngx_acm_cache_load(amcf, cache, want, name, &key, pair,
+                                       log);
         }
+    }
 
+    if (entry) {
+        *pair = entry->pair;
+        ngx_acm_pair_hold(pair);
+    }
+
+    if (ngx_acm_pair_empty(pair)) {
         ngx_acm_cache_missing(amcf, want, log);
-
         return NGX_DECLINED;
     }
-
-    return ngx_acm_cache_store(amcf, cache, entry, &key, hash, pair,
-                               generation);
-
-cached:
-
-    if (entry == NULL) {
-        return NGX_DECLINED;
-    }
-
-    ngx_queue_remove(&entry->queue);
-    ngx_queue_insert_head(&cache->lru, &entry->queue);
-
-    *pair = entry->pair;
 
     return NGX_OK;
 }
 
 
-static void
-ngx_acm_cache_init(ngx_acm_cache_t *cache)
-{
-    ngx_rbtree_init(&cache->entries, &cache->entries_sentinel,
-                    ngx_str_rbtree_insert_value);
-    ngx_rbtree_init(&cache->materials, &cache->materials_sentinel,
-                    ngx_str_rbtree_insert_value);
-    ngx_rbtree_init(&cache->chains, &cache->chains_sentinel,
-                    ngx_str_rbtree_insert_value);
-    ngx_queue_init(&cache->lru);
+/* With other bounds, which a process without a master may get, anew. */
 
-    cache->ready = 1;
+static ngx_int_t
+ngx_acm_cache_ready(ngx_acm_conf_t *amcf, ngx_acm_cache_t *cache)
+{
+    if (cache->absent && cache->names == amcf->cache
+        && cache->size == amcf->cache_size)
+    {
+        return NGX_OK;
+    }
+
+    ngx_acm_cache_free();
+
+    cache->names = amcf->cache;
+    cache->size = amcf->cache_size;
+    cache->present = acm_cache_create((size_t) amcf->cache,
+                                      amcf->cache_size - NGX_ACM_ABSENT_BYTES,
+                                      ngx_acm_cache_drop);
+
+    if (cache->present) {
+        cache->absent = acm_cache_create(NGX_ACM_ABSENT, NGX_ACM_ABSENT_BYTES,
+                                         ngx_acm_cache_drop);
+    }
+
+    return cache->absent ? NGX_OK : NGX_ERROR;
 }
 
 
 static ngx_acm_entry_t *
-ngx_acm_cache_lookup(ngx_acm_cache_t *cache, ngx_str_t *key, uint32_t hash)
+ngx_acm_cache_lookup(ngx_acm_cache_t *cache, ngx_str_t *key)
 {
-    return (ngx_acm_entry_t *) ngx_str_rbtree_lookup(&cache->entries, key,
-                                                     hash);
+    acm_cached_t  *head;
+
+    head = acm_cache_find(cache->present, key->data, key->len);
+
+    if (head == NULL) {
+        head = acm_cache_find(cache->absent, key->data, key->len);
+    }
+
+    return (ngx_acm_entry_t *) head;
 }
 
 
 /*
- * NGX_OK: pair is what the store says now; NGX_DECLINED: the store has
- * nothing; NGX_ERROR: it could not be read.
+ * Brings the entry up to date.  One that is not kept, as there is no memory
+ * for it, is NULL, and the caller has the pair.
+ */
+
+static ngx_acm_entry_t *
+ngx_acm_cache_load(ngx_acm_conf_t *amcf, ngx_acm_cache_t *cache,
+    ngx_acm_want_t *want, const char *name, ngx_str_t *key,
+    ngx_acm_pair_t *pair, ngx_log_t *log)
+{
+    uint64_t          generation;
+    ngx_int_t         rc;
+    ngx_uint_t        faults;
+    ngx_acm_entry_t  *entry;
+
+    faults = ngx_acm_cache_faults();
+
+    rc = ngx_acm_cache_resolve(amcf, cache, want, name, pair, &generation,
+                               log);
+
+    if (ngx_acm_cache_faults() != faults) {
+        ngx_acm_count(amcf, NGX_ACM_CACHE_WAITED);
+    }
+
+    /* what came in may have pushed it out */
+
+    entry = ngx_acm_cache_lookup(cache, key);
+
+    /* rather the certificate before one that cannot be used */
+
+    if (rc == NGX_ERROR
+        || (rc == NGX_ABORT && entry && !ngx_acm_pair_empty(&entry->pair)))
+    {
+        return entry;
+    }
+
+    entry = ngx_acm_cache_store(cache, entry, key, pair, generation);
+    ngx_acm_cache_tell(amcf, cache);
+
+    if (entry) {
+        ngx_acm_pair_drop(pair);
+    }
+
+    return entry;
+}
+
+
+/*
+ * NGX_OK: the caller has what the store says now; NGX_DECLINED: the store has
+ * nothing; NGX_ABORT: nothing that can be used; NGX_ERROR: it could not be
+ * read.
  */
 
 static ngx_int_t
-ngx_acm_cache_resolve(ngx_acm_conf_t *amcf, ngx_acm_want_t *want,
-    const char *name, ngx_acm_entry_t *old, ngx_acm_pair_t *pair,
+ngx_acm_cache_resolve(ngx_acm_conf_t *amcf, ngx_acm_cache_t *cache,
+    ngx_acm_want_t *want, const char *name, ngx_acm_pair_t *pair,
     uint64_t *generation, ngx_log_t *log)
 {
-    acm_rc_t          rc;
-    acm_err_t         err;
-    acm_snap_t       *snap;
-    acm_store_t      *store;
-    acm_found_t       found;
-    acm_keyring_t    *ring;
-    ngx_acm_cache_t  *cache;
+    acm_rc_t        rc;
+    acm_err_t       err;
+    acm_snap_t     *snap;
+    acm_store_t    *store;
+    acm_found_t     found;
+    acm_keyring_t  *ring;
 
-    cache = &ngx_acm_cache;
     err.text[0] = '\0';
 
     if (ngx_acm_open(amcf, 0, &store, &ring, log) != NGX_OK) {
@@ -258,14 +293,40 @@ ngx_acm_cache_resolve(ngx_acm_conf_t *amcf, ngx_acm_want_t *want,
         return NGX_ERROR;
     }
 
-    if (pair->ec || pair->rsa) {
-        pair->wildcard = name && !ngx_acm_cache_named(pair, name);
-        return NGX_OK;
+    if (ngx_acm_pair_empty(pair)) {
+        return NGX_ABORT;
     }
 
-    /* there is a record that cannot be used: rather the one before it */
+    pair->wildcard = name
+                     && !ngx_acm_material_named(pair->ec ? pair->ec
+                                                         : pair->rsa, name);
 
-    return old ? NGX_ERROR : NGX_DECLINED;
+    return NGX_OK;
+}
+
+
+static ngx_acm_material_t *
+ngx_acm_cache_material(ngx_acm_cache_t *cache, acm_keyring_t *ring,
+    acm_snap_t *snap, acm_name_rec_t *rec, const char *name, ngx_log_t *log)
+{
+    ngx_acm_material_t  *m;
+
+    if (rec->key == ACM_KEY_NONE) {
+        return NULL;
+    }
+
+    m = ngx_acm_material_get(cache->present, ring, snap, rec, log);
+
+    if (m && name && !ngx_acm_material_covers(m, name)) {
+        ngx_log_debug2(NGX_LOG_DEBUG_EVENT, log, 0,
+                       "acm: certificate %s is not for \"%s\"", rec->uuid,
+                       name);
+
+        ngx_acm_material_drop(m);
+        m = NULL;
+    }
+
+    return m;
 }
 
 
@@ -345,361 +406,164 @@ ngx_acm_cache_find_auto(acm_snap_t *snap, ngx_acm_want_t *want,
 }
 
 
-static ngx_acm_material_t *
-ngx_acm_cache_material(ngx_acm_cache_t *cache, acm_keyring_t *ring,
-    acm_snap_t *snap, acm_name_rec_t *rec, const char *name, ngx_log_t *log)
+static ngx_uint_t
+ngx_acm_pair_empty(ngx_acm_pair_t *pair)
 {
-    u_char               buf[ACM_UUID_LEN + 4];
-    uint32_t             hash;
-    ngx_str_t            key;
-    acm_err_t            err;
-    acm_bundle_t         bundle;
-    ngx_acm_material_t  *m;
-
-    if (rec->key == ACM_KEY_NONE) {
-        return NULL;
-    }
-
-    ngx_memcpy(buf, rec->uuid, ACM_UUID_LEN);
-    ngx_memcpy(buf + ACM_UUID_LEN, &rec->version, 4);
-
-    key.data = buf;
-    key.len = ACM_UUID_LEN + 4;
-    hash = ngx_murmur_hash2(key.data, key.len);
-
-    m = (ngx_acm_material_t *) ngx_str_rbtree_lookup(&cache->materials, &key,
-                                                     hash);
-
-    if (m == NULL) {
-        err.text[0] = '\0';
-
-        if (acm_material_open(ring, snap, rec->uuid, rec->version, &bundle,
-                              &err)
-            != ACM_OK)
-        {
-            ngx_log_error(NGX_LOG_ERR, log, 0,
-                          "acm: certificate %s version %uD cannot be used: "
-                          "%s", rec->uuid, rec->version, err.text);
-            return NULL;
-        }
-
-        m = ngx_acm_cache_parse(cache, &bundle, rec, &err);
-
-        acm_bundle_free(&bundle);
-
-        if (m == NULL) {
-            ngx_log_error(NGX_LOG_ERR, log, 0,
-                          "acm: certificate %s version %uD cannot be used: "
-                          "%s", rec->uuid, rec->version, err.text);
-            return NULL;
-        }
-
-        m->sn.node.key = hash;
-        m->sn.str.len = key.len;
-        m->sn.str.data = m->key;
-        ngx_memcpy(m->key, buf, key.len);
-
-        ngx_rbtree_insert(&cache->materials, &m->sn.node);
-    }
-
-    if (name && !ngx_acm_cache_covers(m, name)) {
-        ngx_log_debug2(NGX_LOG_DEBUG_EVENT, log, 0,
-                       "acm: certificate %s is not for \"%s\"", rec->uuid,
-                       name);
-
-        ngx_acm_cache_hold(m);
-        ngx_acm_cache_drop(cache, m);
-
-        return NULL;
-    }
-
-    return m;
-}
-
-
-static ngx_acm_material_t *
-ngx_acm_cache_parse(ngx_acm_cache_t *cache, acm_bundle_t *bundle,
-    acm_name_rec_t *rec, acm_err_t *err)
-{
-    X509                *x;
-    size_t               i;
-    ngx_acm_material_t  *m;
-
-    m = ngx_calloc(sizeof(ngx_acm_material_t), ngx_cycle->log);
-    if (m == NULL) {
-        (void) acm_fail(err, ACM_NOMEM, "no memory");
-        return NULL;
-    }
-
-    m->type = rec->key;
-    m->not_after = (time_t) rec->not_after;
-    m->life = (time_t) (rec->not_after - rec->not_before);
-
-    if (acm_x509_decode(bundle->leaf.data, bundle->leaf.len, &m->leaf, err)
-        != ACM_OK
-        || acm_x509_info(m->leaf, &bundle->info, err) != ACM_OK
-        || acm_key_decode(rec->key, bundle->key_secret.data,
-                          bundle->key_secret.len, &m->pkey, err)
-           != ACM_OK)
-    {
-        goto failed;
-    }
-
-    /* the rest of what was read out of it goes with the bundle */
-
-    m->names = bundle->info.names;
-    m->nnames = bundle->info.nnames;
-    bundle->info.names = NULL;
-    bundle->info.nnames = 0;
-
-    m->chain = sk_X509_new_null();
-    if (m->chain == NULL) {
-        (void) acm_fail(err, ACM_NOMEM, "no memory");
-        goto failed;
-    }
-
-    for (i = 0; i < bundle->nchain; i++) {
-        x = ngx_acm_cache_link(cache, &bundle->chain[i], err);
-
-        if (x == NULL) {
-            goto failed;
-        }
-
-        if (sk_X509_push(m->chain, x) == 0) {
-            X509_free(x);
-            (void) acm_fail(err, ACM_NOMEM, "no memory");
-            goto failed;
-        }
-    }
-
-    return m;
-
-failed:
-
-    ngx_acm_cache_free_material(m);
-
-    return NULL;
+    return pair->ec == NULL && pair->rsa == NULL;
 }
 
 
 static void
-ngx_acm_cache_free_material(ngx_acm_material_t *m)
+ngx_acm_pair_hold(ngx_acm_pair_t *pair)
 {
-    size_t  i;
-
-    for (i = 0; i < m->nnames; i++) {
-        acm_free(m->names[i]);
-    }
-
-    acm_free(m->names);
-
-    X509_free(m->leaf);
-    EVP_PKEY_free(m->pkey);
-    sk_X509_pop_free(m->chain, X509_free);
-
-    ngx_free(m);
+    ngx_acm_material_hold(pair->ec);
+    ngx_acm_material_hold(pair->rsa);
 }
 
 
-static ngx_uint_t
-ngx_acm_cache_covers(ngx_acm_material_t *m, const char *name)
+void
+ngx_acm_pair_drop(ngx_acm_pair_t *pair)
 {
-    size_t  i;
-
-    for (i = 0; i < m->nnames; i++) {
-        if (acm_name_match(m->names[i], name)) {
-            return 1;
-        }
-    }
-
-    return 0;
+    ngx_acm_material_drop(pair->ec);
+    ngx_acm_material_drop(pair->rsa);
 }
 
 
-/* As it is, and not by a wildcard. */
+/* NULL: it is not kept. */
 
-static ngx_uint_t
-ngx_acm_cache_named(ngx_acm_pair_t *pair, const char *name)
+static ngx_acm_entry_t *
+ngx_acm_cache_store(ngx_acm_cache_t *cache, ngx_acm_entry_t *entry,
+    ngx_str_t *key, ngx_acm_pair_t *pair, uint64_t generation)
 {
-    size_t               i;
-    ngx_acm_material_t  *m;
+    ngx_uint_t      absent;
+    acm_cache_t    *from, *to;
+    ngx_acm_pair_t  old;
 
-    m = pair->ec ? pair->ec : pair->rsa;
+    absent = ngx_acm_pair_empty(pair);
+    to = absent ? cache->absent : cache->present;
 
-    for (i = 0; i < m->nnames; i++) {
-        if (ngx_strcmp(m->names[i], name) == 0) {
-            return 1;
-        }
+    if (entry && ngx_acm_pair_empty(&entry->pair) != absent) {
+        from = absent ? cache->present : cache->absent;
+
+        acm_cache_remove(from, &entry->head);
+        ngx_acm_cache_drop(&entry->head);
+        entry = NULL;
     }
-
-    return 0;
-}
-
-
-/* A CA certificate is parsed once, however many leaves it has signed. */
-
-static X509 *
-ngx_acm_cache_link(ngx_acm_cache_t *cache, acm_str_t *der, acm_err_t *err)
-{
-    uint32_t         hash;
-    ngx_str_t        key;
-    ngx_acm_link_t  *link;
-
-    key.len = der->len;
-    key.data = der->data;
-    hash = ngx_murmur_hash2(key.data, key.len);
-
-    link = (ngx_acm_link_t *) ngx_str_rbtree_lookup(&cache->chains, &key,
-                                                    hash);
-    if (link == NULL) {
-
-        if (cache->nchains == NGX_ACM_CHAINS) {
-            ngx_acm_cache_free_links(cache);
-        }
-
-        link = ngx_alloc(sizeof(ngx_acm_link_t) + der->len, ngx_cycle->log);
-        if (link == NULL) {
-            (void) acm_fail(err, ACM_NOMEM, "no memory");
-            return NULL;
-        }
-
-        if (acm_x509_decode(der->data, der->len, &link->x, err) != ACM_OK) {
-            ngx_free(link);
-            return NULL;
-        }
-
-        link->sn.node.key = hash;
-        link->sn.str.len = der->len;
-        link->sn.str.data = (u_char *) link + sizeof(ngx_acm_link_t);
-        ngx_memcpy(link->sn.str.data, der->data, der->len);
-
-        ngx_rbtree_insert(&cache->chains, &link->sn.node);
-        cache->nchains++;
-    }
-
-    X509_up_ref(link->x);
-
-    return link->x;
-}
-
-
-static void
-ngx_acm_cache_free_links(ngx_acm_cache_t *cache)
-{
-    ngx_acm_link_t     *link;
-    ngx_rbtree_node_t  *node;
-
-    while (cache->chains.root != cache->chains.sentinel) {
-        node = ngx_rbtree_min(cache->chains.root, cache->chains.sentinel);
-        link = (ngx_acm_link_t *) node;
-
-        ngx_rbtree_delete(&cache->chains, node);
-
-        X509_free(link->x);
-        ngx_free(link);
-    }
-
-    cache->nchains = 0;
-}
-
-
-static ngx_int_t
-ngx_acm_cache_store(ngx_acm_conf_t *amcf, ngx_acm_cache_t *cache,
-    ngx_acm_entry_t *entry, ngx_str_t *key, uint32_t hash,
-    ngx_acm_pair_t *pair, uint64_t generation)
-{
-    time_t           now, end;
-    ngx_queue_t     *q;
-    ngx_acm_pair_t   old;
-
-    ngx_acm_cache_hold(pair->ec);
-    ngx_acm_cache_hold(pair->rsa);
 
     if (entry == NULL) {
-
-        if (cache->nentries >= (ngx_uint_t) amcf->cache) {
-            ngx_acm_count(amcf, NGX_ACM_CACHE_EVICTED);
-
-            q = ngx_queue_last(&cache->lru);
-            ngx_acm_cache_remove(cache,
-                                 ngx_queue_data(q, ngx_acm_entry_t, queue));
-        }
-
-        entry = ngx_calloc(sizeof(ngx_acm_entry_t), ngx_cycle->log);
+        entry = ngx_acm_cache_add(to, key, pair);
 
         if (entry == NULL) {
-            ngx_acm_cache_drop(cache, pair->ec);
-            ngx_acm_cache_drop(cache, pair->rsa);
-            return NGX_DECLINED;
+            return NULL;
         }
 
-        entry->sn.node.key = hash;
-        entry->sn.str.len = key->len;
-        entry->sn.str.data = entry->key;
-        ngx_memcpy(entry->key, key->data, key->len);
-
-        ngx_rbtree_insert(&cache->entries, &entry->sn.node);
-        cache->nentries++;
-
     } else {
-        ngx_queue_remove(&entry->queue);
+        old = entry->pair;
+        entry->pair = *pair;
+
+        ngx_acm_pair_hold(&entry->pair);
+        ngx_acm_pair_drop(&old);
     }
 
-    ngx_queue_insert_head(&cache->lru, &entry->queue);
-
-    old = entry->pair;
-    entry->pair = *pair;
     entry->generation = generation;
+    entry->recheck = ngx_acm_cache_recheck(pair);
 
-    ngx_acm_cache_drop(cache, old.ec);
-    ngx_acm_cache_drop(cache, old.rsa);
+    return entry;
+}
 
-    now = ngx_time();
+
+static ngx_acm_entry_t *
+ngx_acm_cache_add(acm_cache_t *cache, ngx_str_t *key, ngx_acm_pair_t *pair)
+{
+    ngx_acm_entry_t  *entry;
+
+    entry = ngx_calloc(sizeof(ngx_acm_entry_t) + key->len, ngx_cycle->log);
+
+    if (entry == NULL) {
+        return NULL;
+    }
+
+    ngx_memcpy(entry->key, key->data, key->len);
+
+    entry->head.key = entry->key;
+    entry->head.len = (uint16_t) key->len;
+    entry->head.size = (uint32_t) (sizeof(ngx_acm_entry_t) + key->len
+                                   + NGX_ACM_HEAP);
+    entry->pair = *pair;
+    ngx_acm_pair_hold(&entry->pair);
+
+    if (!acm_cache_add(cache, &entry->head)) {
+        ngx_acm_cache_drop(&entry->head);
+        return NULL;
+    }
+
+    return entry;
+}
+
+
+static time_t
+ngx_acm_cache_recheck(ngx_acm_pair_t *pair)
+{
+    time_t  end, soon;
+
+    soon = ngx_time() + NGX_ACM_RECHECK;
+
+    if (ngx_acm_pair_empty(pair)) {
+        return soon;
+    }
+
     end = pair->ec ? pair->ec->not_after : pair->rsa->not_after;
 
     if (pair->ec && pair->rsa) {
         end = ngx_min(end, pair->rsa->not_after);
     }
 
-    entry->recheck = ngx_max(end + 1, now + NGX_ACM_EXPIRED_WAIT);
-
-    return NGX_OK;
+    return ngx_max(end + 1, soon);
 }
 
 
 static void
-ngx_acm_cache_remove(ngx_acm_cache_t *cache, ngx_acm_entry_t *entry)
+ngx_acm_cache_drop(acm_cached_t *head)
 {
-    ngx_queue_remove(&entry->queue);
-    ngx_rbtree_delete(&cache->entries, &entry->sn.node);
-    cache->nentries--;
+    ngx_acm_entry_t  *entry = (ngx_acm_entry_t *) head;
 
-    ngx_acm_cache_drop(cache, entry->pair.ec);
-    ngx_acm_cache_drop(cache, entry->pair.rsa);
-
+    ngx_acm_pair_drop(&entry->pair);
     ngx_free(entry);
 }
 
 
-static void
-ngx_acm_cache_hold(ngx_acm_material_t *m)
+/* How often this thread had to wait for the disk to read memory. */
+
+static ngx_uint_t
+ngx_acm_cache_faults(void)
 {
-    if (m) {
-        m->refs++;
-    }
+    struct rusage  usage;
+
+    return (getrusage(RUSAGE_THREAD, &usage) == 0)
+           ? (ngx_uint_t) usage.ru_majflt : 0;
 }
 
 
 static void
-ngx_acm_cache_drop(ngx_acm_cache_t *cache, ngx_acm_material_t *m)
+ngx_acm_cache_tell(ngx_acm_conf_t *amcf, ngx_acm_cache_t *cache)
 {
-    if (m == NULL || --m->refs > 0) {
-        return;
+    acm_cache_stat_t  stat;
+
+    acm_cache_stat(cache->present, &stat);
+
+    if (stat.evicted != cache->evicted) {
+        (void) ngx_atomic_fetch_add(ngx_acm_counter(amcf,
+                                                    NGX_ACM_CACHE_EVICTED),
+                                    (ngx_atomic_int_t)
+                                    (stat.evicted - cache->evicted));
+        cache->evicted = stat.evicted;
     }
 
-    ngx_rbtree_delete(&cache->materials, &m->sn.node);
+    *ngx_acm_counter(amcf, NGX_ACM_CACHE_NAMES) = stat.entries;
+    *ngx_acm_counter(amcf, NGX_ACM_CACHE_BYTES) = stat.bytes;
 
-    ngx_acm_cache_free_material(m);
+    cache->told_names = stat.entries;
+    cache->told_bytes = stat.bytes;
 }
 
 
@@ -720,20 +584,72 @@ ngx_acm_cache_missing(ngx_acm_conf_t *amcf, ngx_acm_want_t *want,
 void
 ngx_acm_cache_free(void)
 {
-    ngx_queue_t      *q;
+    ngx_acm_conf_t   *amcf;
     ngx_acm_cache_t  *cache;
 
     cache = &ngx_acm_cache;
+    amcf = ngx_acm_get_conf(ngx_cycle);
 
-    if (!cache->ready) {
-        return;
+    acm_cache_free(cache->present);
+    acm_cache_free(cache->absent);
+
+    /* after a reload another worker may tell of its own */
+
+    if (amcf->enabled && cache->told_bytes != 0) {
+        (void) ngx_atomic_cmp_set(ngx_acm_counter(amcf, NGX_ACM_CACHE_NAMES),
+                                  cache->told_names, 0);
+        (void) ngx_atomic_cmp_set(ngx_acm_counter(amcf, NGX_ACM_CACHE_BYTES),
+                                  cache->told_bytes, 0);
     }
 
-    while (!ngx_queue_empty(&cache->lru)) {
-        q = ngx_queue_head(&cache->lru);
-        ngx_acm_cache_remove(cache,
-                             ngx_queue_data(q, ngx_acm_entry_t, queue));
+    ngx_memzero(cache, sizeof(ngx_acm_cache_t));
+}
+
+
+char *
+ngx_acm_cache_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_acm_conf_t  *amcf = conf;
+
+    off_t       size;
+    ngx_str_t  *value, s;
+
+    if (amcf->cache != NGX_CONF_UNSET) {
+        return "is duplicate";
     }
 
-    ngx_acm_cache_free_links(cache);
+    value = cf->args->elts;
+    amcf->cache = ngx_atoi(value[1].data, value[1].len);
+
+    if (amcf->cache < 1 || amcf->cache > NGX_ACM_MAX_CACHE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid number of names \"%V\": use 1 to %d",
+                           &value[1], NGX_ACM_MAX_CACHE);
+        return NGX_CONF_ERROR;
+    }
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(value[2].data, "size=", 5) != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\": use \"size=\"",
+                           &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    s.data = value[2].data + 5;
+    s.len = value[2].len - 5;
+    size = ngx_parse_offset(&s);
+
+    if (size < NGX_ACM_CACHE_LEAST || size > NGX_ACM_CACHE_MOST) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid size \"%V\": use 4m to 1024g", &s);
+        return NGX_CONF_ERROR;
+    }
+
+    amcf->cache_size = (size_t) size;
+
+    return NGX_CONF_OK;
 }

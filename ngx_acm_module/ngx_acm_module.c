@@ -262,6 +262,7 @@ ngx_acm_exit_process(ngx_cycle_t *cycle)
 {
     ngx_acm_audit_finish(ngx_acm_get_conf(cycle));
     ngx_acm_cache_free();
+    acm_leaf_done();
     ngx_acm_handles_close();
     ngx_acm_close();
 }

@@ -56,8 +56,6 @@ ngx_acm_ssl_cert_cb(ngx_ssl_conn_t *ssl, void *arg)
         name = buf;
     }
 
-    ngx_memzero(&pair, sizeof(ngx_acm_pair_t));
-
     if (ngx_acm_cache_get(amcf, want, name, &pair, c->log) == NGX_OK) {
 
         if (want->hook && ngx_acm_ssl_expired(&pair)) {
@@ -82,6 +80,8 @@ ngx_acm_ssl_cert_cb(ngx_ssl_conn_t *ssl, void *arg)
 
         ngx_acm_used(amcf, pair.rsa, want);
         ngx_acm_used(amcf, pair.ec, want);
+
+        ngx_acm_pair_drop(&pair);
 
         return n > 0;
     }
@@ -122,7 +122,7 @@ ngx_acm_ssl_use(ngx_ssl_conn_t *ssl, ngx_acm_material_t *m, ngx_log_t *log)
         return 0;
     }
 
-    if (SSL_use_cert_and_key(ssl, m->leaf, m->pkey, m->chain, 1) == 1) {
+    if (ngx_acm_material_use(m, ssl) == NGX_OK) {
         return 1;
     }
 

@@ -191,6 +191,19 @@ ngx_http_acm_metrics_workers(acm_metrics_t *m, ngx_acm_conf_t *amcf)
                                  ngx_acm_metrics_total(amcf,
                                                        NGX_ACM_CACHE_EVICTED),
                                  "Names that made room for others.");
+    ngx_http_acm_metrics_counter(m, "acm_cache_disk_waits",
+                                 ngx_acm_metrics_total(amcf,
+                                                       NGX_ACM_CACHE_WAITED),
+                                 "Looks into the store that waited for the "
+                                 "disk.");
+    ngx_http_acm_metrics_gauge(m, "acm_cache_names",
+                               ngx_acm_metrics_total(amcf,
+                                                     NGX_ACM_CACHE_NAMES),
+                               "Names that workers have ready.");
+    ngx_http_acm_metrics_gauge(m, "acm_cache_bytes",
+                               ngx_acm_metrics_total(amcf,
+                                                     NGX_ACM_CACHE_BYTES),
+                               "Memory of workers for them.");
     ngx_http_acm_metrics_counter(m, "acm_audit_records",
                                  ngx_acm_metrics_total(amcf,
                                                        NGX_ACM_AUDITED),

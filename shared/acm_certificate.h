@@ -139,5 +139,18 @@ acm_rc_t acm_material_open(acm_keyring_t *ring, acm_snap_t *snap,
     const char *uuid, uint32_t version, acm_bundle_t *bundle,
     acm_err_t *err);
 
+/*
+ * The same in parts, for who has the chain already: the record, released
+ * with acm_material_free(); its key as traditional DER, with
+ * acm_free_secret(); its ith chain certificate, with acm_free().
+ */
+acm_rc_t acm_material_read(acm_snap_t *snap, const char *uuid,
+    uint32_t version, acm_material_t *m, acm_err_t *err);
+acm_rc_t acm_material_key_open(acm_keyring_t *ring, acm_snap_t *snap,
+    const char *uuid, uint32_t version, const acm_material_t *m,
+    acm_str_t *key_secret, acm_err_t *err);
+acm_rc_t acm_material_link(acm_snap_t *snap, const acm_material_t *m,
+    size_t i, acm_str_t *der, acm_err_t *err);
+
 
 #endif /* _ACM_CERTIFICATE_H_INCLUDED_ */

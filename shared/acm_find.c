@@ -22,8 +22,6 @@ static int acm_name_rec_better(const acm_name_rec_t *a,
 static acm_rc_t acm_find_ref(acm_snap_t *snap, const char *account,
     const char *region, const char *uuid, acm_name_rec_t *rec,
     acm_err_t *err);
-static acm_rc_t acm_material_links(acm_snap_t *snap, const acm_material_t *m,
-    acm_bundle_t *bundle, acm_err_t *err);
 
 
 acm_rc_t
@@ -200,26 +198,24 @@ acm_rc_t
 acm_material_open(acm_keyring_t *ring, acm_snap_t *snap, const char *uuid,
     uint32_t version, acm_bundle_t *bundle, acm_err_t *err)
 {
-    char             arn[ACM_MAX_ARN];
     acm_rc_t         rc;
     acm_material_t   m;
 
-    rc = acm_material_get(snap, uuid, version, &m);
+    rc = acm_material_read(snap, uuid, version, &m, err);
 
     if (rc != ACM_OK) {
-        return acm_fail(err, rc, "material of certificate %s, version %u: "
-                        "%s", uuid, (unsigned) version, acm_rc_text(rc));
+        return rc;
     }
 
     memset(bundle, 0, sizeof(acm_bundle_t));
 
-    (void) acm_arn_text(arn, m.account, m.region, uuid);
+    rc = acm_material_key_open(ring, snap, uuid, version, &m,
+                               &bundle->key_secret, err);
 
-    rc = acm_keyring_unseal(ring, snap, m.account, m.region, arn, version,
-                            &m.sealed, &bundle->key_secret, err);
-
-    if (rc == ACM_OK) {
-        rc = acm_material_links(snap, &m, bundle, err);
+    while (rc == ACM_OK && bundle->nchain < m.nchain) {
+        rc = acm_material_link(snap, &m, bundle->nchain,
+                               &bundle->chain[bundle->nchain], err);
+        bundle->nchain += (rc == ACM_OK);
     }
 
     if (rc == ACM_OK) {
@@ -237,33 +233,55 @@ acm_material_open(acm_keyring_t *ring, acm_snap_t *snap, const char *uuid,
 }
 
 
-static acm_rc_t
-acm_material_links(acm_snap_t *snap, const acm_material_t *m,
-    acm_bundle_t *bundle, acm_err_t *err)
+acm_rc_t
+acm_material_read(acm_snap_t *snap, const char *uuid, uint32_t version,
+    acm_material_t *m, acm_err_t *err)
 {
-    size_t        i;
-    acm_rc_t      rc;
-    acm_entry_t   entry;
+    acm_rc_t  rc;
 
-    for (i = 0; i < m->nchain; i++) {
-        rc = acm_store_get(snap, ACM_DB_CHAIN, m->chain[i], ACM_HASH_LEN,
-                           &entry);
+    rc = acm_material_get(snap, uuid, version, m);
 
-        if (rc != ACM_OK) {
-            return acm_fail(err, rc == ACM_NOTFOUND ? ACM_CORRUPT : rc,
-                            "chain certificate %u: %s", (unsigned) i + 1,
-                            acm_rc_text(rc));
-        }
-
-        bundle->chain[i].data = acm_memdup(entry.data, entry.len);
-
-        if (bundle->chain[i].data == NULL) {
-            return acm_fail(err, ACM_NOMEM, "no memory for a chain");
-        }
-
-        bundle->chain[i].len = entry.len;
-        bundle->nchain++;
+    if (rc != ACM_OK) {
+        return acm_fail(err, rc, "material of certificate %s, version %u: "
+                        "%s", uuid, (unsigned) version, acm_rc_text(rc));
     }
 
     return ACM_OK;
+}
+
+
+acm_rc_t
+acm_material_key_open(acm_keyring_t *ring, acm_snap_t *snap,
+    const char *uuid, uint32_t version, const acm_material_t *m,
+    acm_str_t *key_secret, acm_err_t *err)
+{
+    char  arn[ACM_MAX_ARN];
+
+    (void) acm_arn_text(arn, m->account, m->region, uuid);
+
+    return acm_keyring_unseal(ring, snap, m->account, m->region, arn,
+                              version, &m->sealed, key_secret, err);
+}
+
+
+acm_rc_t
+acm_material_link(acm_snap_t *snap, const acm_material_t *m, size_t i,
+    acm_str_t *der, acm_err_t *err)
+{
+    acm_rc_t      rc;
+    acm_entry_t   entry;
+
+    rc = acm_store_get(snap, ACM_DB_CHAIN, m->chain[i], ACM_HASH_LEN, &entry);
+
+    if (rc != ACM_OK) {
+        return acm_fail(err, rc == ACM_NOTFOUND ? ACM_CORRUPT : rc,
+                        "chain certificate %u: %s", (unsigned) i + 1,
+                        acm_rc_text(rc));
+    }
+
+    der->data = acm_memdup(entry.data, entry.len);
+    der->len = entry.len;
+
+    return (der->data != NULL) ? ACM_OK
+           : acm_fail(err, ACM_NOMEM, "no memory for a chain");
 }

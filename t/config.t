@@ -63,7 +63,7 @@ sub server {
 
 good('two lines', $acm, server('acm_certificate auto;'));
 good('all directives', in_acm('account 210987654321; region eu-west-1 any; '
-    . 'cache 100; issuer a { ca; key rsa:2048; lifetime 90d; '
+    . 'cache 100 size=8m; issuer a { ca; key rsa:2048; lifetime 90d; '
     . 'crl_distribution_point http://crl.example.com/a.crl; } '
     . 'issuer b.c-d_e { ca; } default_issuer b.c-d_e;'),
     server('acm_certificate auto issuer=a key=ecdsa:384,rsa:3072 '
@@ -267,7 +267,24 @@ $t->write_file('update.key', 'key "k" { algorithm hmac-md5; };');
 bad('dns_update key algorithm', update("a.b 192.0.2.1 $with"), '',
     qr/update.key": the algorithm of the key must be hmac-sha256/, $at);
 
-bad('cache 0', in_acm('cache 0;'), '', qr/value must be between 1 and/, $at);
+bad('cache 0', in_acm('cache 0;'), '',
+    qr/invalid number of names "0": use 1 to 10000000/, $at);
+good('cache 1', in_acm('cache 1;'), '');
+good('cache of 10000000', in_acm('cache 10000000;'), '');
+bad('cache of 10000001', in_acm('cache 10000001;'), '',
+    qr/invalid number of names "10000001": use 1 to 10000000/, $at);
+good('cache of 4m', in_acm('cache 100 size=4m;'), '');
+good('cache of 1024g', in_acm('cache 100 size=1024g;'), '');
+bad('cache below 4m', in_acm('cache 100 size=4194303;'), '',
+    qr/invalid size "4194303": use 4m to 1024g/, $at);
+bad('cache above 1024g', in_acm('cache 100 size=1025g;'), '',
+    qr/invalid size "1025g": use 4m to 1024g/, $at);
+bad('cache of a size that is none', in_acm('cache 100 size=x;'), '',
+    qr/invalid size "x": use 4m to 1024g/, $at);
+bad('cache with something else', in_acm('cache 100 bytes=8m;'), '',
+    qr/invalid parameter "bytes=8m": use "size="/, $at);
+bad('cache twice', in_acm('cache 100; cache 100;'), '',
+    qr/"cache" directive is duplicate/, $at);
 bad('issuer without kind', in_acm('issuer x { }'), '',
     qr/issuer "x" in \S*$at says no kind: add "ca;"/);
 bad('issuer twice', in_acm('issuer x { ca; } issuer x { ca; }'), '',
