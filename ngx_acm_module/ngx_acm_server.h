@@ -18,6 +18,7 @@
 
 typedef struct {
     const char                *kind;         /* "http", "stream", "mail" */
+    ngx_str_t                  name;         /* of the server, or empty */
     SSL_CTX                   *ctx;          /* NULL: it has no TLS */
     ngx_array_t               *certificates; /* of ngx_str_t */
     ngx_array_t               *certificate_keys;
@@ -30,8 +31,9 @@ typedef struct {
 
 /* conf: what one of nginx's three ssl modules knows of a server */
 
-#define ngx_acm_server_set(s, name, conf)                                     \
-    (s)->kind = name;                                                         \
+#define ngx_acm_server_set(s, of, server_name, conf)                          \
+    (s)->kind = of;                                                           \
+    (s)->name = server_name;                                                  \
     (s)->ctx = (conf)->ssl.ctx;                                               \
     (s)->certificates = (conf)->certificates;                                 \
     (s)->certificate_keys = (conf)->certificate_keys;                         \
@@ -66,8 +68,8 @@ void ngx_acm_certificate_deaf(ngx_conf_t *cf, ngx_acm_want_t *want,
 
 /* What a client must show to the server: ACM_HASH_LEN octets. */
 ngx_int_t ngx_acm_session_policy(ngx_acm_server_t *s, u_char *hash);
-/* Sessions depend on directive and policy, not on the placeholder of this
-   cycle. */
+/* Sessions depend on server, directive and policy, not on the placeholder of
+   this cycle. */
 ngx_int_t ngx_acm_session_context(ngx_acm_want_t *want, ngx_acm_server_t *s);
 
 

@@ -117,7 +117,8 @@ ngx_acm_session_context(ngx_acm_want_t *want, ngx_acm_server_t *s)
         || EVP_DigestUpdate(md, hash, ACM_HASH_LEN) == 0
         || EVP_DigestUpdate(md, &want->mode, sizeof(want->mode)) == 0
         || EVP_DigestUpdate(md, want->uuid, sizeof(want->uuid)) == 0
-        || ngx_acm_session_str(md, &want->issuer) != NGX_OK)
+        || ngx_acm_session_str(md, &want->issuer) != NGX_OK
+        || ngx_acm_session_str(md, &s->name) != NGX_OK)
     {
         goto done;
     }

@@ -331,7 +331,7 @@ ngx_http_acm_address(ngx_conf_t *cf, ngx_http_conf_addr_t *addr)
 
         ascf->tls = 1;
 
-        ngx_acm_server_set(&server, "http", sscf);
+        ngx_acm_server_set(&server, "http", cscfp[i]->server_name, sscf);
 
         rc = ngx_acm_address_add(&a, ascf->want, &server);
 
@@ -391,7 +391,7 @@ ngx_http_acm_init_server(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf)
 
     want->name = cscf->server_name;
 
-    ngx_acm_server_set(&server, "http", sscf);
+    ngx_acm_server_set(&server, "http", cscf->server_name, sscf);
 
     return ngx_acm_certificate_init(cf, want, &server, "add \"server_name\" "
                                     "to the server or names to the "

@@ -130,7 +130,7 @@ ngx_mail_acm_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
             return NGX_CONF_ERROR;
         }
 
-        ngx_acm_server_set(&server, "mail", sscf);
+        ngx_acm_server_set(&server, "mail", cscf->server_name, sscf);
 
         if (ngx_acm_certificate_init(cf, want, &server,
                                      "add \"server_name\" to the server or "

@@ -17,10 +17,12 @@
 
 #if (nginx_version >= 1025005)
 #define NGX_STREAM_ACM_NAMES  1
+#define ngx_stream_acm_name(cscf)  (cscf)->server_name
 #define NGX_STREAM_ACM_CURE   "add \"server_name\" to the server or names to "\
                               "the directive"
 #else
 #define NGX_STREAM_ACM_NAMES  0
+#define ngx_stream_acm_name(cscf)  (ngx_str_t) ngx_null_string
 #define NGX_STREAM_ACM_CURE   "add names to the directive"
 #define ngx_stream_ssl_srv_conf_t  ngx_stream_ssl_conf_t
 #endif
@@ -181,7 +183,7 @@ ngx_stream_acm_address(ngx_conf_t *cf, ngx_stream_conf_addr_t *addr)
 
         ascf->tls = 1;
 
-        ngx_acm_server_set(&server, "stream", sscf);
+        ngx_acm_server_set(&server, "stream", cscfp[i]->server_name, sscf);
 
         rc = ngx_acm_address_add(&a, ascf->want, &server);
 
@@ -257,7 +259,8 @@ ngx_stream_acm_init_server(ngx_conf_t *cf, ngx_stream_core_srv_conf_t *cscf)
             want->name = name[0];
         }
 
-        ngx_acm_server_set(&server, "stream", sscf);
+        ngx_acm_server_set(&server, "stream", ngx_stream_acm_name(cscf),
+                           sscf);
 
         if (ngx_acm_certificate_init(cf, want, &server, NGX_STREAM_ACM_CURE)
             != NGX_OK)
