@@ -25,6 +25,7 @@
 static void acm_fail_set(acm_err_t *err, const char *text);
 static const char *acm_ssl_reason(unsigned long code, char *buf, size_t size);
 static int acm_alloc_fails(void);
+static uint64_t acm_uuid_time(void);
 
 
 /*
@@ -398,18 +399,27 @@ acm_hex(const uint8_t *data, size_t len, char *buf)
 acm_rc_t
 acm_uuid(char *buf)
 {
-    size_t   i, n;
-    char     hex[2 * 16 + 1];
-    uint8_t  octets[16];
+    size_t    i, n;
+    char      hex[2 * 16 + 1];
+    uint8_t   octets[16];
+    uint64_t  at;
 
     if (RAND_bytes(octets, (int) sizeof(octets)) != 1) {
         ERR_clear_error();
         return ACM_ERROR;
     }
 
-    /* RFC 9562, 5.4: version 4, variant 10 */
+    /* RFC 9562, 5.7: milliseconds, version 7, 12 bits of which 6.2 says that
+       they may be a fraction of one, variant 10 */
 
-    octets[6] = (uint8_t) ((octets[6] & 0x0f) | 0x40);
+    at = acm_uuid_time();
+
+    for (i = 0; i < 6; i++) {
+        octets[i] = (uint8_t) (at >> (52 - 8 * i));
+    }
+
+    octets[6] = (uint8_t) (0x70 | ((at >> 8) & 0x0f));
+    octets[7] = (uint8_t) at;
     octets[8] = (uint8_t) ((octets[8] & 0x3f) | 0x80);
 
     (void) acm_hex(octets, sizeof(octets), hex);
@@ -425,6 +435,27 @@ acm_uuid(char *buf)
     buf[n] = '\0';
 
     return ACM_OK;
+}
+
+
+/* 4096 to a millisecond; never the same twice. */
+
+static uint64_t
+acm_uuid_time(void)
+{
+    uint64_t         at;
+    struct timespec  ts;
+
+    static __thread uint64_t  last;
+
+    (void) clock_gettime(CLOCK_REALTIME, &ts);
+
+    at = ((uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000) << 12;
+    at |= ((uint64_t) ts.tv_nsec % 1000000) * 4096 / 1000000;
+
+    last = (at > last) ? at : last + 1;
+
+    return last;
 }
 
 

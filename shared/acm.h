@@ -115,7 +115,9 @@ unsigned long acm_alloc_fail_at(unsigned long n);
 /* Lower-case hex of data; buf holds 2 * len + 1 octets. */
 char *acm_hex(const uint8_t *data, size_t len, char *buf);
 
-/* A random (version 4) UUID as text; buf holds ACM_UUID_LEN + 1 octets. */
+/* A UUID of version 7 as text: 60 bits of time, rising in each thread, so that
+   new records come behind the others and fill their pages, and 62 random
+   bits.  buf holds ACM_UUID_LEN + 1 octets. */
 acm_rc_t acm_uuid(char *buf);
 
 /* 1 if s is a lower-case UUID of exactly ACM_UUID_LEN octets. */

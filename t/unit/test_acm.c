@@ -71,6 +71,7 @@ static void
 test_hex_uuid(void **state)
 {
     char     hex[9], a[ACM_UUID_LEN + 1], b[ACM_UUID_LEN + 1];
+    size_t   i;
     uint8_t  data[4] = { 0x00, 0x0f, 0xa5, 0xff };
 
     (void) state;
@@ -81,8 +82,21 @@ test_hex_uuid(void **state)
     test_ok(acm_uuid(b));
     assert_string_not_equal(a, b);
     assert_true(acm_uuid_ok(a));
-    assert_int_equal(a[14], '4');
+    assert_int_equal(a[14], '7');
     assert_non_null(strchr("89ab", a[19]));
+
+    /* it holds the time, and they rise, however fast they come */
+
+    b[13] = '\0';
+    memmove(b + 8, b + 9, 5);
+    assert_in_range(strtoull(b, NULL, 16) / 1000 + 1, time(NULL),
+                    time(NULL) + 2);
+
+    for (i = 0; i < 20000; i++) {
+        test_ok(acm_uuid(b));
+        assert_true(strcmp(a, b) < 0);
+        memcpy(a, b, sizeof(a));
+    }
 
     a[0] = 'G';
     assert_false(acm_uuid_ok(a));
