@@ -26,6 +26,7 @@ typedef struct {
 } acm_api_handler_t;
 
 
+static int acm_api_secret(const acm_str_t *target);
 static void acm_api_run(acm_api_t *api, const acm_api_request_t *request);
 static const acm_operation_t *acm_api_find(const acm_str_t *target);
 static int acm_api_type_ok(const acm_str_t *type);
@@ -70,6 +71,7 @@ acm_api_call(const acm_api_conf_t *conf, acm_keyring_t *ring,
     const acm_api_caller_t *caller, const acm_api_request_t *request,
     int64_t now, acm_api_answer_t *answer)
 {
+    int               secret;
     acm_api_t         api;
     acm_api_caller_t  at_home;
 
@@ -98,6 +100,14 @@ acm_api_call(const acm_api_conf_t *conf, acm_keyring_t *ring,
         return;
     }
 
+    /* jansson has copies of what it reads */
+
+    secret = acm_api_secret(&request->target);
+
+    if (secret) {
+        acm_json_wipe_begin();
+    }
+
     acm_api_run(&api, request);
     acm_api_finish(&api, answer);
     acm_api_audit(&api, answer);
@@ -110,7 +120,31 @@ acm_api_call(const acm_api_conf_t *conf, acm_keyring_t *ring,
         json_decref(api.in);
     }
 
+    if (secret) {
+        acm_json_wipe_end();
+    }
+
     acm_free(api.message);
+}
+
+
+/* 1 for those that have PrivateKey or Passphrase in them. */
+
+static int
+acm_api_secret(const acm_str_t *target)
+{
+    const acm_operation_t    *op;
+    const acm_api_handler_t  *h;
+
+    op = acm_api_find(target);
+
+    if (op == NULL) {
+        return 0;
+    }
+
+    h = &acm_api_handlers[op - acm_operations];
+
+    return h->handler == acm_api_import || h->handler == acm_api_export;
 }
 
 

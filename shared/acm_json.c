@@ -4,15 +4,14 @@
  */
 
 
+#include <malloc.h>
 #include <openssl/crypto.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "acm_json.h"
 #include "acm_revocation.h"
-
-
-#define ACM_JSON_HEAD  16     /* octets before a piece of memory: its size */
 
 
 static unsigned acm_json_depth(const char *s, size_t len);
@@ -23,8 +22,13 @@ static json_t *acm_json_names(const acm_cert_t *cert);
 static json_t *acm_json_lines(const char *text);
 static int acm_json_put_life(json_t *o, const acm_cert_t *cert, int64_t now);
 static int acm_json_write(const char *data, size_t len, void *buf);
-static void *acm_json_wipe_alloc(size_t size);
+static void acm_json_wipe_init(void);
 static void acm_json_wipe_free(void *p);
+
+
+static pthread_once_t       acm_json_once = PTHREAD_ONCE_INIT;
+static json_free_t          acm_json_free;       /* jansson's */
+static __thread unsigned    acm_json_wiping;
 
 
 /* Fills o; any failure makes the result of the whole a failure. */
@@ -436,53 +440,44 @@ acm_json_object(const json_t *json, const char *name)
 
 
 void
-acm_json_wipe_begin(acm_json_memory_t *old)
+acm_json_wipe_begin(void)
 {
-    json_get_alloc_funcs(&old->alloc, &old->free);
-    json_set_alloc_funcs(acm_json_wipe_alloc, acm_json_wipe_free);
+    (void) pthread_once(&acm_json_once, acm_json_wipe_init);
+    acm_json_wiping++;
 }
 
 
 void
-acm_json_wipe_end(const acm_json_memory_t *old)
+acm_json_wipe_end(void)
 {
-    json_set_alloc_funcs(old->alloc, old->free);
+    acm_json_wiping--;
 }
 
 
-static void *
-acm_json_wipe_alloc(size_t size)
+/* Memory is still that of malloc(), so it does not matter to whom it is given
+   back, nor when. */
+
+static void
+acm_json_wipe_init(void)
 {
-    uint8_t  *p;
+    json_malloc_t  alloc;
 
-    if (size > SIZE_MAX - ACM_JSON_HEAD) {
-        return NULL;
+    json_get_alloc_funcs(&alloc, &acm_json_free);
+
+    /* of another one's memory the size is not known */
+
+    if (alloc == malloc) {
+        json_set_alloc_funcs(alloc, acm_json_wipe_free);
     }
-
-    p = malloc(size + ACM_JSON_HEAD);
-
-    if (p == NULL) {
-        return NULL;
-    }
-
-    memcpy(p, &size, sizeof(size_t));
-
-    return p + ACM_JSON_HEAD;
 }
 
 
 static void
 acm_json_wipe_free(void *p)
 {
-    size_t    size;
-    uint8_t  *start;
-
-    if (p == NULL) {
-        return;
+    if (p != NULL && acm_json_wiping) {
+        OPENSSL_cleanse(p, malloc_usable_size(p));
     }
 
-    start = (uint8_t *) p - ACM_JSON_HEAD;
-    memcpy(&size, start, sizeof(size_t));
-    OPENSSL_cleanse(start, size + ACM_JSON_HEAD);
-    free(start);
+    acm_json_free(p);
 }

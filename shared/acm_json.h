@@ -19,12 +19,6 @@
 #define ACM_MAX_JSON_DEPTH  16
 
 
-typedef struct {
-    json_malloc_t  alloc;
-    json_free_t    free;
-} acm_json_memory_t;
-
-
 /*
  * Parses text from elsewhere: an object, no deeper than ACM_MAX_JSON_DEPTH,
  * no duplicate members.  ACM_INVALID with the place, ACM_TOOBIG over max
@@ -34,12 +28,13 @@ acm_rc_t acm_json_parse(const void *data, size_t len, size_t max,
     json_t **json, acm_err_t *err);
 
 /*
- * Between the two, whatever jansson gives back is wiped: for texts with
- * secrets.  All that is made between them must be gone before the second.
- * They change the whole process, and may not be nested or used in threads.
+ * Between the two, whatever jansson gives back on this thread is wiped: for
+ * texts with secrets.  They may be nested, and other threads may use jansson
+ * meanwhile.  The first call of a process puts a function of ours in the place
+ * of jansson's free(), for good; it takes memory from before, too.
  */
-void acm_json_wipe_begin(acm_json_memory_t *old);
-void acm_json_wipe_end(const acm_json_memory_t *old);
+void acm_json_wipe_begin(void);
+void acm_json_wipe_end(void);
 
 /* Members of an object; NULL if there is none of this type. */
 const char *acm_json_string(const json_t *json, const char *name);

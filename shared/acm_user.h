@@ -54,8 +54,7 @@ typedef acm_rc_t (*acm_users_secret_pt)(void *data, const char *path,
  * Parses the text of such a file.  All or nothing: ACM_INVALID or ACM_TOOBIG
  * with the place, what is wrong and what to do.  secret may be NULL: then
  * references are refused.  Secrets are wiped by acm_users_free(), and
- * wherever else they were on their way; not in text.  Not for threads: see
- * acm_json_wipe_begin().
+ * wherever else they were on their way; not in text.  On any thread.
  */
 acm_rc_t acm_users_parse(const char *text, size_t len,
     acm_users_secret_pt secret, void *data, acm_users_t **users,

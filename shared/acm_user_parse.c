@@ -71,7 +71,6 @@ acm_users_parse(const char *text, size_t len, acm_users_secret_pt secret,
     acm_err_t           e;
     const char         *near;
     acm_users_parse_t   p;
-    acm_json_memory_t   memory;
 
     memset(&p, 0, sizeof(acm_users_parse_t));
 
@@ -84,7 +83,7 @@ acm_users_parse(const char *text, size_t len, acm_users_secret_pt secret,
         return acm_users_nomem(&p);
     }
 
-    acm_json_wipe_begin(&memory);
+    acm_json_wipe_begin();
 
     rc = acm_json_parse(text, len, ACM_MAX_USERS_FILE, &json, &e);
 
@@ -101,7 +100,7 @@ acm_users_parse(const char *text, size_t len, acm_users_secret_pt secret,
         (void) acm_fail(err, rc, "%.*s", n, e.text);
     }
 
-    acm_json_wipe_end(&memory);
+    acm_json_wipe_end();
 
     if (rc == ACM_OK) {
         p.where[0] = '\0';

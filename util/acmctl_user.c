@@ -77,7 +77,6 @@ acmctl_user(acmctl_t *ctl, int argc, char **argv)
 {
     int                 rc;
     acmctl_users_t      u;
-    acm_json_memory_t   memory;
 
     memset(&u, 0, sizeof(acmctl_users_t));
 
@@ -91,12 +90,12 @@ acmctl_user(acmctl_t *ctl, int argc, char **argv)
         return rc;
     }
 
-    acm_json_wipe_begin(&memory);
+    acm_json_wipe_begin();
 
     rc = acmctl_user_run(&u, argc - optind, argv + optind);
 
     json_decref(u.root);
-    acm_json_wipe_end(&memory);
+    acm_json_wipe_end();
 
     if (u.dir != -1) {
         (void) close(u.dir);

@@ -6,8 +6,22 @@
  */
 
 
+#include <malloc.h>
+#include <openssl/crypto.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "acm_json.h"
 #include "test.h"
+
+
+#define TEST_SECRET   "kX9aQ2mZ7rT4wB8c"
+#define TEST_THREADS  4
+#define TEST_ROUNDS   2000
+
+
+static atomic_uint  test_left;       /* pieces of memory with the secret */
+static atomic_uint  test_freed;
 
 
 static acm_rc_t
@@ -153,12 +167,123 @@ test_texts(void **state)
 }
 
 
+/* What jansson is given in place of free(): looks at what is in it. */
+
+static void
+test_give_back(void *p)
+{
+    if (p != NULL) {
+        test_freed++;
+
+        if (memmem(p, malloc_usable_size(p), TEST_SECRET,
+                   sizeof(TEST_SECRET) - 1)
+            != NULL)
+        {
+            test_left++;
+            OPENSSL_cleanse(p, malloc_usable_size(p));
+        }
+    }
+
+    free(p);
+}
+
+
+/* Strings, keys, and what the lexer has of them. */
+
+static void
+test_secret(void)
+{
+    unsigned   i;
+    json_t    *json;
+    acm_err_t  err;
+
+    static const char  text[] = "{\"Secret\":\"" TEST_SECRET "\",\"a\":"
+                                "{\"" TEST_SECRET TEST_SECRET "\":[\"x\"]}}";
+
+    for (i = 0; i < 2; i++) {
+
+        /* the second time with an error at its end */
+
+        if (acm_json_parse(text, sizeof(text) - 1 - i, 4096, &json, &err)
+            == ACM_OK)
+        {
+            json_decref(json);
+        }
+    }
+}
+
+
+static void *
+test_wiper(void *data)
+{
+    unsigned  i;
+
+    (void) data;
+
+    for (i = 0; i < TEST_ROUNDS; i++) {
+        acm_json_wipe_begin();
+        acm_json_wipe_begin();
+        test_secret();
+        acm_json_wipe_end();
+        test_secret();
+        acm_json_wipe_end();
+    }
+
+    return NULL;
+}
+
+
+/* Threads that do not wipe, with memory from before, beside those that do. */
+
+static void
+test_wipe(void **state)
+{
+    json_t     *before;
+    unsigned    i;
+    pthread_t   threads[TEST_THREADS];
+
+    (void) state;
+
+    json_set_alloc_funcs(malloc, test_give_back);
+
+    before = json_pack("{s:s}", "before", TEST_SECRET);
+    assert_non_null(before);
+    test_secret();
+    assert_true(test_left > 0);
+
+    test_left = 0;
+    test_freed = 0;
+
+    for (i = 0; i < TEST_THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, test_wiper, NULL),
+                         0);
+    }
+
+    for (i = 0; i < TEST_ROUNDS; i++) {
+        json_decref(json_pack("{s:[s,i]}", "other", "thread", i));
+    }
+
+    for (i = 0; i < TEST_THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+
+    assert_int_equal(test_left, 0);
+    assert_true(test_freed > TEST_THREADS * TEST_ROUNDS);
+
+    /* only where it is asked for */
+
+    json_decref(before);
+    assert_true(test_left > 0);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_texts)
+        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_wipe)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
