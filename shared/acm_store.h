@@ -98,10 +98,15 @@ typedef struct {
     uint64_t   generation;
     uint64_t   map_size;         /* octets */
     uint64_t   used;             /* octets of pages in use */
+    uint64_t   size;             /* octets of the file, with free pages */
     unsigned   readers;          /* reader slots in use, this process's too */
     unsigned   max_readers;
+    uint64_t   lag;              /* generations that the oldest snapshot of any
+                                    process is behind: it keeps their pages */
+    int64_t    lag_pid;          /* whose it is; 0: there is none */
     unsigned   schema;           /* of the file; newer than ours: read only */
     uint64_t   entries[ACM_DB_MAX];
+    uint64_t   octets[ACM_DB_MAX];   /* of a map's pages */
 } acm_store_stat_t;
 
 

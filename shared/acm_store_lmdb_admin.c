@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -99,7 +100,7 @@ acm_lmdb_stat_locked(acm_lmdb_t *s, acm_store_stat_t *stat, acm_err_t *err)
     }
 
     if (rc == 0) {
-        rc = mdb_reader_list(s->e->env, acm_lmdb_reader, &stat->readers);
+        rc = mdb_reader_list(s->e->env, acm_lmdb_reader, stat);
     }
 
     if (rc < 0) {
@@ -110,7 +111,8 @@ acm_lmdb_stat_locked(acm_lmdb_t *s, acm_store_stat_t *stat, acm_err_t *err)
 
     stat->map_size = s->e->limit;
     stat->max_readers = info.me_maxreaders;
-    stat->used = ((uint64_t) info.me_last_pgno + 1 - unused) * s->e->page_size;
+    stat->size = ((uint64_t) info.me_last_pgno + 1) * s->e->page_size;
+    stat->used = stat->size - unused * s->e->page_size;
     stat->schema = s->schema;
 
     return ACM_OK;
@@ -142,27 +144,44 @@ acm_lmdb_stat_maps(acm_lmdb_t *s, acm_store_stat_t *stat, uint64_t *unused)
         }
 
         stat->entries[db] = map.ms_entries;
+        stat->octets[db] = ((uint64_t) map.ms_branch_pages
+                            + map.ms_leaf_pages + map.ms_overflow_pages)
+                           * s->e->page_size;
     }
 
     return acm_lmdb_free_pages(s, s->txn, unused);
 }
 
 
-/* LMDB gives a line of numbers for each slot in use, after a heading */
+/* LMDB gives a line for each slot in use, after a heading: process, thread in
+   hexadecimal, and the transaction or "-" */
 
 static int
 acm_lmdb_reader(const char *text, void *data)
 {
-    unsigned  *n;
+    char               *end;
+    int64_t             pid;
+    uint64_t            txn;
+    acm_store_stat_t   *stat;
 
-    n = data;
+    stat = data;
+    pid = strtoll(text, &end, 10);
 
-    while (*text == ' ') {
-        text++;
+    if (end == text) {
+        return 0;
     }
 
-    if (*text >= '0' && *text <= '9') {
-        (*n)++;
+    stat->readers++;
+
+    (void) strtoull(end, &end, 16);
+    text = end;
+    txn = strtoull(text, &end, 10);
+
+    if (end != text && txn < stat->generation
+        && (stat->lag_pid == 0 || stat->generation - txn > stat->lag))
+    {
+        stat->lag = stat->generation - txn;
+        stat->lag_pid = pid;
     }
 
     return 0;

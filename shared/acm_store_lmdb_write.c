@@ -14,6 +14,7 @@
 #include "acm_store_lmdb.h"
 
 
+static int acm_lmdb_rises(acm_db_e db);
 static acm_rc_t acm_lmdb_commit_locked(acm_lmdb_t *s,
     const acm_batch_t *batch, acm_err_t *err);
 static acm_rc_t acm_lmdb_apply(acm_lmdb_t *s, const acm_batch_t *batch,
@@ -41,7 +42,16 @@ acm_lmdb_put(acm_lmdb_t *s, MDB_txn *txn, const acm_op_t *op)
     value.mv_data = NULL;
     value.mv_size = ACM_ENVELOPE_LEN + op->len;
 
-    rc = mdb_put(txn, s->e->dbi[op->db], &key, &value, MDB_RESERVE);
+    rc = MDB_KEYEXIST;
+
+    if (acm_lmdb_rises(op->db)) {
+        rc = mdb_put(txn, s->e->dbi[op->db], &key, &value,
+                     MDB_RESERVE | MDB_APPEND);
+    }
+
+    if (rc == MDB_KEYEXIST) {
+        rc = mdb_put(txn, s->e->dbi[op->db], &key, &value, MDB_RESERVE);
+    }
 
     if (rc != 0) {
         return rc;
@@ -55,6 +65,18 @@ acm_lmdb_put(acm_lmdb_t *s, MDB_txn *txn, const acm_op_t *op)
     }
 
     return 0;
+}
+
+
+/* Where a new key is above all others as a rule.  If it is, a full page stays
+   full: otherwise its last entry would go to the new page with this one, and
+   of four that fit into a page only three would be in it. */
+
+static int
+acm_lmdb_rises(acm_db_e db)
+{
+    return db == ACM_DB_CERTIFICATE || db == ACM_DB_MATERIAL
+           || db == ACM_DB_HISTORY || db == ACM_DB_EVENT;
 }
 
 

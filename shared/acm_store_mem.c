@@ -685,6 +685,7 @@ acm_mem_stat(acm_store_t *store, acm_store_stat_t *stat, acm_err_t *err)
     stat->generation = m->generation;
     stat->map_size = m->limit;
     stat->used = m->used;
+    stat->size = m->used;
     stat->max_readers = ACM_STORE_READERS;
 
     for (db = 0; db < ACM_DB_MAX; db++) {

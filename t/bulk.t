@@ -195,4 +195,15 @@ is(ctl('import', '--bulk', "$dir/tree", '--certbot', 'x'), 2,
 is(ctl('verify'), 0, 'verify') or diag($out);
 like($out, qr/^8 certificates, 8 keys opened, 0 faults/m, 'all eight');
 
+# what takes how much room
+
+is(ctl('stat'), 0, 'stat');
+like($out, qr/^certificate +8 /m, 'certificates');
+like($out, qr/^all +8 +\d+ +\d+$/m, 'of each');
+is(ctl('stat', '--json'), 0, 'stat --json');
+my $stat = eval { decode_json($out) } || {};
+is($stat->{Maps}{material}{Entries}, 8, 'as JSON');
+ok($stat->{Size} >= $stat->{Used}, 'size');
+is(ctl('stat', 'x'), 2, 'stat with more');
+
 done_testing();

@@ -62,6 +62,7 @@ static const acmctl_command_t  acmctl_commands[] = {
     { "revoke", acmctl_revoke },
     { "revocations", acmctl_revocations },
     { "verify", acmctl_verify },
+    { "stat", acmctl_stat },
     { "backup", acmctl_backup },
     { "rekey", acmctl_rekey },
     { "ca", acmctl_ca },
@@ -177,6 +178,7 @@ acmctl_usage(FILE *f)
           "  revocations [ISSUER] [--json]\n"
           "                            what was revoked, how it stands\n"
           "  verify                    every record, seal and chain\n"
+          "  stat [--json]             what takes how much room\n"
           "  backup DIR                a compacting copy into an empty DIR\n"
           "  rekey --new-master-key FILE\n"
           "  ca ISSUER [--issuing]     a built-in CA's certificate\n"

@@ -416,7 +416,7 @@ test_full(void **state)
 
     memset(&t, 0, sizeof(test_t));
     t.dir = test_mkdir();
-    test_open(&t, 2 << 20);
+    test_open(&t, 5 << 18);
 
     assert_int_equal(acm_import_many(t.ring, ACCOUNT, REGION, many, MANY, 1,
                                      START, &err), ACM_FULL);
