@@ -27,8 +27,8 @@
 #endif
 
 #ifndef ACM_MAX_SCAN
-#define ACM_MAX_SCAN           50000     /* records read for one page that is
-                                            not sorted */
+#define ACM_MAX_SCAN           10000     /* records read for one page in the
+                                            order of an index */
 #endif
 
 
@@ -162,16 +162,19 @@ struct acm_scan_s {
     const char                *size;     /* request that have the page */
     size_t                     max;      /* by default */
     unsigned                   falling:1;
+    unsigned                   created:1;    /* by created_at: key is its
+                                                eight octets */
 
     /* internal, all zero at first */
 
     acm_scan_entry_t          *found;    /* a heap, the last one first */
     size_t                     nfound;
     acm_scan_entry_t           after;    /* the end of the page before */
-    char                       last[ACM_UUID_LEN + 1];  /* that was read */
+    acm_scan_entry_t           last;     /* that was read */
     uint64_t                   query;    /* what the token belongs to */
     unsigned                   paged:1;  /* after is set */
     unsigned                   more:1;
+    unsigned                   listed:1; /* found is a list, in order */
     unsigned                   cut:1;    /* enough was read for one page */
 };
 

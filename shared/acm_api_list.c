@@ -76,6 +76,7 @@ acm_api_list(acm_api_t *api)
 
     if (by != NULL) {
         list.scan.key = acm_list_created;
+        list.scan.created = 1;
         list.scan.falling = (strcmp(order, "DESCENDING") == 0);
     }
 

@@ -23,6 +23,12 @@
 static acm_rc_t acm_scan_query(acm_scan_t *scan);
 static acm_rc_t acm_scan_token(acm_scan_t *scan, const char *token);
 static int acm_scan_digit(char c);
+static acm_rc_t acm_scan_created(acm_scan_t *scan);
+static acm_rc_t acm_scan_created_slice(acm_scan_t *scan, uint8_t *key,
+    size_t *len, size_t prefix, size_t *read);
+static acm_rc_t acm_scan_created_one(acm_scan_t *scan, acm_snap_t *snap,
+    const uint8_t *key);
+static int acm_scan_indexed(acm_snap_t *snap);
 static acm_rc_t acm_scan_read(acm_scan_t *scan);
 static acm_rc_t acm_scan_slice(acm_scan_t *scan, uint8_t *key, size_t *len,
     size_t prefix, size_t *read);
@@ -70,7 +76,11 @@ acm_api_scan(acm_scan_t *scan)
         return acm_api_nomem(api);
     }
 
-    rc = acm_scan_read(scan);
+    rc = acm_scan_created(scan);
+
+    if (rc == ACM_DENIED) {
+        rc = acm_scan_read(scan);
+    }
 
     if (rc == ACM_OK) {
         rc = acm_scan_answer(scan);
@@ -213,6 +223,174 @@ acm_scan_digit(char c)
 }
 
 
+/* In the order in which they were made, from the index; ACM_DENIED if that is
+   not asked for, or not all of them are in it yet. */
+
+static acm_rc_t
+acm_scan_created(acm_scan_t *scan)
+{
+    size_t      len, prefix, read;
+    uint8_t     key[ACM_MAX_STORE_KEY];
+    acm_rc_t    rc;
+    acm_api_t  *api;
+
+    if (!scan->created || (scan->paged && scan->after.len != 8)) {
+        return ACM_DENIED;
+    }
+
+    api = scan->api;
+    prefix = acm_seal_key(key, api->caller->account, api->caller->region);
+
+    if (prefix == 0) {
+        return ACM_OK;
+    }
+
+    key[prefix++] = '/';
+    len = prefix;
+    read = 0;
+
+    if (scan->paged) {
+        memcpy(key + len, scan->after.key, 8);
+        memcpy(key + len + 8, scan->after.uuid, ACM_UUID_LEN);
+        len += 8 + ACM_UUID_LEN;
+
+        if (!scan->falling) {
+            key[len++] = '\0';
+        }
+
+    } else if (scan->falling) {
+
+        /* what is in front of "0" is what has "/" */
+
+        key[prefix - 1] = '/' + 1;
+    }
+
+    do {
+        rc = acm_scan_created_slice(scan, key, &len, prefix, &read);
+
+        if (rc == ACM_OK && !scan->more && read >= ACM_MAX_SCAN) {
+            scan->more = 1;
+            scan->cut = 1;
+        }
+
+    } while (rc == ACM_OK && !scan->more);
+
+    return (rc == ACM_NOTFOUND) ? ACM_OK : rc;
+}
+
+
+/* ACM_NOTFOUND: that was the last one. */
+
+static acm_rc_t
+acm_scan_created_slice(acm_scan_t *scan, uint8_t *key, size_t *len,
+    size_t prefix, size_t *read)
+{
+    size_t       n;
+    acm_rc_t     rc;
+    acm_snap_t  *snap;
+    acm_entry_t  entry;
+
+    rc = acm_store_begin(scan->api->store, &snap, &scan->api->err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    if (*read == 0 && !acm_scan_indexed(snap)) {
+        acm_store_end(snap);
+        return ACM_DENIED;
+    }
+
+    for (n = 0; rc == ACM_OK && n < ACM_MAX_API_SCAN && !scan->more; n++) {
+
+        rc = scan->falling
+             ? acm_store_before(snap, ACM_DB_CREATED, key, *len, &entry)
+             : acm_store_seek(snap, ACM_DB_CREATED, key, *len, &entry);
+
+        if (rc != ACM_OK && (rc != ACM_CORRUPT || entry.key == NULL)) {
+            break;
+        }
+
+        key[prefix - 1] = '/';
+
+        if (entry.key_len != prefix + 8 + ACM_UUID_LEN
+            || memcmp(entry.key, key, prefix) != 0)
+        {
+            rc = ACM_NOTFOUND;
+            break;
+        }
+
+        memcpy(key, entry.key, entry.key_len);
+        *len = entry.key_len;
+
+        rc = acm_scan_created_one(scan, snap, key + prefix);
+
+        if (!scan->falling) {
+            key[(*len)++] = '\0';
+        }
+    }
+
+    acm_store_end(snap);
+    *read += n;
+
+    return rc;
+}
+
+
+/* key: time and UUID */
+
+static acm_rc_t
+acm_scan_created_one(acm_scan_t *scan, acm_snap_t *snap, const uint8_t *key)
+{
+    acm_rc_t          rc;
+    acm_cert_t        cert;
+    acm_scan_entry_t  e;
+
+    memset(&e, 0, sizeof(acm_scan_entry_t));
+    memcpy(e.key, key, 8);
+    memcpy(e.uuid, key + 8, ACM_UUID_LEN);
+    e.len = 8;
+
+    rc = acm_cert_get(snap, scan->api->caller->account,
+                      scan->api->caller->region, e.uuid, &cert, NULL);
+
+    /* what cannot be read is not shown, and hides no other */
+
+    if (rc == ACM_OK) {
+
+        if (!scan->match(scan, &cert)) {
+            /* void */
+
+        } else if (scan->nfound < scan->max) {
+            scan->found[scan->nfound++] = e;
+            scan->listed = 1;
+
+        } else {
+            scan->more = 1;
+        }
+
+        acm_cert_free(&cert);
+    }
+
+    scan->last = e;
+
+    return (rc == ACM_NOMEM) ? rc : ACM_OK;
+}
+
+
+/* An entry for each certificate of the store. */
+
+static int
+acm_scan_indexed(acm_snap_t *snap)
+{
+    uint64_t  all, created;
+
+    return acm_store_entries(snap, ACM_DB_CERTIFICATE, &all) == ACM_OK
+           && acm_store_entries(snap, ACM_DB_CREATED, &created) == ACM_OK
+           && created == all;
+}
+
+
 static acm_rc_t
 acm_scan_read(acm_scan_t *scan)
 {
@@ -300,7 +478,7 @@ acm_scan_slice(acm_scan_t *scan, uint8_t *key, size_t *len, size_t prefix,
             break;
         }
 
-        memcpy(scan->last, entry.key + prefix, ACM_UUID_LEN);
+        memcpy(scan->last.uuid, entry.key + prefix, ACM_UUID_LEN);
 
         /* what cannot be read is not shown, and hides no other */
 
@@ -378,7 +556,7 @@ acm_scan_order(const acm_scan_t *scan, const acm_scan_entry_t *a,
     }
 
     if (order == 0) {
-        return strcmp(a->uuid, b->uuid);
+        order = strcmp(a->uuid, b->uuid);
     }
 
     return scan->falling ? -order : order;
@@ -452,15 +630,15 @@ acm_scan_answer(acm_scan_t *scan)
     n = scan->nfound;
 
     if (scan->cut) {
-        memcpy(last.uuid, scan->last, sizeof(last.uuid));
+        last = scan->last;
 
     } else if (n != 0) {
-        last = scan->found[0];
+        last = scan->found[scan->listed ? n - 1 : 0];
     }
 
     /* the heap becomes a sorted list */
 
-    while (scan->nfound > 1) {
+    while (!scan->listed && scan->nfound > 1) {
         scan->nfound--;
         e = scan->found[0];
         scan->found[0] = scan->found[scan->nfound];

@@ -17,6 +17,8 @@
 
 static void acm_batch_record(acm_batch_t *batch, acm_db_e db,
     const void *key, size_t len, acm_rc_t rc, acm_buf_t *buf);
+static void acm_batch_created(acm_batch_t *batch, const acm_cert_t *cert,
+    int put);
 static void acm_batch_due(acm_batch_t *batch, const acm_cert_t *cert,
     int put);
 static void acm_batch_time(acm_batch_t *batch, acm_db_e db, int64_t at,
@@ -123,6 +125,11 @@ acm_batch_moves(acm_batch_t *batch, const acm_cert_t *old,
         acm_batch_time(batch, ACM_DB_EXPIRY, next->not_after, next, 1);
     }
 
+    if (old->created_at != next->created_at) {
+        acm_batch_created(batch, old, 0);
+        acm_batch_created(batch, next, 1);
+    }
+
     if (old->version != next->version
         || (old->status == ACM_STATUS_REVOKED)
            != (next->status == ACM_STATUS_REVOKED))
@@ -141,6 +148,29 @@ acm_batch_indices(acm_batch_t *batch, const acm_cert_t *cert, int put)
     acm_batch_due(batch, cert, put);
     acm_batch_time(batch, ACM_DB_WATCH, cert->watch_at, cert, put);
     acm_batch_time(batch, ACM_DB_EXPIRY, cert->not_after, cert, put);
+    acm_batch_created(batch, cert, put);
+}
+
+
+static void
+acm_batch_created(acm_batch_t *batch, const acm_cert_t *cert, int put)
+{
+    size_t   len;
+    uint8_t  key[ACM_MAX_STORE_KEY];
+
+    if (cert->account == NULL) {
+        return;
+    }
+
+    len = acm_created_key(key, cert->account, cert->region, cert->created_at,
+                          cert->uuid);
+
+    if (put) {
+        acm_batch_put(batch, ACM_DB_CREATED, key, len, "", 0);
+
+    } else {
+        acm_batch_delete(batch, ACM_DB_CREATED, key, len);
+    }
 }
 
 

@@ -336,6 +336,9 @@ acm_rc_t acm_due_key_parse(const uint8_t *key, size_t len, int64_t *at,
 size_t acm_time_key(uint8_t *buf, int64_t at, const char *uuid);
 acm_rc_t acm_time_key_parse(const uint8_t *key, size_t len, int64_t *at,
     char *uuid);
+/* Of ACM_DB_CREATED: that of acm_seal_key(), "/", and a key of a time. */
+size_t acm_created_key(uint8_t *buf, const char *account, const char *region,
+    int64_t at, const char *uuid);
 size_t acm_seal_key(uint8_t *buf, const char *account, const char *region);
 
 /* "arn:aws:acm:REGION:ACCOUNT:certificate/UUID"; buf holds ACM_MAX_ARN. */

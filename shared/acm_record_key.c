@@ -213,6 +213,25 @@ acm_time_key_parse(const uint8_t *key, size_t len, int64_t *at, char *uuid)
 
 
 size_t
+acm_created_key(uint8_t *buf, const char *account, const char *region,
+    int64_t at, const char *uuid)
+{
+    size_t  len, n;
+
+    len = acm_seal_key(buf, account, region);
+
+    if (len == 0) {
+        return 0;
+    }
+
+    buf[len++] = '/';
+    n = acm_time_key(buf + len, at, uuid);
+
+    return (n == 0) ? 0 : len + n;
+}
+
+
+size_t
 acm_seal_key(uint8_t *buf, const char *account, const char *region)
 {
     size_t  len, n;

@@ -56,7 +56,8 @@ static const char *const  acm_db_names[ACM_DB_MAX] = {
     "setting",
     "token",
     "quota",
-    "revocation"
+    "revocation",
+    "created"
 };
 
 
@@ -442,6 +443,40 @@ acm_store_next(acm_snap_t *snap, acm_db_e db, acm_entry_t *entry)
     }
 
     return snap->store->ops->next(snap->store, db, entry);
+}
+
+
+acm_rc_t
+acm_store_before(acm_snap_t *snap, acm_db_e db, const void *key, size_t len,
+    acm_entry_t *entry)
+{
+    acm_rc_t  rc;
+
+    memset(entry, 0, sizeof(acm_entry_t));
+
+    rc = acm_store_key_check(snap, db, len);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    entry->key = key;
+    entry->key_len = len;
+
+    return snap->store->ops->before(snap->store, db, entry);
+}
+
+
+acm_rc_t
+acm_store_entries(acm_snap_t *snap, acm_db_e db, uint64_t *n)
+{
+    acm_rc_t  rc;
+
+    *n = 0;
+    rc = acm_store_key_check(snap, db, 0);
+
+    return (rc == ACM_OK) ? snap->store->ops->entries(snap->store, db, n)
+                          : rc;
 }
 
 

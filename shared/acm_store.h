@@ -66,6 +66,7 @@ typedef enum {
     ACM_DB_QUOTA,          /* account/region and what is counted -> number */
     ACM_DB_REVOCATION,     /* issuer and SHA-256 of a leaf -> revocation, or
                               time and that -> nothing */
+    ACM_DB_CREATED,        /* account/region/time uuid -> nothing */
     ACM_DB_MAX
 } acm_db_e;
 
@@ -188,6 +189,14 @@ acm_rc_t acm_store_get(acm_snap_t *snap, acm_db_e db, const void *key,
 acm_rc_t acm_store_seek(acm_snap_t *snap, acm_db_e db, const void *key,
     size_t len, acm_entry_t *entry);
 acm_rc_t acm_store_next(acm_snap_t *snap, acm_db_e db, acm_entry_t *entry);
+
+/* The last entry whose key is less than the given one (len 0: the very last);
+   acm_store_next() is not to be used behind it. */
+acm_rc_t acm_store_before(acm_snap_t *snap, acm_db_e db, const void *key,
+    size_t len, acm_entry_t *entry);
+
+/* How many entries a map has; does not look at them. */
+acm_rc_t acm_store_entries(acm_snap_t *snap, acm_db_e db, uint64_t *n);
 
 /* Builders copy what they are given.  A failure sticks in batch->rc. */
 void acm_batch_init(acm_batch_t *batch);

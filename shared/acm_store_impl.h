@@ -34,6 +34,8 @@ typedef struct {
     acm_rc_t  (*get)(acm_store_t *store, acm_db_e db, acm_entry_t *entry);
     acm_rc_t  (*seek)(acm_store_t *store, acm_db_e db, acm_entry_t *entry);
     acm_rc_t  (*next)(acm_store_t *store, acm_db_e db, acm_entry_t *entry);
+    acm_rc_t  (*before)(acm_store_t *store, acm_db_e db, acm_entry_t *entry);
+    acm_rc_t  (*entries)(acm_store_t *store, acm_db_e db, uint64_t *n);
     acm_rc_t  (*commit)(acm_store_t *store, const acm_batch_t *batch,
                         acm_err_t *err);
     acm_rc_t  (*stat)(acm_store_t *store, acm_store_stat_t *stat,

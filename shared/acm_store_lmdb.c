@@ -33,6 +33,10 @@ static acm_rc_t acm_lmdb_seek(acm_store_t *store, acm_db_e db,
     acm_entry_t *entry);
 static acm_rc_t acm_lmdb_next(acm_store_t *store, acm_db_e db,
     acm_entry_t *entry);
+static acm_rc_t acm_lmdb_before(acm_store_t *store, acm_db_e db,
+    acm_entry_t *entry);
+static acm_rc_t acm_lmdb_entries(acm_store_t *store, acm_db_e db,
+    uint64_t *n);
 static int acm_lmdb_cursor(acm_lmdb_t *s, acm_db_e db);
 static acm_rc_t acm_lmdb_move(acm_lmdb_t *s, acm_db_e db, MDB_val *key,
     MDB_cursor_op op, acm_entry_t *entry);
@@ -48,6 +52,8 @@ const acm_store_ops_t  acm_lmdb_ops = {
     acm_lmdb_get,
     acm_lmdb_seek,
     acm_lmdb_next,
+    acm_lmdb_before,
+    acm_lmdb_entries,
     acm_lmdb_commit,
     acm_lmdb_stat,
     acm_lmdb_housekeep,
@@ -401,6 +407,66 @@ acm_lmdb_next(acm_store_t *store, acm_db_e db, acm_entry_t *entry)
     }
 
     return acm_lmdb_move(s, db, &key, MDB_NEXT, entry);
+}
+
+
+static acm_rc_t
+acm_lmdb_before(acm_store_t *store, acm_db_e db, acm_entry_t *entry)
+{
+    int            rc;
+    MDB_val        key, value;
+    acm_lmdb_t    *s;
+    MDB_cursor_op  op;
+
+    s = (acm_lmdb_t *) store;
+
+    if (!s->e->present[db]) {
+        return ACM_NOTFOUND;
+    }
+
+    if (acm_lmdb_cursor(s, db) != 0) {
+        return ACM_ERROR;
+    }
+
+    op = MDB_LAST;
+
+    if (entry->key_len != 0) {
+        key.mv_data = (void *) entry->key;
+        key.mv_size = entry->key_len;
+
+        rc = mdb_cursor_get(s->cursors[db], &key, &value, MDB_SET_RANGE);
+
+        if (rc != 0 && rc != MDB_NOTFOUND) {
+            s->placed[db] = 0;
+            return ACM_ERROR;
+        }
+
+        op = (rc == 0) ? MDB_PREV : MDB_LAST;
+    }
+
+    return acm_lmdb_move(s, db, &key, op, entry);
+}
+
+
+static acm_rc_t
+acm_lmdb_entries(acm_store_t *store, acm_db_e db, uint64_t *n)
+{
+    MDB_stat     map;
+    acm_lmdb_t  *s;
+
+    s = (acm_lmdb_t *) store;
+
+    if (!s->e->present[db]) {
+        return ACM_OK;
+    }
+
+    if (mdb_stat(s->txn, s->e->dbi[db], &map) != 0) {
+        return ACM_ERROR;
+    }
+
+    *n = map.ms_entries;
+
+    return ACM_OK;
 }
 
 

@@ -59,6 +59,10 @@ static acm_rc_t acm_mem_seek(acm_store_t *store, acm_db_e db,
     acm_entry_t *entry);
 static acm_rc_t acm_mem_next(acm_store_t *store, acm_db_e db,
     acm_entry_t *entry);
+static acm_rc_t acm_mem_before(acm_store_t *store, acm_db_e db,
+    acm_entry_t *entry);
+static acm_rc_t acm_mem_entries(acm_store_t *store, acm_db_e db,
+    uint64_t *n);
 static acm_rc_t acm_mem_at(acm_mem_map_t *map, acm_db_e db,
     acm_entry_t *entry);
 static int acm_mem_find(const acm_mem_map_t *map, const uint8_t *key,
@@ -95,6 +99,8 @@ static const acm_store_ops_t  acm_mem_ops = {
     acm_mem_get,
     acm_mem_seek,
     acm_mem_next,
+    acm_mem_before,
+    acm_mem_entries,
     acm_mem_commit,
     acm_mem_stat,
     acm_mem_housekeep,
@@ -245,6 +251,38 @@ acm_mem_next(acm_store_t *store, acm_db_e db, acm_entry_t *entry)
     map->pos++;
 
     return acm_mem_at(map, db, entry);
+}
+
+
+static acm_rc_t
+acm_mem_before(acm_store_t *store, acm_db_e db, acm_entry_t *entry)
+{
+    acm_mem_map_t  *map;
+
+    map = &((acm_mem_t *) store)->maps[db];
+    map->pos = map->n;
+
+    if (entry->key_len != 0) {
+        (void) acm_mem_find(map, entry->key, entry->key_len, &map->pos);
+    }
+
+    if (map->pos == 0) {
+        map->placed = 0;
+        return ACM_NOTFOUND;
+    }
+
+    map->pos--;
+
+    return acm_mem_at(map, db, entry);
+}
+
+
+static acm_rc_t
+acm_mem_entries(acm_store_t *store, acm_db_e db, uint64_t *n)
+{
+    *n = ((acm_mem_t *) store)->maps[db].n;
+
+    return ACM_OK;
 }
 
 

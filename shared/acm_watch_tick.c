@@ -102,9 +102,9 @@ acm_watch_tick(acm_watch_t *w, int64_t now, int64_t *next, acm_err_t *err)
 static acm_rc_t
 acm_watch_ready(acm_watch_t *w, int64_t now, acm_err_t *err)
 {
-    int             swept;
+    int             swept, behind;
     acm_rc_t        rc;
-    uint64_t        revision;
+    uint64_t        revision, all, created;
     acm_snap_t     *snap;
     acm_batch_t     batch;
     acm_ladder_t    ladder;
@@ -116,6 +116,13 @@ acm_watch_ready(acm_watch_t *w, int64_t now, acm_err_t *err)
     }
 
     rc = acm_ladder_read(snap, &ladder, &swept, &revision);
+
+    /* older versions did not have this index */
+
+    behind = (acm_store_entries(snap, ACM_DB_CERTIFICATE, &all) == ACM_OK
+              && acm_store_entries(snap, ACM_DB_CREATED, &created) == ACM_OK
+              && created < all);
+
     acm_store_end(snap);
 
     if (rc != ACM_OK && rc != ACM_CORRUPT) {
@@ -123,7 +130,7 @@ acm_watch_ready(acm_watch_t *w, int64_t now, acm_err_t *err)
                         acm_rc_text(rc));
     }
 
-    if (rc == ACM_CORRUPT || revision == 0
+    if (rc == ACM_CORRUPT || revision == 0 || behind
         || ladder.nrungs != w->ladder->nrungs
         || memcmp(ladder.rungs, w->ladder->rungs, sizeof(ladder.rungs)) != 0)
     {
@@ -453,6 +460,15 @@ acm_watch_missing(acm_snap_t *snap, const acm_cert_t *cert)
         {
             return 1;
         }
+    }
+
+    len = acm_created_key(key, cert->account, cert->region, cert->created_at,
+                          cert->uuid);
+
+    if (acm_store_get(snap, ACM_DB_CREATED, key, len, &entry)
+        == ACM_NOTFOUND)
+    {
+        return 1;
     }
 
     if (cert->not_after == 0) {

@@ -51,6 +51,7 @@ static void acmctl_verify_identity(acmctl_verify_t *v,
 static void acmctl_verify_used(acmctl_verify_t *v, const acm_entry_t *e);
 static void acmctl_verify_watch(acmctl_verify_t *v, const acm_entry_t *e);
 static void acmctl_verify_expiry(acmctl_verify_t *v, const acm_entry_t *e);
+static void acmctl_verify_created(acmctl_verify_t *v, const acm_entry_t *e);
 static void acmctl_verify_time(acmctl_verify_t *v, const acm_entry_t *e,
     acm_db_e db);
 static void acmctl_verify_times(acmctl_verify_t *v, const acm_cert_t *cert);
@@ -92,6 +93,7 @@ acmctl_verify(acmctl_t *ctl, int argc, char **argv)
     acmctl_each(&v, ACM_DB_USED, acmctl_verify_used);
     acmctl_each(&v, ACM_DB_WATCH, acmctl_verify_watch);
     acmctl_each(&v, ACM_DB_EXPIRY, acmctl_verify_expiry);
+    acmctl_each(&v, ACM_DB_CREATED, acmctl_verify_created);
     acmctl_each(&v, ACM_DB_EVENT, acmctl_verify_event);
     acmctl_each(&v, ACM_DB_QUOTA, acmctl_verify_any);
     acmctl_each(&v, ACM_DB_REVOCATION, acmctl_verify_revocation);
@@ -439,7 +441,7 @@ acmctl_verify_times(acmctl_verify_t *v, const acm_cert_t *cert)
     int            swept;
     size_t         len;
     uint8_t        key[ACM_MAX_STORE_KEY];
-    uint64_t       revision;
+    uint64_t       revision, n;
     acm_entry_t    e;
     acm_ladder_t   ladder;
 
@@ -456,6 +458,18 @@ acmctl_verify_times(acmctl_verify_t *v, const acm_cert_t *cert)
             acmctl_fault(v, "certificate %s is watched, but not in the watch "
                          "index", cert->uuid);
         }
+    }
+
+    len = acm_created_key(key, cert->account, cert->region, cert->created_at,
+                          cert->uuid);
+
+    /* none: the helper of this version was not there yet */
+
+    if (acm_store_entries(v->snap, ACM_DB_CREATED, &n) == ACM_OK && n != 0
+        && acm_store_get(v->snap, ACM_DB_CREATED, key, len, &e) != ACM_OK)
+    {
+        acmctl_fault(v, "certificate %s is not in the created index",
+                     cert->uuid);
     }
 
     if (cert->not_after != 0) {
@@ -480,6 +494,55 @@ static void
 acmctl_verify_expiry(acmctl_verify_t *v, const acm_entry_t *e)
 {
     acmctl_verify_time(v, e, ACM_DB_EXPIRY);
+}
+
+
+/* Account, region, time and UUID: all that there is. */
+
+static void
+acmctl_verify_created(acmctl_verify_t *v, const acm_entry_t *e)
+{
+    char         uuid[ACM_UUID_LEN + 1];
+    size_t       len;
+    int64_t      at;
+    uint8_t      key[ACM_MAX_STORE_KEY];
+    acm_rc_t     rc;
+    acm_cert_t   cert;
+    acm_entry_t  entry;
+
+    len = 8 + ACM_UUID_LEN;
+
+    if (e->key_len <= len
+        || acm_time_key_parse(e->key + e->key_len - len, len, &at, uuid)
+           != ACM_OK)
+    {
+        acmctl_fault(v, "an entry of the created index cannot be read");
+        return;
+    }
+
+    len = e->key_len - len;
+    memcpy(key, e->key, len);
+    memcpy(key + len, uuid, ACM_UUID_LEN);
+    len += ACM_UUID_LEN;
+
+    rc = acm_store_get(v->snap, ACM_DB_CERTIFICATE, key, len, &entry);
+
+    if (rc == ACM_OK) {
+        rc = acm_cert_decode(entry.data, entry.len, &cert);
+    }
+
+    if (rc != ACM_OK) {
+        acmctl_fault(v, "the created index leads to certificate %s, which "
+                     "cannot be read", uuid);
+        return;
+    }
+
+    if (at != cert.created_at) {
+        acmctl_fault(v, "the created index has another time than "
+                     "certificate %s", uuid);
+    }
+
+    acm_cert_free(&cert);
 }
 
 

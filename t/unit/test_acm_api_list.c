@@ -9,6 +9,113 @@
 #include "test_api.h"
 
 
+/* A store of a version that did not have the index of times. */
+
+static void
+test_unindexed(test_api_t *t)
+{
+    uint8_t       key[ACM_MAX_STORE_KEY];
+    size_t        len;
+    acm_snap_t   *snap;
+    acm_batch_t   batch;
+    acm_entry_t   entry;
+
+    test_ok(acm_store_begin(t->store, &snap, NULL));
+    test_ok(acm_store_before(snap, ACM_DB_CREATED, NULL, 0, &entry));
+    len = entry.key_len;
+    memcpy(key, entry.key, len);
+    acm_store_end(snap);
+
+    acm_batch_init(&batch);
+    acm_batch_delete(&batch, ACM_DB_CREATED, key, len);
+    test_ok(acm_store_commit(t->store, &batch, NULL));
+    acm_batch_free(&batch);
+}
+
+
+/* All of them in pages of n, as one text of UUIDs. */
+
+static void
+test_order(test_api_t *t, const char *order, unsigned n, char *text)
+{
+    size_t       i;
+    char         token[1024];
+    json_t      *json, *list;
+    const char  *next;
+
+    text[0] = '\0';
+    token[0] = '\0';
+
+    do {
+        snprintf(test_body, sizeof(test_body), "{'MaxItems': %u, 'SortBy':"
+                 " 'CREATED_AT', 'SortOrder': '%s'%s%s%s}", n, order,
+                 token[0] ? ", 'NextToken': '" : "", token,
+                 token[0] ? "'" : "");
+        json = test_api_ok(t, "ListCertificates", test_body);
+        list = json_object_get(json, "CertificateSummaryList");
+
+        for (i = 0; i < json_array_size(list); i++) {
+            snprintf(text + strlen(text), ACM_UUID_LEN + 2, "%s,",
+                     json_string_value(json_object_get(
+                         json_array_get(list, i), "CertificateArn"))
+                     + strlen(TEST_ARN));
+        }
+
+        next = json_string_value(json_object_get(json, "NextToken"));
+        snprintf(token, sizeof(token), "%s", next ? next : "");
+        json_decref(json);
+    } while (token[0] != '\0');
+}
+
+
+/* The index and the walk over all give the same order, and each the other's
+   in reverse; neither shows what is of another region. */
+
+static void
+test_created(void **state)
+{
+    char         up[2][1024], down[2][1024], all[1024];
+    size_t       i, n;
+    test_api_t   t;
+
+    (void) state;
+
+    test_api_start(&t);
+
+    for (n = 0; n < 12; n++) {
+        t.caller.region = (n % 4 == 3) ? "us-east-2" : TEST_REGION;
+        t.now += n % 3;
+        snprintf(test_body, sizeof(test_body),
+                 "{'DomainName': 'a%zu.example.com'}", n);
+        test_make(&t, test_body);
+    }
+
+    t.caller.region = TEST_REGION;
+
+    for (i = 0; i < 2; i++) {
+        test_order(&t, "ASCENDING", 2, up[i]);
+        test_order(&t, "ASCENDING", 9, all);
+        assert_string_equal(up[i], all);
+        test_order(&t, "DESCENDING", 2, down[i]);
+        test_order(&t, "DESCENDING", 10, all);
+        assert_string_equal(down[i], all);
+        test_unindexed(&t);
+    }
+
+    assert_string_equal(up[0], up[1]);
+    assert_string_equal(down[0], down[1]);
+    assert_int_equal(strlen(up[0]), 9 * (ACM_UUID_LEN + 1));
+
+    for (i = 0; i < 9; i++) {
+        assert_memory_equal(up[0] + i * (ACM_UUID_LEN + 1),
+                            down[0] + (8 - i) * (ACM_UUID_LEN + 1),
+                            ACM_UUID_LEN);
+    }
+
+    test_api_stop(&t);
+}
+
+
 /* Pages hold no certificate twice, and none is left out, whatever is deleted
    in between. */
 
@@ -358,6 +465,7 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_created),
         cmocka_unit_test(test_pages),
         cmocka_unit_test(test_filters),
         cmocka_unit_test(test_account),

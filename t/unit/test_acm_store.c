@@ -93,7 +93,7 @@ test_contract(acm_store_t *s)
 {
     char          big[ACM_MAX_STORE_KEY + 2];
     uint8_t      *value;
-    uint64_t      generation, revision;
+    uint64_t      generation, revision, n;
     acm_snap_t   *snap, *second;
     acm_batch_t   b;
     acm_entry_t   e;
@@ -129,6 +129,32 @@ test_contract(acm_store_t *s)
     assert_memory_equal(e.key, "b", 1);
     assert_int_equal(acm_store_seek(snap, ACM_DB_NAME, "d", 1, &e),
                      ACM_NOTFOUND);
+
+    /* backwards, whether the key is there or not */
+
+    test_ok(acm_store_before(snap, ACM_DB_NAME, NULL, 0, &e));
+    assert_memory_equal(e.key, "c", 1);
+    test_ok(acm_store_before(snap, ACM_DB_NAME, "d", 1, &e));
+    assert_memory_equal(e.key, "c", 1);
+    test_ok(acm_store_before(snap, ACM_DB_NAME, "c", 1, &e));
+    assert_memory_equal(e.key, "b", 1);
+    assert_memory_equal(e.data, "two", 3);
+    test_ok(acm_store_before(snap, ACM_DB_NAME, "aa", 2, &e));
+    assert_memory_equal(e.key, "a", 1);
+    assert_int_equal(acm_store_before(snap, ACM_DB_NAME, "a", 1, &e),
+                     ACM_NOTFOUND);
+    assert_int_equal(acm_store_before(snap, ACM_DB_DUE, "a", 1, &e),
+                     ACM_NOTFOUND);
+    assert_int_equal(acm_store_before(snap, ACM_DB_DUE, NULL, 0, &e),
+                     ACM_NOTFOUND);
+    assert_int_equal(acm_store_before(snap, ACM_DB_MAX, NULL, 0, &e),
+                     ACM_INVALID);
+
+    test_ok(acm_store_entries(snap, ACM_DB_NAME, &n));
+    assert_int_equal(n, 3);
+    test_ok(acm_store_entries(snap, ACM_DB_DUE, &n));
+    assert_int_equal(n, 0);
+    assert_int_equal(acm_store_entries(snap, ACM_DB_MAX, &n), ACM_INVALID);
 
     acm_batch_init(&b);
     acm_batch_put(&b, ACM_DB_NAME, "x", 1, "y", 1);
