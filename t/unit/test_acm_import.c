@@ -408,20 +408,32 @@ test_alike(void **state)
 static void
 test_full(void **state)
 {
-    size_t     i, in;
+    size_t     i, n, in;
     test_t     t;
+    acm_rc_t   rc;
     acm_err_t  err;
 
     (void) state;
 
     memset(&t, 0, sizeof(test_t));
     t.dir = test_mkdir();
-    test_open(&t, 5 << 18);
+    test_open(&t, ACM_STORE_MIN_MAP);
+
+    rc = ACM_OK;
+
+    for (i = 0; rc == ACM_OK && i < MANY; i += n) {
+        n = 10;
+        rc = acm_import_many(t.ring, ACCOUNT, REGION, many + i, n, 1, START,
+                             &err);
+    }
+
+    assert_int_equal(rc, ACM_FULL);
+    assert_non_null(strstr(err.text, "raise its size"));
+
+    /* and with all of them in one list */
 
     assert_int_equal(acm_import_many(t.ring, ACCOUNT, REGION, many, MANY, 1,
                                      START, &err), ACM_FULL);
-    assert_non_null(strstr(err.text, "raise its size"));
-
     in = 0;
 
     for (i = 0; i < MANY; i++) {
@@ -436,7 +448,7 @@ test_full(void **state)
     }
 
     assert_true(in > 0 && in < MANY);
-    assert_int_equal(test_count(&t, ACM_DB_CERTIFICATE), in);
+    assert_true(test_count(&t, ACM_DB_CERTIFICATE) >= in);
 
     test_stop(&t);
 }

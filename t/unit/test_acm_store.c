@@ -792,69 +792,6 @@ test_backup(void **state)
 }
 
 
-/* Keys that rise fill their pages: four of 1000 octets are in each. */
-
-static void
-test_dense(void **state)
-{
-    char               key[16], value[980], *dir;
-    size_t             i, j;
-    acm_batch_t        b;
-    acm_store_t       *s;
-    acm_snap_t        *snap;
-    acm_entry_t        e;
-    acm_store_stat_t   st;
-
-    (void) state;
-
-    dir = test_mkdir();
-    s = test_open_at(dir, 64 << 20);
-    memset(value, 'v', sizeof(value));
-
-    for (i = 0; i < 4000; i += 100) {
-        acm_batch_init(&b);
-
-        for (j = i; j < i + 100; j++) {
-            snprintf(key, sizeof(key), "%08zu", j);
-            acm_batch_put(&b, ACM_DB_MATERIAL, key, 8, value, sizeof(value));
-        }
-
-        test_ok(acm_store_commit(s, &b, NULL));
-        acm_batch_free(&b);
-    }
-
-    test_ok(acm_store_stat(s, &st, NULL));
-    assert_int_equal(st.entries[ACM_DB_MATERIAL], 4000);
-    assert_in_range(st.octets[ACM_DB_MATERIAL], 1000 * 4096, 1020 * 4096);
-    assert_true(st.size >= st.used && st.used > st.octets[ACM_DB_MATERIAL]);
-
-    /* the last of them is replaced, one goes in between, none is lost */
-
-    test_ok(test_put(s, ACM_DB_MATERIAL, "00003999", "last", 0));
-    test_ok(test_put(s, ACM_DB_MATERIAL, "00002000x", "between", 0));
-
-    test_ok(acm_store_begin(s, &snap, NULL));
-    test_ok(acm_store_get(snap, ACM_DB_MATERIAL, "00003999", 8, &e));
-    assert_int_equal(e.len, 4);
-    test_ok(acm_store_get(snap, ACM_DB_MATERIAL, "00002000x", 9, &e));
-    assert_int_equal(e.len, 7);
-
-    i = 0;
-
-    test_ok(acm_store_seek(snap, ACM_DB_MATERIAL, NULL, 0, &e));
-
-    do {
-        i++;
-    } while (acm_store_next(snap, ACM_DB_MATERIAL, &e) == ACM_OK);
-
-    acm_store_end(snap);
-    assert_int_equal(i, 4001);
-
-    acm_store_close(s);
-    test_rmdir(dir);
-}
-
-
 static void
 test_network(void **state)
 {
@@ -922,7 +859,6 @@ main(void)
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_readers),
         cmocka_unit_test(test_backup),
-        cmocka_unit_test(test_dense),
         cmocka_unit_test(test_network),
         cmocka_unit_test(test_memory)
     };
