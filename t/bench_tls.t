@@ -40,6 +40,9 @@ for my $row (split(' ', $Test::Nginx::BenchTLS::SMOKE)) {
         "$row: right certificates");
 }
 
+is((grep { /^reload.*,errors,0,0,/ } @lines)[0] ? 1 : 0, 1,
+    'no errors during reloads');
+
 $out = `ACM_BENCH=warm:1 $FindBin::Bin/../util/bench tls 2>&1`;
 
 isnt($?, 0, 'a row that there is not');

@@ -3,7 +3,9 @@
 # Copyright (C) The ngx_acm authors
 
 # Certificates of 30 seconds under 200 handshakes a second: every renewal is
-# live without reload, nothing fails, memory and descriptors stay flat.
+# live without reload, nothing fails, memory and descriptors stay flat.  Then
+# certificates are replaced while nginx is reloaded, again and again, as in
+# util/bench soak: no client gets a wrong one.
 #
 # ACM_SOAK=300 is the full run, in seconds; the default is a short slice.
 
@@ -16,6 +18,7 @@ use Time::HiRes qw/ time /;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::Nginx::ACM;
+use Test::Nginx::Soak;
 
 my $seconds = $ENV{ACM_SOAK} || 40;
 my $t = Test::Nginx::ACM->new();
@@ -58,19 +61,6 @@ ok($t->wait_issued("name$_.example.test"), "name$_ issued") for 0, 1;
 
 my $root = $t->root();
 my @workers = $t->workers();
-my ($helper) = $t->helpers();
-
-sub figures {
-    my %f;
-
-    for my $pid (@workers, $helper) {
-        my ($rss) = Test::Nginx::ACM::slurp("/proc/$pid/status")
-            =~ /RssAnon:\s+(\d+)/;
-        $f{$pid} = [$rss, $t->descriptors($pid)];
-    }
-
-    return \%f;
-}
 
 sub load {
     my ($for) = @_;
@@ -82,10 +72,10 @@ sub load {
 
 load(10);
 
-my $before = figures();
+my @samples = Test::Nginx::Soak::figures($t);
 my $version = $t->certificate('name0.example.test')->{Version};
 my $out = load($seconds);
-my $after = figures();
+push @samples, Test::Nginx::Soak::figures($t);
 
 diag($out);
 
@@ -100,18 +90,48 @@ is($mismatch, 0, 'none got a wrong name');
 my $renewed = $t->certificate('name0.example.test')->{Version} - $version;
 cmp_ok($renewed, '>=', int($seconds / 20), "renewed $renewed times");
 
-for my $pid (@workers, $helper) {
-    my ($rss, $fds) = @{$before->{$pid}};
-    my ($rss2, $fds2) = @{$after->{$pid}};
+sub flat {
+    my ($samples, @fields) = @_;
 
-    diag("process $pid: RssAnon $rss -> $rss2 kB, descriptors "
-        . "$fds -> $fds2");
-    cmp_ok($rss2, '<=', $rss + 1024, "memory of $pid is flat");
-    cmp_ok($fds2, '<=', $fds + 2, "descriptors of $pid are flat");
+    for my $role (@Test::Nginx::Soak::ROLES) {
+        for (@fields) {
+            my ($from, $to, $flat)
+                = Test::Nginx::Soak::flat($samples, $role, $_);
+
+            ok($flat, "\l$_ of $role: $from -> $to");
+        }
+    }
 }
+
+flat(\@samples, 'Anonymous', 'Descriptors');
 
 is_deeply([sort $t->workers()], [sort @workers], 'the same workers');
 
 $t->finish();
+
+# handshakes of all sorts while certificates are replaced and nginx reloads
+
+my $t2 = Test::Nginx::Soak::nginx(200);
+
+my $r = Test::Nginx::Soak::soak($t2, names => 200, seconds => 15, rate => 100,
+    replace => 100, reload => 2.5);
+
+is($r->{wrong}, 0, 'no wrong certificates') or diag($r->{text});
+is($r->{errors}, 0, 'no errors') or diag($r->{text});
+cmp_ok($r->{reloads}, '>=', 2, "$r->{reloads} reloads");
+cmp_ok($r->{resumed}, '>', 0, "$r->{resumed} of $r->{handshakes} resumed");
+cmp_ok($r->{replaced}, '>', 0, "$r->{replaced} certificates replaced");
+
+flat($r->{samples}, 'Descriptors');
+
+# until so many were made, whatever the time
+
+$r = Test::Nginx::Soak::soak($t2, names => 200, seconds => 600, count => 500,
+    rate => 0, replace => 20, reload => 600);
+
+cmp_ok($r->{handshakes}, '>=', 500, 'a number of handshakes');
+is($r->{wrong} + $r->{errors}, 0, 'all of them right') or diag($r->{text});
+
+$t2->finish();
 
 done_testing();

@@ -42,6 +42,16 @@ tlsload_die(const char *msg)
 }
 
 
+/* As if the time was over. */
+
+static void
+tlsload_term(int signo)
+{
+    (void) signo;
+    atomic_store(&tlsload_stop, 1);
+}
+
+
 /* -x: the peer's ECDSA signature is taken as right without the computation */
 
 static int
@@ -319,6 +329,7 @@ main(int argc, char **argv)
     }
 
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, tlsload_term);
 
     t = tlsload_threads();
     start = tlsload_now();

@@ -15,7 +15,7 @@ use Test::Nginx::ACM;
 
 use Exporter 'import';
 our @EXPORT_OK = qw/ size cpu cpu_exact memory median tlsload background
-    collect store quiet fill /;
+    collect store quiet fill cores /;
 
 our $FORMAT = 'n%07d.example.com';
 

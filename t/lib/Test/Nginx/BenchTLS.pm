@@ -7,29 +7,33 @@ package Test::Nginx::BenchTLS;
 use warnings;
 use strict;
 
-use Time::HiRes qw/ time sleep /;
+use POSIX ();
+use Time::HiRes qw/ time sleep clock_gettime CLOCK_MONOTONIC /;
 
 use Test::Nginx::ACM;
-use Test::Nginx::Bench qw/ size memory median tlsload store quiet fill /;
+use Test::Nginx::Bench qw/ size memory median tlsload background
+    collect store quiet cores /;
 
 our $ROWS = join(' ',
     'hot:1', 'hot:1:1.2', 'hot:1:rsa', 'hot:1:rsa:1.2',
     'hot:1k', 'hot:10k', 'hot:10k:1.2', 'hot:10k:rsa', 'servers:10k',
     'hot:100k/1M', 'zipf:10k/1M', 'cold:1M', 'cold:1M:1.2', 'cold:100k:rsa',
-    'memory:10k', 'store:1M', 'start:1', 'start:1M');
+    'memory:10k', 'store:1M', 'import:10k', 'start:1', 'start:1M',
+    'reload:1', 'reload:1M');
 
 our $SMOKE = 'hot:1 hot:20:1.2 hot:20:rsa servers:20 zipf:10/100 cold:100 '
-    . 'memory:20 store:100 start:100';
+    . 'memory:20 store:100 import:20 start:100 reload:100';
 
 my %do = (hot => \&handshakes, zipf => \&handshakes, cold => \&handshakes,
     servers => \&handshakes, memory => \&memory_row, store => \&store_row,
-    start => \&start_row);
+    import => \&import_row, start => \&start_row, reload => \&reload_row);
 
 my %goals = ('hot:1' => 0.99, 'hot:10k' => 0.98, 'hot:100k/1M' => 0.96,
     'zipf:10k/1M' => 0.80, 'cold:1M' => 0.70);
 
 my @CLIENT = ('-x', '-c', 8);
 my $CACHE = 4096;                # as by default
+my $BLOCKS = 10000;              # more server blocks than that take too long
 
 
 sub new {
@@ -74,6 +78,7 @@ sub run {
 
     @rows = map { parse($_) } @rows;
 
+    $self->preamble();
     print "| what | measure | ngx_acm | static nginx | ratio | goal |\n"
         . "|---|---|---|---|---|---|\n";
 
@@ -84,6 +89,23 @@ sub run {
     $_->stop() for values %{$self->{stores}}, values %{$self->{statics}};
 
     return $self;
+}
+
+
+# What must be known with the figures.
+
+sub preamble {
+    my ($self) = @_;
+
+    my ($nginx) = `nginx -v 2>&1` =~ /version: (\S+)/;
+    my ($openssl) = `openssl version` =~ /^(\S+ \S+)/;
+
+    print "$nginx, $openssl, ", cores(), " cores: the server on the first, "
+        . "the client on the last.\nEight keys between all leaves, all signed "
+        . "by one ECDSA intermediate.\nMedians of $self->{rounds} pairs of "
+        . "$self->{seconds} s, in turn; a ratio above 1 is for ngx_acm.\n\n";
+
+    return;
 }
 
 
@@ -215,7 +237,7 @@ sub handshakes {
     my $blocks = $row->{kind} eq 'servers' ? $n : 1;
     my $static = $self->static($blocks, $row->{key});
     my @args = (@CLIENT, @{$row->{args}});
-    my @names = $zipf ? ('-n', $all, '-z', 1) : ('-n', $n);
+    my @names = $zipf ? ('-n', $all, '-z', 1, '-P') : ('-n', $n);
     my (@ours, @theirs);
 
     # what is hot has been seen
@@ -364,8 +386,7 @@ sub store_row {
 
     my $t = $self->ours($row->{all}, $row->{key}, $CACHE);
 
-    $self->say($row, 'bytes of a certificate', sprintf('%.0f',
-        (stat("$t->{dir}/store/data.mdb"))[12] * 512 / $row->{all}), '',
+    $self->say($row, 'bytes of a certificate', bytes($t, $row->{all}), '',
         undef, $row->{key} eq 'ec' ? '≤ 3072' : '');
     $self->say($row, 'made in, s', sprintf('%.1f', $t->{filled}));
 
@@ -373,12 +394,22 @@ sub store_row {
 }
 
 
+# On the disk, of the whole store.
+
+sub bytes {
+    my ($t, $count) = @_;
+
+    my $blocks = (stat("$t->{dir}/store/data.mdb"))[12];
+
+    return sprintf('%.0f', $blocks * 512 / $count);
+}
+
+
 sub start_row {
     my ($self, $row) = @_;
 
     my $t = $self->ours($row->{all}, $row->{key}, $CACHE);
-    my $static = $self->static($row->{n} > 10000 ? 10000 : $row->{n},
-        $row->{key});
+    my $static = $self->static(least($row->{n}, $BLOCKS), $row->{key});
 
     for (['start, s', \&started], ['nginx -t, s', \&checked]) {
         my ($name, $code) = @$_;
@@ -426,6 +457,121 @@ sub checked {
 
     return time() - $start;
 }
+
+
+# What acmctl import --bulk takes, from files, into an empty store; the disk
+# space of certificates that came so.
+
+sub import_row {
+    my ($self, $row) = @_;
+
+    my $t = Test::Nginx::ACM->new();
+    my $rsa = $row->{key} eq 'rsa';
+
+    $t->raw(ACM => "acm { store $t->{dir}/store; "
+        . "master_key $t->{dir}/acm.key; }");
+    $t->write_config("$CONF}\n");
+
+    # makes no certificates yet, but a store
+
+    store($t, 0);
+
+    system("$t->{out}/fill", '-c', "$t->{dir}/files", $rsa ? '-r' : (), 0,
+        $row->{n}) == 0 or die "fill failed\n";
+    unlink(map { "$t->{dir}/files/$_" } 'ca.key', 'ca.pem', 'root.pem');
+
+    my $start = time();
+    my ($rc, $out) = $t->acmctl('import', '--bulk', "$t->{dir}/files");
+    my $took = time() - $start;
+
+    die "acmctl import: $out\n" if $rc;
+
+    $self->say($row, 'imported a second', sprintf('%.0f', $row->{n} / $took));
+    $self->say($row, 'bytes of a certificate', bytes($t, $row->{n}));
+
+    return;
+}
+
+
+# A reload under load: how long until there are new workers, and what clients
+# see in the second after it.
+
+sub reload_row {
+    my ($self, $row) = @_;
+
+    my $names = least($row->{n}, 1000);
+    my @both = (
+        [$self->ours($row->{all}, $row->{key}, $CACHE), $names],
+        [$self->static(least($row->{n}, $BLOCKS), $row->{key}), $names]);
+    my @results = ([], []);
+
+    for (1 .. $self->{rounds}) {
+        push @{$results[$_]}, $self->reloaded(@{$both[$_]}) for 0, 1;
+    }
+
+    my @what = (['reload, s', '%.3f'], ['p99 before, ms', '%.2f'],
+        ['p99 in the second after, ms', '%.2f'], ['worst, ms', '%.2f'],
+        ['errors', '%d']);
+
+    for my $i (0 .. $#what) {
+        my ($name, $format) = @{$what[$i]};
+
+        $self->say($row, $name, (map { sprintf($format, median(map {
+            $_->[$i] } @$_)) } @results), undef, $i == 4 ? 0 : '');
+    }
+
+    return;
+}
+
+
+# Seconds, p99 before and after, the longest, errors.
+
+sub reloaded {
+    my ($self, $t, $names) = @_;
+
+    my $half = $self->{seconds} / 2;
+    my $log = "$t->{dir}/latencies";
+    my @old = $t->workers();
+    my $job = background($t, '-n', $names, '-c', 8, '-r', 400, '-w', 0, '-d',
+        2 * $half + 2, '-l', $log);
+
+    sleep($half + 0.5);
+
+    my $at = clock_gettime(CLOCK_MONOTONIC);
+
+    $t->reload();
+    $t->wait_for(sub {
+        my @now = $t->workers();
+        return @now && !grep { my $x = $_; grep { $_ == $x } @old } @now;
+    }, 300) or die "no reload\n";
+
+    my $took = clock_gettime(CLOCK_MONOTONIC) - $at;
+    my $r = collect($job);
+    my @lines = map { [split(' ')] } split(/\n/, Test::Nginx::ACM::slurp($log));
+    my @good = grep { $_->[1] ne '-' } @lines;
+
+    $self->{wrong} += $r->{mismatch};
+    $self->{errors} += $r->{errors};
+
+    my @after = map { $_->[1] } grep { $_->[0] >= $at } @good;
+
+    return [$took, p99(map { $_->[1] } grep { $_->[0] < $at } @good),
+        p99(map { $_->[1] } grep { $_->[0] >= $at && $_->[0] < $at + 1 }
+            @good),
+        (sort { $a <=> $b } @after)[-1] / 1000, @lines - @good];
+}
+
+
+# Of microseconds, in ms.
+
+sub p99 {
+    my @x = sort { $a <=> $b } @_;
+
+    return @x ? $x[POSIX::ceil(0.99 * @x) - 1] / 1000 : 0;
+}
+
+
+sub least { return $_[0] < $_[1] ? $_[0] : $_[1] }
 
 
 # What was said, as CSV.
