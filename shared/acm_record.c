@@ -66,8 +66,6 @@ acm_field_encode(const acm_field_t *f, const uint8_t *rec, acm_buf_t *out)
     acm_str_t       str;
     const uint8_t  *pos;
 
-    static const uint8_t  zero[ACM_HASH_LEN];
-
     pos = rec + f->offset;
 
     switch (f->kind) {
@@ -91,7 +89,12 @@ acm_field_encode(const acm_field_t *f, const uint8_t *rec, acm_buf_t *out)
         return acm_field_octets(f, str.data, str.len, out);
 
     case ACM_FIELD_OCTETS:
-        n = (f->min == 0 && memcmp(pos, zero, f->max) == 0) ? 0 : f->max;
+        n = f->max;
+
+        if (f->min == 0 && *pos == 0 && memcmp(pos, pos + 1, n - 1) == 0) {
+            n = 0;
+        }
+
         return acm_field_octets(f, pos, n, out);
 
     case ACM_FIELD_CHAIN:

@@ -191,17 +191,29 @@ test_record(void **state)
 
     (void) state;
 
+    memset(&used, 0, sizeof(used));
     used.first = START;
     used.last = START + 5;
     used.count = UINT32_MAX;
 
+    /* servers are left out if there are none, and only then */
+
     acm_buf_init(&buf, 1024);
     test_ok(acm_used_encode(&used, &buf));
+    assert_int_equal(buf.len, 2 + 3 * 3 + 8 + 8 + 4);
+    acm_buf_free(&buf);
+
+    used.by[sizeof(used.by) - 1] = 1;
+
+    acm_buf_init(&buf, 1024);
+    test_ok(acm_used_encode(&used, &buf));
+    assert_int_equal(buf.len, 2 + 4 * 3 + 8 + 8 + 4 + sizeof(used.by));
     assert_int_equal(buf.data[0], ACM_REC_USED);
     test_ok(acm_used_decode(buf.data, buf.len, &again));
     assert_int_equal(again.first, used.first);
     assert_int_equal(again.last, used.last);
     assert_int_equal(again.count, used.count);
+    assert_memory_equal(again.by, used.by, sizeof(used.by));
 
     assert_int_equal(acm_used_decode(buf.data, buf.len - 1, &again),
                      ACM_CORRUPT);
