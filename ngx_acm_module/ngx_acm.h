@@ -137,6 +137,7 @@ typedef struct {
     ngx_flag_t                 terms;
     ngx_flag_t                 same_origin;
     ngx_flag_t                 preflight;
+    ngx_flag_t                 public_names;
     unsigned                   ca:1;
     unsigned                   rated:1;
 } ngx_acm_issuer_t;
@@ -422,6 +423,9 @@ void ngx_acm_ring(ngx_acm_conf_t *amcf, ngx_log_t *log);
 
 ngx_msec_t ngx_acm_helper_manager(void *data);
 void ngx_acm_helper_start(ngx_cycle_t *cycle);
+/* A request over the API that came to nothing. */
+void ngx_acm_helper_given_up(const acm_cert_t *cert, const char *arn,
+    const char *text, ngx_log_t *log);
 
 
 /* counters: ngx_acm_metrics.c */

@@ -170,6 +170,11 @@ ngx_acm_acme_report(void *data, acm_orders_e what, const acm_cert_t *cert,
 
         (void) ngx_atomic_fetch_add(&ngx_acm_shared(acme->amcf)->failed, 1);
 
+        if (cert->status == ACM_STATUS_FAILED) {
+            ngx_acm_helper_given_up(cert, arn, text, log);
+            break;
+        }
+
         ngx_log_error(NGX_LOG_WARN, log, 0,
                       "acm: certificate \"%s\" for \"%s\" failed at issuer "
                       "\"%s\", attempt %uD, next at %s: %s",

@@ -806,6 +806,10 @@ ngx_acm_check_note(ngx_acm_check_t *check, ngx_int_t rc, const char *text)
             && check->step == NGX_ACM_CHECK_RECORD)
         {
             check->preflight->caa = 1;
+
+            if (rc == NGX_DECLINED && check->preflight->denied == NULL) {
+                check->preflight->denied = ngx_acm_check_name(check);
+            }
         }
 
         if (findings->len + ngx_strlen(text) + ACM_MAX_NAME + 4

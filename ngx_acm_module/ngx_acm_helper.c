@@ -615,6 +615,17 @@ ngx_acm_helper_fault(ngx_acm_helper_t *h, acm_rc_t rc, acm_err_t *err,
 }
 
 
+void
+ngx_acm_helper_given_up(const acm_cert_t *cert, const char *arn,
+    const char *text, ngx_log_t *log)
+{
+    ngx_log_error(NGX_LOG_ERR, log, 0,
+                  "acm: certificate \"%s\" for \"%s\" is given up, %s, "
+                  "attempts %uD: %s", arn, cert->domain,
+                  acm_reason_text(cert->reason), cert->attempts, text);
+}
+
+
 static void
 ngx_acm_helper_report(void *data, acm_step_e step, const acm_cert_t *cert,
     const char *text)
@@ -653,6 +664,11 @@ ngx_acm_helper_report(void *data, acm_step_e step, const acm_cert_t *cert,
     case ACM_STEP_FAILED:
 
         (void) ngx_atomic_fetch_add(&shared->failed, 1);
+
+        if (cert->status == ACM_STATUS_FAILED) {
+            ngx_acm_helper_given_up(cert, arn, text, log);
+            break;
+        }
 
         ngx_log_error(NGX_LOG_WARN, log, 0,
                       "acm: certificate \"%s\" for \"%s\" failed, attempt "

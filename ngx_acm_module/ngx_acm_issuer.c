@@ -33,6 +33,8 @@ static char *ngx_acm_issuer_same_origin(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_acm_issuer_preflight(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_acm_issuer_public_names(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 
 static ngx_command_t  ngx_acm_issuer_commands[] = {
@@ -325,6 +327,24 @@ static ngx_command_t  ngx_acm_issuer_commands[] = {
       0,
       NULL },
 
+    /*
+     * Syntax:  public_names on | off;
+     * Default: see below
+     * Context: issuer
+     *
+     * Whether the CA issues for public names only, so that a request over
+     * the API for another one, like www.example.internal, is given up at
+     * once: names below a suffix that a registry runs, by the public suffix
+     * list.  By default on if the CA itself has such a name and no
+     * "trusted_certificate", which is what private ones have.
+     */
+    { ngx_string("public_names"),
+      NGX_ACM_ISSUER_CONF|NGX_CONF_FLAG,
+      ngx_acm_issuer_public_names,
+      0,
+      0,
+      NULL },
+
     ngx_null_command
 };
 
@@ -431,6 +451,7 @@ ngx_acm_issuer_add(ngx_conf_t *cf, ngx_acm_conf_t *amcf, ngx_str_t *name)
     issuer->terms = NGX_CONF_UNSET;
     issuer->same_origin = NGX_CONF_UNSET;
     issuer->preflight = NGX_CONF_UNSET;
+    issuer->public_names = NGX_CONF_UNSET;
 
     return issuer;
 }
@@ -553,6 +574,10 @@ ngx_acm_issuer_done(ngx_conf_t *cf, ngx_acm_issuer_t *issuer)
     i->terms = (issuer->terms == 1);
     i->same_origin = (issuer->same_origin == 1);
     i->preflight = (issuer->preflight != 0);
+    i->public_names = (issuer->public_names == NGX_CONF_UNSET)
+                      ? (i->directory && i->ca_file == NULL
+                         && acm_http_is_public(i->directory))
+                      : (issuer->public_names == 1);
 
     if (i->orders == 0) {
         i->orders = ACM_ORDERS;
@@ -699,6 +724,14 @@ ngx_acm_issuer_preflight(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     return ngx_acm_issuer_flag(cf,
                     &ngx_acm_issuer_last((ngx_acm_conf_t *) conf)->preflight);
+}
+
+
+static char *
+ngx_acm_issuer_public_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    return ngx_acm_issuer_flag(cf,
+                 &ngx_acm_issuer_last((ngx_acm_conf_t *) conf)->public_names);
 }
 
 

@@ -75,6 +75,7 @@ typedef struct {
     acm_fault_e    fault;
     int            status;           /* of HTTP, or 0 */
     char           text[ACM_MAX_ERROR];  /* type, detail, identifiers, cure */
+    char           name[ACM_MAX_NAME + 1];   /* what it is about; "" */
 } acm_problem_t;
 
 

@@ -29,6 +29,8 @@ static const char *acm_api_base(const char *name);
 static json_t *acm_api_redirect(acm_api_t *api, const char *name);
 static acm_rc_t acm_api_label(acm_api_t *api, const acm_cert_t *cert,
     const char *name, char *label);
+static const char *acm_api_culprit(const acm_cert_t *cert, const char *name,
+    const char *status);
 static json_t *acm_api_change(acm_api_t *api, const acm_cert_t *cert,
     size_t i);
 
@@ -55,7 +57,9 @@ acm_api_validations(acm_api_t *api, const acm_cert_t *cert,
         }
 
         if (json_array_append_new(list,
-                                  acm_api_validation(api, cert, i, status))
+                                  acm_api_validation(api, cert, i,
+                                      acm_api_culprit(cert, cert->names[i],
+                                                      status)))
             != 0)
         {
             json_decref(list);
@@ -64,6 +68,17 @@ acm_api_validations(acm_api_t *api, const acm_cert_t *cert,
     }
 
     return list;
+}
+
+
+/* Where one name has failed, the others wait for ever. */
+
+static const char *
+acm_api_culprit(const acm_cert_t *cert, const char *name, const char *status)
+{
+    return (cert->status == ACM_STATUS_FAILED && *cert->culprit != '\0'
+            && strcmp(cert->culprit, name) != 0)
+           ? "PENDING_VALIDATION" : status;
 }
 
 
@@ -403,7 +418,8 @@ acm_api_change(acm_api_t *api, const acm_cert_t *cert, size_t i)
     }
 
     active = json_pack("{s:s, s:s}", "ValidationMethod", method,
-                       "ValidationStatus", acm_api_proved(cert));
+                       "ValidationStatus",
+                       acm_api_culprit(cert, name, acm_api_proved(cert)));
 
     if (challenge != NULL
         && json_object_set_new(active, "ValidationChallenge", challenge) != 0)

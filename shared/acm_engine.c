@@ -9,10 +9,10 @@
 
 
 #include <openssl/rand.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "acm_engine_impl.h"
+#include "acm_failed.h"
 #include "acm_issue.h"
 #include "acm_renewal.h"
 
@@ -69,11 +69,8 @@ static acm_rc_t acm_engine_issue(acm_engine_t *e, acm_work_t *work,
 static acm_rc_t acm_engine_attempt(acm_engine_t *e, acm_work_t *work,
     int64_t now, acm_err_t *err);
 static acm_rc_t acm_engine_failed(acm_engine_t *e, acm_work_t *work,
-    int64_t now, const acm_err_t *why, acm_err_t *err);
-static int acm_engine_configured(acm_engine_t *e, const acm_cert_t *cert);
-static int acm_engine_requested(acm_engine_t *e, const uint8_t *identity);
-static acm_rc_t acm_engine_identities(acm_engine_t *e, acm_err_t *err);
-static int acm_identity_order(const void *a, const void *b);
+    const acm_issuer_t *issuer, int64_t now, const acm_err_t *why,
+    acm_err_t *err);
 static void acm_engine_tell(acm_engine_t *e, acm_step_e step,
     const acm_cert_t *cert, const char *text);
 
@@ -392,9 +389,13 @@ acm_engine_step(acm_engine_t *e, acm_work_t *work, int64_t now,
         return acm_engine_retire(e, work, now, work->idle, err);
     }
 
-    if (acm_engine_late(&work->cert, now)) {
+    if (acm_engine_late(&work->cert, now)
+        && (e->orders == NULL || !acm_orders_has(e->orders, work->cert.uuid)))
+    {
         return acm_engine_retire(e, work, now,
-                                 "was not validated within 72 hours", err);
+                                 (work->cert.type == ACM_TYPE_PRIVATE)
+                                 ? "was not issued within 72 hours"
+                                 : "was not validated within 72 hours", err);
     }
 
     if (work->demand == ACM_DEMAND_NO) {
@@ -521,8 +522,8 @@ acm_engine_order(acm_engine_t *e, acm_work_t *work,
 
         rc = acm_engine_attempt(e, work, now, err);
 
-        return (rc == ACM_OK) ? acm_engine_failed(e, work, now, &why, err)
-                              : rc;
+        return (rc == ACM_OK)
+               ? acm_engine_failed(e, work, issuer, now, &why, err) : rc;
     }
 
     if (rc != ACM_OK && rc != ACM_BUSY) {
@@ -646,6 +647,15 @@ acm_engine_retire(acm_engine_t *e, acm_work_t *work, int64_t now,
 
     if (acm_engine_late(&work->cert, now)) {
         next.status = ACM_STATUS_VALIDATION_TIMED_OUT;
+
+        if (next.type == ACM_TYPE_PRIVATE) {
+
+            /* there was nothing to validate */
+
+            acm_failed_set(&next, (next.reason == ACM_REASON_NONE)
+                                  ? ACM_REASON_PCA_REQUEST_FAILED
+                                  : next.reason, NULL);
+        }
     }
 
     rc = acm_certificate_update(e->store, &work->cert, work->revision, &next,
@@ -674,8 +684,20 @@ acm_engine_issue(acm_engine_t *e, acm_work_t *work, int64_t now,
     first = (work->cert.version == 0);
     issuer = acm_engine_turn(e, &work->cert);
 
+    if (issuer != NULL && issuer->directory != NULL && work->cert.managed
+        && work->cert.type == ACM_TYPE_PRIVATE)
+    {
+        /* it was a built-in CA, and is none now */
+
+        issuer = NULL;
+    }
+
     if (issuer != NULL && issuer->directory != NULL) {
-        return acm_engine_order(e, work, issuer, now, err);
+        rc = acm_engine_hopeless(e, &work->cert, work->revision, now, &why,
+                                 err);
+
+        return (rc == ACM_NOTFOUND)
+               ? acm_engine_order(e, work, issuer, now, err) : rc;
     }
 
     rc = acm_engine_attempt(e, work, now, err);
@@ -687,13 +709,13 @@ acm_engine_issue(acm_engine_t *e, acm_work_t *work, int64_t now,
     if (issuer == NULL) {
         (void) acm_fail(&why, ACM_NOTFOUND, "issuer \"%s\" is not "
                         "configured: add it to \"acm\"", work->cert.issuer);
-        return acm_engine_failed(e, work, now, &why, err);
+        return acm_engine_failed(e, work, NULL, now, &why, err);
     }
 
     rc = acm_issue_bundle(e->ring, issuer, &work->cert, now, &bundle, &why);
 
     if (rc != ACM_OK) {
-        return acm_engine_failed(e, work, now, &why, err);
+        return acm_engine_failed(e, work, issuer, now, &why, err);
     }
 
     memset(&install, 0, sizeof(acm_install_t));
@@ -712,7 +734,7 @@ acm_engine_issue(acm_engine_t *e, acm_work_t *work, int64_t now,
     }
 
     if (rc != ACM_OK) {
-        return acm_engine_failed(e, work, now, &why, err);
+        return acm_engine_failed(e, work, issuer, now, &why, err);
     }
 
     acm_engine_tell(e, first ? ACM_STEP_ISSUED : ACM_STEP_RENEWED,
@@ -794,9 +816,12 @@ acm_engine_attempt(acm_engine_t *e, acm_work_t *work, int64_t now,
 }
 
 
+/* issuer: NULL, there is none */
+
 static acm_rc_t
-acm_engine_failed(acm_engine_t *e, acm_work_t *work, int64_t now,
-    const acm_err_t *why, acm_err_t *err)
+acm_engine_failed(acm_engine_t *e, acm_work_t *work,
+    const acm_issuer_t *issuer, int64_t now, const acm_err_t *why,
+    acm_err_t *err)
 {
     acm_rc_t    rc;
     acm_cert_t  next;
@@ -805,7 +830,7 @@ acm_engine_failed(acm_engine_t *e, acm_work_t *work, int64_t now,
     next.last_error = (char *) why->text;
     next.last_error_at = now;
     acm_renewal_failed(&next, (next.type == ACM_TYPE_PRIVATE)
-                              ? ACM_REASON_PCA_REQUEST_FAILED
+                              ? acm_engine_private(e, &next, issuer, now)
                               : ACM_REASON_OTHER, now);
 
     rc = acm_certificate_update(e->store, &work->cert, work->revision, &next,
@@ -816,74 +841,6 @@ acm_engine_failed(acm_engine_t *e, acm_work_t *work, int64_t now,
     acm_engine_tell(e, ACM_STEP_FAILED, &next, why->text);
 
     return rc;
-}
-
-
-/* What was requested over the API is wanted until it is deleted.  What was
-   made on demand is renewed as long as anything is made so, and its issuer is
-   there. */
-
-static int
-acm_engine_configured(acm_engine_t *e, const acm_cert_t *cert)
-{
-    size_t  i, n;
-
-    if (cert->managed || acm_engine_requested(e, cert->identity)) {
-        return 1;
-    }
-
-    if (!cert->demanded || e->demand == NULL) {
-        return 0;
-    }
-
-    (void) acm_engine_nth(e, cert->issuer, 0, &n);
-
-    for (i = 0; i < n; i++) {
-        if (acm_engine_nth(e, cert->issuer, (uint32_t) i, &n) != NULL) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-static int
-acm_engine_requested(acm_engine_t *e, const uint8_t *identity)
-{
-    return bsearch(identity, e->identities, e->nrequests, ACM_HASH_LEN,
-                   acm_identity_order)
-           != NULL;
-}
-
-
-static acm_rc_t
-acm_engine_identities(acm_engine_t *e, acm_err_t *err)
-{
-    size_t  i;
-
-    e->identities = acm_calloc(e->nrequests + 1, ACM_HASH_LEN);
-
-    if (e->identities == NULL) {
-        return acm_fail(err, ACM_NOMEM, "no memory for the configured "
-                        "certificates");
-    }
-
-    for (i = 0; i < e->nrequests; i++) {
-        acm_request_identity(&e->requests[i],
-                             e->identities + i * ACM_HASH_LEN);
-    }
-
-    qsort(e->identities, e->nrequests, ACM_HASH_LEN, acm_identity_order);
-
-    return ACM_OK;
-}
-
-
-static int
-acm_identity_order(const void *a, const void *b)
-{
-    return memcmp(a, b, ACM_HASH_LEN);
 }
 
 

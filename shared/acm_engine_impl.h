@@ -13,6 +13,13 @@
 #include "acm_engine.h"
 
 
+/* 1: it is wanted: configured, requested over the API, or on demand. */
+int acm_engine_configured(acm_engine_t *e, const acm_cert_t *cert);
+/* 1: one of the configured ones has this identity. */
+int acm_engine_requested(acm_engine_t *e, const uint8_t *identity);
+/* Makes the sorted list of these. */
+acm_rc_t acm_engine_identities(acm_engine_t *e, acm_err_t *err);
+
 /* Which places that are kept for urgent orders may be used. */
 acm_urgency_e acm_engine_urgent(const acm_cert_t *cert, int64_t now);
 
@@ -21,9 +28,19 @@ acm_urgency_e acm_engine_urgent(const acm_cert_t *cert, int64_t now);
 void acm_engine_idle(acm_engine_t *e, acm_snap_t *snap,
     const acm_cert_t *cert, int64_t now, char *why, size_t size);
 
-/* 1: it was requested over the API, and is not validated after so long. */
-#define ACM_VALIDATION_TIME  (72 * 3600)     /* seconds */
+/* 1: it was requested over the API, and is not there after so long. */
 int acm_engine_late(const acm_cert_t *cert, int64_t now);
+
+/*
+ * Gives such a request up, if no issuer that it has can ever make it: `why`
+ * is what stands in the way.  ACM_NOTFOUND: it may go on.
+ */
+acm_rc_t acm_engine_hopeless(acm_engine_t *e, const acm_cert_t *cert,
+    uint64_t revision, int64_t now, acm_err_t *why, acm_err_t *err);
+/* What a built-in CA could not do, or is not there for: the reason, and next
+   is given up if that was the last attempt. */
+acm_reason_e acm_engine_private(acm_engine_t *e, acm_cert_t *next,
+    const acm_issuer_t *issuer, int64_t now);
 
 /* The issuer that is to be asked now; NULL if none of them is configured. */
 const acm_issuer_t *acm_engine_turn(acm_engine_t *e, const acm_cert_t *cert);

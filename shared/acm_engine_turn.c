@@ -2,11 +2,12 @@
 /*
  * Copyright (C) The ngx_acm authors
  *
- * Whose turn it is: which issuer makes a certificate, and what comes before
- * other things.
+ * Whose turn it is: which issuer makes a certificate, what comes before other
+ * things, and whether anybody wants it.
  */
 
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "acm_certificate_impl.h"
@@ -16,6 +17,7 @@
 #define ACM_ENGINE_GROUP   128       /* put off in one commit */
 
 
+static int acm_identity_order(const void *a, const void *b);
 static void acm_engine_off(acm_engine_t *e, acm_batch_t *batch,
     const acm_cert_t *cert, uint64_t revision, int64_t now);
 
@@ -214,10 +216,69 @@ acm_engine_off(acm_engine_t *e, acm_batch_t *batch, const acm_cert_t *cert,
 }
 
 
+/* What was requested over the API is wanted until it is deleted.  What was
+   made on demand is renewed as long as anything is made so, and its issuer is
+   there. */
+
 int
-acm_engine_late(const acm_cert_t *cert, int64_t now)
+acm_engine_configured(acm_engine_t *e, const acm_cert_t *cert)
 {
-    return cert->managed && cert->type == ACM_TYPE_ISSUED
-           && cert->status == ACM_STATUS_PENDING_VALIDATION
-           && now - cert->created_at >= ACM_VALIDATION_TIME;
+    size_t  i, n;
+
+    if (cert->managed || acm_engine_requested(e, cert->identity)) {
+        return 1;
+    }
+
+    if (!cert->demanded || e->demand == NULL) {
+        return 0;
+    }
+
+    (void) acm_engine_nth(e, cert->issuer, 0, &n);
+
+    for (i = 0; i < n; i++) {
+        if (acm_engine_nth(e, cert->issuer, (uint32_t) i, &n) != NULL) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+int
+acm_engine_requested(acm_engine_t *e, const uint8_t *identity)
+{
+    return bsearch(identity, e->identities, e->nrequests, ACM_HASH_LEN,
+                   acm_identity_order)
+           != NULL;
+}
+
+
+acm_rc_t
+acm_engine_identities(acm_engine_t *e, acm_err_t *err)
+{
+    size_t  i;
+
+    e->identities = acm_calloc(e->nrequests + 1, ACM_HASH_LEN);
+
+    if (e->identities == NULL) {
+        return acm_fail(err, ACM_NOMEM, "no memory for the configured "
+                        "certificates");
+    }
+
+    for (i = 0; i < e->nrequests; i++) {
+        acm_request_identity(&e->requests[i],
+                             e->identities + i * ACM_HASH_LEN);
+    }
+
+    qsort(e->identities, e->nrequests, ACM_HASH_LEN, acm_identity_order);
+
+    return ACM_OK;
+}
+
+
+static int
+acm_identity_order(const void *a, const void *b)
+{
+    return memcmp(a, b, ACM_HASH_LEN);
 }

@@ -6,12 +6,14 @@
  */
 
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
 
 #include "acm_http.h"
 #include "acm_jws.h"
+#include "acm_limit.h"
 #include "acm_name.h"
 
 
@@ -255,6 +257,28 @@ acm_http_is_near(const char *url)
     acm_origin_t  o;
 
     return acm_http_origin(url, &o) && acm_http_loopback(o.host, o.host_len);
+}
+
+
+int
+acm_http_is_public(const char *url)
+{
+    char          host[ACM_MAX_NAME + 1];
+    size_t        i;
+    acm_origin_t  o;
+
+    if (!acm_http_origin(url, &o) || o.host_len > ACM_MAX_NAME) {
+        return 0;
+    }
+
+    for (i = 0; i < o.host_len; i++) {
+        host[i] = (char) tolower((unsigned char) o.host[i]);
+    }
+
+    host[i] = '\0';
+
+    return host[0] != '[' && !acm_name_is_ip(host, o.host_len)
+           && acm_public_name(host);
 }
 
 

@@ -106,6 +106,9 @@ int acm_http_url_ok(const char *url);
 /* 1 if an URL's host is this machine by its loopback address. */
 int acm_http_is_near(const char *url);
 
+/* 1 if an URL's host has a name of a public domain, as of acm_limit.h. */
+int acm_http_is_public(const char *url);
+
 /* 1 if both have the same scheme, host and port. */
 int acm_http_same_origin(const char *a, const char *b);
 

@@ -264,6 +264,23 @@ acm_issue_seal(acm_keyring_t *ring, const char *issuer, const acm_ca_t *ca,
 }
 
 
+int
+acm_issue_ended(acm_keyring_t *ring, const char *issuer, int64_t now)
+{
+    int       ended;
+    acm_ca_t  ca;
+
+    if (acm_issue_load(ring, issuer, &ca, NULL, NULL) != ACM_OK) {
+        return 0;
+    }
+
+    ended = (acm_ca_not_after(&ca) <= now);
+    acm_ca_free(&ca);
+
+    return ended;
+}
+
+
 /* 1 if a new issuing CA would last longer, and that is needed now. */
 
 static int

@@ -33,4 +33,8 @@ acm_rc_t acm_issue_load(acm_keyring_t *ring, const char *issuer,
     acm_ca_t *ca, uint64_t *revision, acm_err_t *err);
 
 
+/* 1 if that CA has ended: what it issues from now on nobody would take. */
+int acm_issue_ended(acm_keyring_t *ring, const char *issuer, int64_t now);
+
+
 #endif /* _ACM_ISSUE_H_INCLUDED_ */

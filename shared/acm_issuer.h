@@ -64,6 +64,7 @@ struct acm_issuer_s {
     unsigned         terms:1;            /* of service are agreed to */
     unsigned         same_origin:1;      /* all URLs as the directory's */
     unsigned         preflight:1;        /* DNS, CAA and so on are looked at */
+    unsigned         public_names:1;     /* it issues for no others */
 };
 
 

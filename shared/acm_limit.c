@@ -420,3 +420,44 @@ acm_registered_domain(const char *name)
 
     return (domain == NULL) ? name : domain;
 }
+
+
+int
+acm_public_name(const char *name)
+{
+    int              n;
+    char             below[ACM_MAX_NAME + 3];
+    const char      *top;
+    const psl_ctx_t *psl;
+
+    if (acm_name_is_ip(name, strlen(name))) {
+        return 1;
+    }
+
+    if (name[0] == '*' && name[1] == '.') {
+        name += 2;
+    }
+
+    psl = psl_builtin();
+    top = strrchr(name, '.');
+
+    if (psl == NULL || top == NULL) {
+        return psl == NULL;
+    }
+
+    /* of some, only what is below them is in the list */
+
+    n = snprintf(below, sizeof(below), "a%s", top);
+
+    if (n < 0 || (size_t) n >= sizeof(below)
+        || (!psl_is_public_suffix2(psl, top + 1,
+                                   PSL_TYPE_ICANN | PSL_TYPE_NO_STAR_RULE)
+            && !psl_is_public_suffix2(psl, below, PSL_TYPE_ICANN
+                                                  | PSL_TYPE_NO_STAR_RULE)))
+    {
+        return 0;
+    }
+
+    return !psl_is_public_suffix2(psl, name,
+                                  PSL_TYPE_ICANN | PSL_TYPE_NO_STAR_RULE);
+}

@@ -64,5 +64,9 @@ acm_rc_t acm_limit_list(acm_snap_t *snap, const acm_issuer_t *issuer,
    that is a suffix, or an address, stays.  Points into name. */
 const char *acm_registered_domain(const char *name);
 
+/* 1 if a public CA may have anything to do with a name: an address, or a name
+   below a public suffix that a registry runs, which is not one itself. */
+int acm_public_name(const char *name);
+
 
 #endif /* _ACM_LIMIT_H_INCLUDED_ */

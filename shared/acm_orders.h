@@ -54,6 +54,9 @@ struct acm_preflight_s {
     acm_rc_t                 rc;
     acm_buf_t                findings;
     unsigned                 caa:1;      /* CAA is among them */
+    const char              *denied;     /* name of the order that CAA does
+                                            not let the CA issue for, until a
+                                            record is changed; or NULL */
     void                   (*done)(acm_preflight_t *check);
     void                    *data;
     void                    *handle;     /* of the checker */

@@ -360,6 +360,8 @@ acm_job_check(acm_job_t *job, acm_err_t *err)
     check->directory = acm_session_directory(job->order.session);
     check->account = acm_session_account(job->order.session);
     check->rc = ACM_OK;
+    check->caa = 0;
+    check->denied = NULL;
     check->done = acm_job_checked;
     check->data = job;
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "acm_failed.h"
 #include "acm_handshake.h"
 #include "acm_issued.h"
 #include "acm_limit.h"
@@ -32,6 +33,7 @@ static acm_rc_t acm_failed_next(acm_job_t *job, const acm_cert_t *cert,
     acm_cert_t *next);
 static void acm_failed_clock(acm_job_t *job, int64_t now,
     acm_cert_t *next);
+static void acm_failed_late(acm_cert_t *next, int64_t now);
 static void acm_failed_unspent(acm_job_t *job, const acm_cert_t *cert,
     acm_cert_t *next);
 static acm_rc_t acm_failed_return(acm_job_t *job, const acm_cert_t *cert,
@@ -399,6 +401,13 @@ acm_failed_next(acm_job_t *job, const acm_cert_t *cert, acm_cert_t *next)
 
     if (job->order.unspent) {
         acm_failed_unspent(job, cert, next);
+
+        if (next->turn != 0 || job->check.denied == NULL
+            || !acm_failed_order(next, p, job->check.denied))
+        {
+            acm_failed_late(next, now);
+        }
+
         return ACM_OK;
     }
 
@@ -449,7 +458,30 @@ acm_failed_next(acm_job_t *job, const acm_cert_t *cert, acm_cert_t *next)
         }
     }
 
+    /* what a stage says of our account there is no word of the CA's */
+
+    if (moved || (job->order.rec.staging && p->fault != ACM_FAULT_NAME)
+        || !acm_failed_order(next, p, NULL))
+    {
+        acm_failed_late(next, now);
+    }
+
     return ACM_OK;
+}
+
+
+/* A request that is over at a time is looked at then, not later. */
+
+static void
+acm_failed_late(acm_cert_t *next, int64_t now)
+{
+    int64_t  end;
+
+    end = acm_add_sat(next->created_at, ACM_VALIDATION_TIME);
+
+    if (acm_failed_may(next) && end > now && next->due_at > end) {
+        next->due_at = end;
+    }
 }
 
 

@@ -280,7 +280,9 @@ acm_revoking_end(acm_revoking_t *v, acm_revoking_e state, const char *text,
         v->r.due_at = acm_add_sat(now, acm_revoking_wait(&v->r));
 
         if (v->call.retry_after > v->r.due_at - now) {
-            v->r.due_at = acm_add_sat(now, v->call.retry_after);
+            v->r.due_at = acm_add_sat(now,
+                              (v->call.retry_after < ACM_REVOKE_AHEAD)
+                              ? v->call.retry_after : ACM_REVOKE_AHEAD);
         }
     }
 

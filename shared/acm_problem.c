@@ -29,6 +29,7 @@ typedef struct {
 static void acm_problem_fill(const json_t *json, acm_problem_t *p);
 static const acm_problem_row_t *acm_problem_sub(const json_t *json,
     acm_problem_t *p);
+static void acm_problem_name(acm_problem_t *p, const char *name);
 static void acm_problem_cure(acm_problem_t *p, const char *cure);
 static void acm_problem_status(acm_problem_t *p);
 static const acm_problem_row_t *acm_problem_row(const char *type);
@@ -191,6 +192,7 @@ acm_acme_error(const json_t *error, const char *what, acm_problem_t *p)
 
     if (what != NULL) {
         acm_problem_add(p, "%s: ", what);
+        acm_problem_name(p, what);
     }
 
     if (error == NULL) {
@@ -262,7 +264,18 @@ acm_problem_fill(const json_t *json, acm_problem_t *p)
             && (first == NULL || first->type == ACM_PROBLEM_COMPOUND))
         {
             first = row;
+            acm_problem_name(p, acm_json_string(
+                                    acm_json_object(json_array_get(list, i),
+                                                    "identifier"), "value"));
         }
+    }
+
+    /* of several, each with a reason: the first is as good as another */
+
+    if (p->name[0] == '\0') {
+        acm_problem_name(p, acm_json_string(
+                                acm_json_object(json_array_get(list, 0),
+                                                "identifier"), "value"));
     }
 
     p->type = (first == NULL) ? ACM_PROBLEM_OTHER : first->type;
@@ -307,6 +320,21 @@ acm_problem_sub(const json_t *json, acm_problem_t *p)
                                      : acm_acme_clean(detail, buf));
 
     return row;
+}
+
+
+/* What is too long is no name. */
+
+static void
+acm_problem_name(acm_problem_t *p, const char *name)
+{
+    size_t  len;
+
+    len = (name == NULL) ? 0 : strlen(name);
+
+    if (len != 0 && len <= ACM_MAX_NAME) {
+        memcpy(p->name, name, len + 1);
+    }
 }
 
 

@@ -316,7 +316,7 @@ acm_revocation_due(acm_snap_t *snap, int64_t now, acm_revocation_t *r,
         acm_reader_init(&reader, entry.key + 1, 8);
         at = (int64_t) acm_read_u64(&reader);
 
-        if (at > now) {
+        if (at > now && at - now <= ACM_REVOKE_AHEAD) {
             *next = at;
             return ACM_NOTFOUND;
         }

@@ -19,6 +19,9 @@
 #define ACM_MAX_REVOKING       8     /* asked for at CAs at a time */
 #define ACM_REVOKE_BACKOFF     10    /* seconds after a failure, then doubled */
 #define ACM_REVOKE_BACKOFF_MAX 3600
+#define ACM_REVOKE_AHEAD       86400 /* seconds; what is due later than that
+                                        was put off by a clock that was ahead
+                                        */
 #define ACM_REVOKE_TRIES       10    /* against others that write */
 
 

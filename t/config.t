@@ -310,6 +310,14 @@ bad('ca outside issuer', in_acm('ca;'), '',
     qr/"ca" directive is not allowed here/, $at);
 bad('crl', in_acm('issuer x { ca; crl_distribution_point ftp://x/; }'), '',
     qr/is no http/, $at);
+bad('public_names', in_acm('issuer x { acme https://ca.example/d; '
+    . 'accept_terms on; public_names maybe; }'), '',
+    qr/"public_names" directive must be "on" or "off"/, $at);
+bad('public_names twice', in_acm('issuer x { acme https://ca.example/d; '
+    . 'accept_terms on; public_names on; public_names off; }'), '',
+    qr/"public_names" directive is duplicate/, $at);
+good('public_names off', in_acm('issuer x { acme https://ca.example/d; '
+    . 'accept_terms on; public_names off; }'), '');
 bad('default issuer', in_acm('issuer x { ca; } default_issuer y;'), '',
     qr/unknown issuer "y".*$at/s);
 

@@ -188,10 +188,13 @@ sim_order_age(sim_ca_t *ca, sim_order_t *o)
                 && (ca->invalid_cert < 0 || ca->invalid_cert == o->cert))
             {
                 o->state = SIM_INVALID;
-                seen = &ca->sim->seen[o->cert];
-                seen->failed = realloc(seen->failed, (seen->nfailed + 1)
-                                                     * sizeof(int64_t));
-                seen->failed[seen->nfailed++] = now;
+
+                if (o->cert >= 0) {
+                    seen = &ca->sim->seen[o->cert];
+                    seen->failed = realloc(seen->failed, (seen->nfailed + 1)
+                                                         * sizeof(int64_t));
+                    seen->failed[seen->nfailed++] = now;
+                }
             }
         }
     }

@@ -595,6 +595,107 @@ test_timeout(void **state)
 }
 
 
+static unsigned
+test_listed(test_api_t *t, const char *status)
+{
+    char      body[128];
+    size_t    n;
+    json_t   *list;
+
+    snprintf(body, sizeof(body), "{'CertificateStatuses': ['%s'],"
+             " 'Includes': {'keyTypes': ['EC_prime256v1']}}", status);
+    list = test_api_ok(t, "ListCertificates", body);
+    n = json_array_size(json_object_get(list, "CertificateSummaryList"));
+    json_decref(list);
+
+    return (unsigned) n;
+}
+
+
+/* What no CA issues for has failed, for the one name that it is. */
+
+static void
+test_failed(void **state)
+{
+    size_t       i;
+    json_t      *c, *list;
+    test_api_t   t;
+
+    static const char *const  statuses[] = {
+        "PENDING_VALIDATION", "FAILED", "PENDING_VALIDATION"
+    };
+
+    (void) state;
+
+    test_api_start(&t);
+
+    t.issuer.directory = "https://ca.example/directory";
+    t.issuer.public_names = 1;
+
+    test_make(&t, "{'DomainName': 'a.example.com', 'ValidationMethod':"
+              " 'DNS', 'KeyAlgorithm': 'EC_prime256v1',"
+              " 'SubjectAlternativeNames': ['*.example.internal',"
+              " 'b.example.com']}");
+    assert_int_equal(test_listed(&t, "FAILED"), 0);
+
+    test_api_run(&t);
+    c = test_describe(&t);
+    test_is(c, "Status", "FAILED");
+    test_is(c, "FailureReason", "INVALID_PUBLIC_DOMAIN");
+    test_is(c, "RenewalEligibility", "INELIGIBLE");
+    assert_null(json_object_get(c, "RenewalSummary"));
+    list = json_object_get(c, "DomainValidationOptions");
+    assert_int_equal(json_array_size(list), 3);
+
+    for (i = 0; i < 3; i++) {
+        test_is(json_array_get(list, i), "ValidationStatus", statuses[i]);
+    }
+
+    json_decref(c);
+
+    assert_int_equal(test_listed(&t, "FAILED"), 1);
+    assert_int_equal(test_listed(&t, "PENDING_VALIDATION"), 0);
+
+    c = test_api_ok(&t, "ListCertificateDomainValidations",
+                    test_with_arn("{'CertificateArn': '%s'}"));
+    list = json_object_get(c, "DomainValidationSummaryList");
+
+    for (i = 0; i < 3; i++) {
+        test_is(json_object_get(json_array_get(list, i),
+                                "ActiveValidationConfiguration"),
+                "ValidationStatus", statuses[i]);
+    }
+
+    json_decref(c);
+
+    test_api_fault(&t, "GetCertificate", test_body,
+                   "RequestInProgressException", NULL);
+    test_api_fault(&t, "RenewCertificate", test_body, "ValidationException",
+                   NULL);
+    test_api_fault(&t, "ExportCertificate",
+                   test_with_arn("{'CertificateArn': '%s', 'Passphrase':"
+                                 " 'c2VjcmV0'}"),
+                   "ValidationException", NULL);
+    test_api_fault(&t, "RevokeCertificate",
+                   test_with_arn("{'CertificateArn': '%s',"
+                                 " 'RevocationReason': 'SUPERSEDED'}"),
+                   "ValidationException", NULL);
+
+    /* and stays so */
+
+    t.now += 100 * 86400;
+    test_api_run(&t);
+    c = test_describe(&t);
+    test_is(c, "FailureReason", "INVALID_PUBLIC_DOMAIN");
+    json_decref(c);
+
+    json_decref(test_api_ok(&t, "DeleteCertificate",
+                            test_with_arn("{'CertificateArn': '%s'}")));
+
+    test_api_stop(&t);
+}
+
+
 int
 main(void)
 {
@@ -603,6 +704,7 @@ main(void)
         cmocka_unit_test(test_idempotency),
         cmocka_unit_test(test_import),
         cmocka_unit_test(test_timeout),
+        cmocka_unit_test(test_failed),
         cmocka_unit_test(test_tags),
         cmocka_unit_test(test_request),
     };

@@ -193,6 +193,22 @@ test_others(void **state)
                     "{\"type\":[]}]}", &p);
     assert_string_equal(p.text, "error: no details");
 
+    /* the name that it is about: of the one that decides, else the first */
+
+    test_problem_of(400, JSON, "{\"type\":\"" URN "compound\","
+                    "\"subproblems\":[{\"type\":\"x\",\"identifier\":"
+                    "{\"value\":\"a.example\"}},{\"type\":\"" URN "caa\","
+                    "\"identifier\":{\"value\":\"b.example\"}}]}", &p);
+    assert_int_equal(p.type, ACM_PROBLEM_CAA);
+    assert_string_equal(p.name, "b.example");
+    test_problem_of(400, JSON, "{\"type\":\"" URN "caa\",\"subproblems\":"
+                    "[{\"type\":\"" URN "caa\",\"identifier\":{\"value\":"
+                    "\"a.example\"}},{\"type\":\"" URN "caa\","
+                    "\"identifier\":{\"value\":\"b.example\"}}]}", &p);
+    assert_string_equal(p.name, "a.example");
+    test_problem_of(400, JSON, "{\"type\":\"" URN "caa\"}", &p);
+    assert_string_equal(p.name, "");
+
     /* no answer at all */
 
     http = acm_http_new(ACM_HTTP_GET, "https://ca.example.net/");

@@ -401,6 +401,34 @@ test_dead(void **state)
 }
 
 
+/* A clock that was ahead has put it off for years. */
+
+static void
+test_clock(void **state)
+{
+    sim_t        *s;
+    test_list_t   list;
+
+    (void) state;
+
+    s = sim_new(1, 1);
+    assert_int_equal(sim_until(s, 1, 60), 1);
+    sim_fault(&s->cas[0], SIM_REVOKE, 500, NULL);
+    s->skew = 60 * SIM_DAY;
+    test_ok(test_revoke(s, 0, 0, ACM_REVOKED_KEY_COMPROMISE));
+    sim_run(s, 60);
+    test_list(s, NULL, &list);
+    assert_int_equal(list.state, ACM_REVOKING_WANTED);
+
+    s->skew = 0;
+    sim_lift(&s->cas[0]);
+    test_until(s, 120);
+    test_list(s, NULL, &list);
+    assert_int_equal(list.state, ACM_REVOKING_DONE);
+    sim_free(s);
+}
+
+
 /* Retry-After counts, if it is longer. */
 
 static void
@@ -724,6 +752,7 @@ main(void)
         cmocka_unit_test(test_reason),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_dead),
+        cmocka_unit_test(test_clock),
         cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_crash),
         cmocka_unit_test(test_deleted),
