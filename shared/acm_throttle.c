@@ -30,6 +30,7 @@ acm_throttle_take(acm_throttle_t *throttle, const acm_rate_t *rate,
     const char *account, const char *region, const char *operation,
     int64_t ticks)
 {
+    int        taken;
     uint64_t   burst, hash, interval, now, tat, value, *slot;
 
     if (rate->number == 0) {
@@ -57,17 +58,21 @@ acm_throttle_take(acm_throttle_t *throttle, const acm_rate_t *rate,
             tat = now;
         }
 
-        if (tat > now + burst) {
+        taken = (tat <= now + burst);
+
+        if (!taken && tat <= now + burst + interval) {
             return 0;
         }
 
-        tat = (tat + interval) & ACM_THROTTLE_TIME;
-        tat |= hash & ~ACM_THROTTLE_TIME;
+        /* of a rate that was slower, before a reload: it is empty, no more */
+
+        tat = taken ? tat + interval : now + burst + interval;
+        tat = (tat & ACM_THROTTLE_TIME) | (hash & ~ACM_THROTTLE_TIME);
 
         if (__atomic_compare_exchange_n(slot, &value, tat, 0,
                                         __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
         {
-            return 1;
+            return taken;
         }
     }
 }

@@ -325,6 +325,33 @@ fault('of another region', 'ResourceNotFoundException',
 is(($west{'eu-west-1'}->call('DescribeCertificate',
     { CertificateArn => $arn }))[0], 200, 'of its own');
 
+# ACM's own numbers
+
+config('api_rate acm SearchCertificates=1r/m; api_quota acm;', $sni);
+reload();
+
+for (['GetAccountConfiguration', 1], ['ListCertificates', 8]) {
+    my ($op, $rate) = @$_;
+
+    my $began = time();
+    my $got = many(4, 6, sub { $api->call($op) });
+    my $most = $rate * (time() - $began + 2);
+
+    cmp_ok($got->{200}, '>=', $rate, "$op: $rate at once");
+    cmp_ok($got->{200}, '<=', $most, "$op: no more than $rate in a second");
+}
+
+$got = many(2, 2, sub { $api->call('SearchCertificates') });
+is($got->{200}, 1, 'SearchCertificates: as it is given');
+
+my @names = map { "n$_.example.com" } 1 .. 10;
+
+is((request($api, 'n1.example.com', SubjectAlternativeNames =>
+    [ @names ]))[0], 200, 'ten names');
+fault('eleven names', 'LimitExceededException', request($api,
+    'n1.example.com', SubjectAlternativeNames =>
+        [ @names, 'n11.example.com' ]));
+
 $t->finish();
 
 done_testing();

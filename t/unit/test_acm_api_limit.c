@@ -95,6 +95,14 @@ test_buckets(void **state)
     assert_false(test_take(th, 3, 1, "t", "r", "Op", at + 333));
     assert_true(test_take(th, 3, 1, "t", "r", "Op", at + 334));
 
+    /* a rate that becomes faster: the bucket is empty, no more than that */
+
+    assert_true(test_take(th, 1, 60, "f", "r", "Op", at));
+    assert_false(test_take(th, 8, 1, "f", "r", "Op", at));
+    assert_false(test_take(th, 8, 1, "f", "r", "Op", at + 124));
+    assert_true(test_take(th, 8, 1, "f", "r", "Op", at + 125));
+    assert_false(test_take(th, 8, 1, "f", "r", "Op", at + 125));
+
     /* none */
 
     for (i = 0; i < 100; i++) {
