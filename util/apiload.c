@@ -4,7 +4,7 @@
  *
  * apiload - calls of the API of ACM, and handshakes meanwhile, for util/bench.
  *
- *   apiload [options] describe|list|sorted|change|handshake HOST:PORT
+ *   apiload [options] describe|names|list|sorted|change|handshake HOST:PORT
  *
  * Each connection is a thread that makes one call after the other, and is
  * kept alive.  Every request is signed anew (AWS Signature Version 4), every
@@ -34,6 +34,7 @@
 
 static const apiload_mode_t  modes[] = {
     { "describe", apiload_describe },
+    { "names", apiload_names },
     { "list", apiload_list },
     { "sorted", apiload_sorted },
     { "change", apiload_change },
@@ -133,7 +134,7 @@ apiload_run(void *data)
     t = data;
     t->fd = -1;
 
-    while (apiload_now() < end && t->failed < 100) {
+    while (apiload_now() < end && t->failed < 100 && !conf.done) {
 
         if (conf.rate > 0) {
             apiload_sleep(t->due);
@@ -249,6 +250,54 @@ apiload_file(const char *path)
 }
 
 
+/* What "names" has printed: a line for each certificate. */
+
+static void
+apiload_certs(const char *path)
+{
+    char             line[256], *p;
+    FILE            *file;
+    size_t           size;
+    apiload_cert_t  *c;
+
+    file = fopen(path, "r");
+    size = 0;
+    conf.certificates = 0;
+
+    if (file == NULL) {
+        perror(path);
+        exit(2);
+    }
+
+    while (fgets(line, sizeof(line), file) != NULL) {
+
+        if (conf.certificates == size) {
+            size = size ? 2 * size : 1024;
+            conf.certs = realloc(conf.certs, size * sizeof(apiload_cert_t));
+
+            if (conf.certs == NULL) {
+                abort();
+            }
+        }
+
+        p = strchr(line, ' ');
+
+        if (p == NULL || p - line != ACM_UUID_LEN) {
+            continue;
+        }
+
+        *p++ = '\0';
+        p[strcspn(p, "\n")] = '\0';
+
+        c = &conf.certs[conf.certificates++];
+        memcpy(c->uuid, line, sizeof(c->uuid));
+        snprintf(c->name, sizeof(c->name), "%.*s", APILOAD_NAME - 1, p);
+    }
+
+    fclose(file);
+}
+
+
 static void
 apiload_options(int argc, char **argv)
 {
@@ -264,7 +313,7 @@ apiload_options(int argc, char **argv)
     conf.imported = (char *) "";
     conf.ca = "";
 
-    while ((ch = getopt(argc, argv, "a:c:d:f:i:n:p:r:s:w:")) != -1) {
+    while ((ch = getopt(argc, argv, "a:c:d:f:i:n:p:r:s:u:w:")) != -1) {
 
         switch (ch) {
 
@@ -304,6 +353,10 @@ apiload_options(int argc, char **argv)
             conf.page = (unsigned) strtoul(optarg, NULL, 10);
             break;
 
+        case 'u':
+            apiload_certs(optarg);
+            break;
+
         case 'w':
             conf.warm = strtod(optarg, NULL);
             break;
@@ -325,13 +378,15 @@ apiload_options(int argc, char **argv)
     if (p == NULL || conf.threads == 0 || conf.threads > APILOAD_THREADS
         || conf.certificates == 0
         || strlen(argv[optind + 1]) >= sizeof(conf.host)
-        || conf.mode->name == NULL)
+        || conf.mode->name == NULL
+        || (conf.mode->call == apiload_describe && conf.certs == NULL))
     {
         fprintf(stderr, "usage: apiload [-c connections] [-d seconds] "
                 "[-w seconds before] [-r a second]\n"
                 "    [-p pid] [-n certificates] [-s page] [-a CA's ARN] "
-                "[-i file] [-f name]\n"
-                "    describe|list|sorted|change|handshake HOST:PORT\n");
+                "[-i file] [-f name] [-u names]\n"
+                "    describe|names|list|sorted|change|handshake "
+                "HOST:PORT\n");
         exit(2);
     }
 
@@ -385,6 +440,7 @@ main(int argc, char **argv)
     begin = start + conf.warm;
     end = begin + conf.seconds;
 
+    cpu = 0;
     memset(threads, 0, sizeof(threads));
 
     for (i = 0; i < conf.threads; i++) {
@@ -403,10 +459,12 @@ main(int argc, char **argv)
         }
     }
 
-    apiload_sleep(begin);
-    cpu = apiload_cpu(conf.pid);
-    apiload_sleep(end);
-    cpu = apiload_cpu(conf.pid) - cpu;
+    if (conf.mode->call != apiload_names) {
+        apiload_sleep(begin);
+        cpu = apiload_cpu(conf.pid);
+        apiload_sleep(end);
+        cpu = apiload_cpu(conf.pid) - cpu;
+    }
 
     for (i = 0; i < conf.threads; i++) {
         (void) pthread_join(threads[i].id, NULL);
@@ -414,6 +472,11 @@ main(int argc, char **argv)
     }
 
     SSL_CTX_free(ssl);
+    free(conf.certs);
+
+    if (conf.mode->call == apiload_names) {
+        return conf.done ? 0 : apiload_report(threads, 0);
+    }
 
     return apiload_report(threads, cpu);
 }

@@ -18,6 +18,7 @@
 
 
 #define APILOAD_ANSWER    (4 << 20)          /* octets */
+#define APILOAD_NAME      64                 /* octets, with NUL */
 #define APILOAD_ACCOUNT   "123456789012"
 #define APILOAD_REGION    "us-east-1"
 
@@ -26,11 +27,19 @@ typedef struct apiload_mode_s  apiload_mode_t;
 
 
 typedef struct {
+    char               uuid[ACM_UUID_LEN + 1];
+    char               name[APILOAD_NAME];
+} apiload_cert_t;
+
+
+typedef struct {
     const apiload_mode_t *mode;
     char               host[64];             /* as in Host */
     struct sockaddr_in addr;
     unsigned           threads;
-    unsigned           certificates;         /* those that t/tools/load made */
+    apiload_cert_t    *certs;                /* to be described */
+    unsigned           certificates;         /* of them, or of the store */
+    volatile int       done;                 /* of "names" */
     unsigned           page;
     double             seconds;
     double             warm;
@@ -78,6 +87,7 @@ double apiload_now(void);
 
 /* One of each: 0, -1 if it failed, 1 if it does not count. */
 int apiload_describe(apiload_thread_t *t);
+int apiload_names(apiload_thread_t *t);
 int apiload_list(apiload_thread_t *t);
 int apiload_sorted(apiload_thread_t *t);
 int apiload_change(apiload_thread_t *t);

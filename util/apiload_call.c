@@ -265,23 +265,21 @@ apiload_random(apiload_thread_t *t)
 int
 apiload_describe(apiload_thread_t *t)
 {
-    char      uuid[ACM_UUID_LEN + 1], body[256], want[64];
-    unsigned  i;
+    char                   body[256], want[APILOAD_NAME + 32];
+    const apiload_cert_t  *c;
 
-    /* as load.c makes them */
+    c = &conf.certs[apiload_random(t) % conf.certificates];
 
-    i = (unsigned) (apiload_random(t) % conf.certificates);
-    snprintf(uuid, sizeof(uuid), "%08x-0000-4000-8000-0000%08x",
-             i * (UINT32_MAX / conf.certificates), i);
     snprintf(body, sizeof(body), "{\"CertificateArn\":\"arn:aws:acm:"
-             APILOAD_REGION ":" APILOAD_ACCOUNT ":certificate/%s\"}", uuid);
-    snprintf(want, sizeof(want), "\"DomainName\":\"n%07u.example.com\"", i);
+             APILOAD_REGION ":" APILOAD_ACCOUNT ":certificate/%s\"}",
+             c->uuid);
+    snprintf(want, sizeof(want), "\"DomainName\":\"%s\"", c->name);
 
     if (apiload_call(t, "DescribeCertificate", body) == -1) {
         return -1;
     }
 
-    return (strstr(t->answer, uuid) && strstr(t->answer, want))
+    return (strstr(t->answer, c->uuid) && strstr(t->answer, want))
            ? 0 : apiload_fail(t, "another certificate");
 }
 
@@ -344,6 +342,35 @@ apiload_page(apiload_thread_t *t, int sorted)
 
     return (n == want || (t->token[0] == '\0' && n > 0))
            ? 0 : apiload_fail(t, "not a full page");
+}
+
+
+/* Prints UUID and name of all, and is done after the last page. */
+
+int
+apiload_names(apiload_thread_t *t)
+{
+    char         uuid[256], name[APILOAD_NAME];
+    const char  *p;
+
+    if (t->number != 0 || t->step != 0) {
+        conf.done = 1;
+        return 0;
+    }
+
+    if (apiload_page(t, 0) == -1) {
+        return -1;
+    }
+
+    for (p = t->answer; (p = strstr(p, "\"CertificateArn\"")) != NULL; p++) {
+        apiload_member(p, ":certificate/", uuid, sizeof(uuid));
+        apiload_member(p, "\"DomainName\":\"", name, sizeof(name));
+        printf("%s %s\n", uuid, name);
+    }
+
+    t->step = (t->token[0] == '\0');
+
+    return 0;
 }
 
 
