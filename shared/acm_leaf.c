@@ -5,8 +5,8 @@
  * OpenSSL 3.0 takes 90 of the 100 microseconds of d2i_X509() to find a
  * decoder for the public key, and d2i_PrivateKey() looks for one as well.
  * So the certificate is decoded in a library context that has none, where
- * its key stays octets; the private key is decoded by the function of its
- * type, and put where the public key would be.
+ * its key stays octets; the private key is decoded without looking for one,
+ * and put where the public key would be.
  *
  * At the first signature OpenSSL would copy such a key for the provider, and
  * keep both; unless it has a method of its own, even if that does the same.
@@ -28,6 +28,7 @@
 #include "acm_leaf.h"
 
 
+#define ACM_LEAF_CURVES   (ACM_KEY_EC_P521 - ACM_KEY_EC_P256 + 1)
 #define ACM_LEAF_SPKI     1024       /* octets; of RSA-4096 550 */
 
 /*
@@ -47,6 +48,9 @@ static acm_rc_t acm_leaf_fast(acm_leaf_t *leaf, acm_key_e key,
 static int acm_leaf_init(void);
 static X509 *acm_leaf_x509(const acm_str_t *der);
 static EVP_PKEY *acm_leaf_key(acm_key_e key, const acm_str_t *der_secret);
+static RSA *acm_leaf_rsa(const acm_str_t *der_secret);
+static EC_KEY *acm_leaf_ec(acm_key_e key, const acm_str_t *der_secret);
+static int acm_leaf_tlv(acm_str_t *in, int tag, int class, acm_str_t *value);
 static int acm_leaf_join(X509 *x, EVP_PKEY *pkey, const acm_str_t *der);
 static int acm_leaf_spki(X509 *x, uint8_t *spki);
 static acm_rc_t acm_leaf_slow(acm_leaf_t *leaf, acm_key_e key,
@@ -58,6 +62,7 @@ static size_t acm_leaf_bytes(const acm_leaf_t *leaf, size_t len);
 static OSSL_LIB_CTX   *acm_leaf_ctx;         /* without decoders */
 static OSSL_PROVIDER  *acm_leaf_provider;
 static EC_KEY_METHOD  *acm_leaf_method;      /* OpenSSL's */
+static EC_KEY         *acm_leaf_curves[ACM_LEAF_CURVES];  /* without a key */
 
 
 acm_rc_t
@@ -112,6 +117,13 @@ acm_leaf_close(acm_leaf_t *leaf)
 void
 acm_leaf_done(void)
 {
+    size_t  i;
+
+    for (i = 0; i < ACM_LEAF_CURVES; i++) {
+        EC_KEY_free(acm_leaf_curves[i]);
+        acm_leaf_curves[i] = NULL;
+    }
+
     if (acm_leaf_provider != NULL) {
         (void) OSSL_PROVIDER_unload(acm_leaf_provider);
         acm_leaf_provider = NULL;
@@ -214,52 +226,139 @@ acm_leaf_x509(const acm_str_t *der)
 static EVP_PKEY *
 acm_leaf_key(acm_key_e key, const acm_str_t *der_secret)
 {
-    RSA             *rsa;
-    EC_KEY          *ec;
-    EVP_PKEY        *pkey;
-    const uint8_t   *pos;
-    const EC_GROUP  *group;
+    int        ok;
+    RSA       *rsa;
+    EC_KEY    *ec;
+    EVP_PKEY  *pkey;
 
     pkey = EVP_PKEY_new();
-    pos = der_secret->data;
 
     if (pkey == NULL || der_secret->len > ACM_MAX_KEY_DER) {
-        goto failed;
+        EVP_PKEY_free(pkey);
+        return NULL;
     }
 
     if (acm_key_nid(key) == NID_undef) {
-        rsa = d2i_RSAPrivateKey(NULL, &pos, (long) der_secret->len);
+        rsa = acm_leaf_rsa(der_secret);
+        ok = rsa != NULL && EVP_PKEY_assign_RSA(pkey, rsa) == 1;
 
-        if (rsa == NULL || EVP_PKEY_assign_RSA(pkey, rsa) != 1) {
+        if (!ok) {
             RSA_free(rsa);
-            goto failed;
         }
 
     } else {
-        ec = d2i_ECPrivateKey(NULL, &pos, (long) der_secret->len);
-        group = (ec == NULL) ? NULL : EC_KEY_get0_group(ec);
+        ec = acm_leaf_ec(key, der_secret);
+        ok = ec != NULL && EVP_PKEY_assign_EC_KEY(pkey, ec) == 1;
 
-        /* neither another curve nor one that is spelled out */
-
-        if (group == NULL || EC_GROUP_get_curve_name(group) != acm_key_nid(key)
-            || EC_GROUP_get_asn1_flag(group) != OPENSSL_EC_NAMED_CURVE
-            || EC_KEY_set_method(ec, acm_leaf_method) != 1
-            || EVP_PKEY_assign_EC_KEY(pkey, ec) != 1)
-        {
+        if (!ok) {
             EC_KEY_free(ec);
-            goto failed;
         }
     }
 
-    if (pos == der_secret->data + der_secret->len) {
-        return pkey;
+    if (!ok) {
+        EVP_PKEY_free(pkey);
+        return NULL;
     }
 
-failed:
+    return pkey;
+}
 
-    EVP_PKEY_free(pkey);
 
-    return NULL;
+static RSA *
+acm_leaf_rsa(const acm_str_t *der_secret)
+{
+    RSA            *rsa;
+    const uint8_t  *pos;
+
+    pos = der_secret->data;
+    rsa = d2i_RSAPrivateKey(NULL, &pos, (long) der_secret->len);
+
+    if (rsa != NULL && pos != der_secret->data + der_secret->len) {
+        RSA_free(rsa);
+        return NULL;
+    }
+
+    return rsa;
+}
+
+
+/*
+ * RFC 5915 s3, with both of what is optional, as OpenSSL encodes it.  To make
+ * a curve from its number takes OpenSSL five times as long as all the rest, so
+ * that is done once.
+ */
+
+static EC_KEY *
+acm_leaf_ec(acm_key_e key, const acm_str_t *der_secret)
+{
+    EC_KEY     *ec, **curve;
+    acm_str_t   all, in, version, scalar, params, bits, oid, point;
+
+    all = *der_secret;
+    curve = &acm_leaf_curves[key - ACM_KEY_EC_P256];
+
+    if (!acm_leaf_tlv(&all, V_ASN1_SEQUENCE, 0, &in)
+        || !acm_leaf_tlv(&in, V_ASN1_INTEGER, 0, &version)
+        || !acm_leaf_tlv(&in, V_ASN1_OCTET_STRING, 0, &scalar)
+        || !acm_leaf_tlv(&in, 0, V_ASN1_CONTEXT_SPECIFIC, &params)
+        || !acm_leaf_tlv(&in, 1, V_ASN1_CONTEXT_SPECIFIC, &bits)
+        || !acm_leaf_tlv(&params, V_ASN1_OBJECT, 0, &oid)
+        || !acm_leaf_tlv(&bits, V_ASN1_BIT_STRING, 0, &point)
+        || all.len != 0 || in.len != 0 || params.len != 0 || bits.len != 0
+        || point.len < 1)
+    {
+        return NULL;
+    }
+
+    if (*curve == NULL) {
+        *curve = EC_KEY_new_by_curve_name(acm_key_nid(key));
+
+        if (*curve == NULL || EC_KEY_set_method(*curve, acm_leaf_method) != 1) {
+            return NULL;
+        }
+    }
+
+    ec = EC_KEY_dup(*curve);
+
+    /* which curve it is of is seen by the certificate */
+
+    if (ec == NULL
+        || EC_KEY_oct2key(ec, point.data + 1, point.len - 1, NULL) != 1
+        || EC_KEY_oct2priv(ec, scalar.data, scalar.len) != 1)
+    {
+        EC_KEY_free(ec);
+        return NULL;
+    }
+
+    return ec;
+}
+
+
+/* What in begins with, which must be of the tag given; in goes on behind it. */
+
+static int
+acm_leaf_tlv(acm_str_t *in, int tag, int class, acm_str_t *value)
+{
+    int             rc, t, c;
+    long            len;
+    size_t          rest;
+    const uint8_t  *pos;
+
+    pos = in->data;
+    rc = ASN1_get_object(&pos, &len, &t, &c, (long) in->len);
+    rest = in->len - (size_t) (pos - in->data);
+
+    if (rc & 0x81 || t != tag || c != class || (size_t) len > rest) {
+        return 0;
+    }
+
+    in->data = (uint8_t *) pos + len;
+    in->len = rest - (size_t) len;
+
+    value->data = (uint8_t *) pos;
+    value->len = (size_t) len;
+
+    return 1;
 }
 
 
