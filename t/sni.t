@@ -135,6 +135,12 @@ for my $round (1 .. 2) {
         for 1 .. 12;
 }
 
+# whatever clients ask for, nothing is ordered
+
+is_deeply([grep { $_->{Type} ne 'IMPORTED' }
+    @{$t->full_status()->{Certificates}}], [], 'no order for an unknown name');
+is($t->status()->{Helper}{Issued}, 0, 'nothing was issued');
+
 # reimport and delete are seen by the next handshake
 
 my ($crt, $key) = $t->self_signed('www2', 'www.example.com');
