@@ -15,7 +15,7 @@
 /* operations that one certificate may need: all of its names, those of the
    version before, and what else there is of it */
 #define ACM_IMPORT_OPS     (2 * ACM_MAX_NAMES + 64)
-#define ACM_IMPORT_GROUP   256       /* certificates in one commit */
+#define ACM_IMPORT_GROUP   512       /* certificates in one commit */
 
 
 /* what an import is looked for among */

@@ -4,8 +4,8 @@
  *
  * acmctl import --bulk: one record of JSON in each line, of a file, of
  * standard input, or of a child that walks a directory.  Threads parse and
- * check the records of one group while this one reads the next and commits
- * the last; two groups are all that is in memory.
+ * check the records of a few groups while this one reads the next and commits
+ * the first; those are all that is in memory.
  */
 
 
@@ -24,8 +24,11 @@
 
 
 #define ACMCTL_MAX_THREADS   16
-#define ACMCTL_BULK_GROUP    256                 /* records */
-#define ACMCTL_BULK_OCTETS   (16 * 1024 * 1024)  /* of the lines of a group */
+#define ACMCTL_BULK_GROUPS   4                   /* while one is synced, the
+                                                    others are parsed */
+#define ACMCTL_BULK_GROUP    512                 /* records */
+#define ACMCTL_BULK_OCTETS   (8 * 1024 * 1024)   /* of the lines of a group,
+                                                    before its last one */
 #define ACMCTL_BULK_BUFFER   (256 * 1024)
 
 
@@ -51,10 +54,11 @@ typedef struct {
     acmctl_t         *ctl;
     FILE             *in;
     size_t            line;                      /* read so far */
-    acmctl_group_t    groups[2];
-    acmctl_group_t   *work;                      /* what threads parse */
+    acmctl_group_t    groups[ACMCTL_BULK_GROUPS];
+    size_t            given;                     /* groups, to the threads */
+    size_t            work;                      /* that they are at */
     unsigned          stop;
-    pthread_mutex_t   lock;                      /* of these two, and of next
+    pthread_mutex_t   lock;                      /* of these three, and of next
                                                     and parsed */
     pthread_cond_t    more;
     pthread_cond_t    done;
@@ -71,8 +75,9 @@ static int acmctl_bulk_walk(const char *dir, FILE **in, pid_t *child);
 static int acmctl_bulk_run(acmctl_bulk_t *b);
 static int acmctl_bulk_start(acmctl_bulk_t *b);
 static void acmctl_bulk_stop(acmctl_bulk_t *b);
-static void acmctl_bulk_give(acmctl_bulk_t *b, acmctl_group_t *g);
-static void acmctl_bulk_wait(acmctl_bulk_t *b, acmctl_group_t *g);
+static void acmctl_bulk_give(acmctl_bulk_t *b);
+static void acmctl_bulk_wait(acmctl_bulk_t *b, size_t number);
+static acmctl_group_t *acmctl_bulk_group(acmctl_bulk_t *b, size_t number);
 static void *acmctl_bulk_thread(void *data);
 static int acmctl_bulk_read(acmctl_bulk_t *b, acmctl_group_t *g);
 static int acmctl_bulk_line(acmctl_bulk_t *b, acmctl_line_t *l);
@@ -207,45 +212,49 @@ acmctl_bulk_child(pid_t child)
 static int
 acmctl_bulk_run(acmctl_bulk_t *b)
 {
-    int              rc, last;
-    acmctl_group_t  *this, *next, *swap;
-
-    this = &b->groups[0];
-    next = &b->groups[1];
+    int     rc, end;
+    size_t  i, done;
 
     (void) setvbuf(b->in, NULL, _IOFBF, ACMCTL_BULK_BUFFER);
 
-    if (acmctl_bulk_start(b) != ACMCTL_OK) {
-        acmctl_bulk_stop(b);
-        return ACMCTL_FAULT;
-    }
+    rc = acmctl_bulk_start(b);
+    end = 0;
 
-    rc = acmctl_bulk_read(b, this);
-    acmctl_bulk_give(b, this);
+    for (done = 0; rc == ACMCTL_OK; done++) {
 
-    while (rc == ACMCTL_OK && this->n != 0) {
-        last = acmctl_bulk_read(b, next);
-
-        acmctl_bulk_wait(b, this);
-        acmctl_bulk_give(b, next);
-
-        rc = acmctl_bulk_commit(b, this);
-        acmctl_bulk_clear(this);
-
-        if (rc == ACMCTL_OK) {
-            rc = last;
+        while (!end && b->given - done < ACMCTL_BULK_GROUPS) {
+            end = acmctl_bulk_read(b, acmctl_bulk_group(b, b->given));
+            acmctl_bulk_give(b);
         }
 
-        swap = this;
-        this = next;
-        next = swap;
+        if (done == b->given) {
+            break;
+        }
+
+        acmctl_bulk_wait(b, done);
+
+        rc = acmctl_bulk_commit(b, acmctl_bulk_group(b, done));
+        acmctl_bulk_clear(acmctl_bulk_group(b, done));
     }
 
     acmctl_bulk_stop(b);
-    acmctl_bulk_clear(&b->groups[0]);
-    acmctl_bulk_clear(&b->groups[1]);
+
+    for (i = 0; i < ACMCTL_BULK_GROUPS; i++) {
+        acmctl_bulk_clear(&b->groups[i]);
+    }
+
+    if (rc == ACMCTL_OK && end != ACMCTL_END) {
+        rc = end;
+    }
 
     return (b->refused == 0) ? rc : ACMCTL_FAULT;
+}
+
+
+static acmctl_group_t *
+acmctl_bulk_group(acmctl_bulk_t *b, size_t number)
+{
+    return &b->groups[number % ACMCTL_BULK_GROUPS];
 }
 
 
@@ -307,22 +316,32 @@ acmctl_bulk_stop(acmctl_bulk_t *b)
 
 
 static void
-acmctl_bulk_give(acmctl_bulk_t *b, acmctl_group_t *g)
+acmctl_bulk_give(acmctl_bulk_t *b)
 {
     pthread_mutex_lock(&b->lock);
-    b->work = g;
+    b->given++;
     pthread_cond_broadcast(&b->more);
     pthread_mutex_unlock(&b->lock);
 }
 
 
 static void
-acmctl_bulk_wait(acmctl_bulk_t *b, acmctl_group_t *g)
+acmctl_bulk_wait(acmctl_bulk_t *b, size_t number)
 {
+    acmctl_group_t  *g;
+
+    g = acmctl_bulk_group(b, number);
+
     pthread_mutex_lock(&b->lock);
 
     while (g->parsed < g->n) {
         pthread_cond_wait(&b->done, &b->lock);
+    }
+
+    /* its place is filled anew: no thread may look at it till then */
+
+    if (b->work == number) {
+        b->work++;
     }
 
     pthread_mutex_unlock(&b->lock);
@@ -343,10 +362,16 @@ acmctl_bulk_thread(void *data)
     pthread_mutex_lock(&b->lock);
 
     while (!b->stop) {
-        g = b->work;
 
-        if (g == NULL || g->next >= g->n) {
+        if (b->work == b->given) {
             pthread_cond_wait(&b->more, &b->lock);
+            continue;
+        }
+
+        g = acmctl_bulk_group(b, b->work);
+
+        if (g->next >= g->n) {
+            b->work++;
             continue;
         }
 
@@ -372,7 +397,7 @@ acmctl_bulk_thread(void *data)
 }
 
 
-/* A group is empty at the end of the input only. */
+/* ACMCTL_END, or a fault: with this group, which may be empty, it ends. */
 
 static int
 acmctl_bulk_read(acmctl_bulk_t *b, acmctl_group_t *g)
@@ -385,7 +410,7 @@ acmctl_bulk_read(acmctl_bulk_t *b, acmctl_group_t *g)
         rc = acmctl_bulk_line(b, &g->lines[g->n]);
 
         if (rc != ACMCTL_OK) {
-            return (rc == ACMCTL_END) ? ACMCTL_OK : rc;
+            return rc;
         }
 
         g->octets += g->lines[g->n++].len;
