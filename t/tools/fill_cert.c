@@ -46,6 +46,7 @@ struct fill_ca_s {
     uint8_t            *algorithm;           /* DER of a signature's */
     size_t              algorithm_len;
     EVP_MD_CTX         *md;
+    size_t              nkeys;
     fill_leaf_t         leaf[FILL_KEYS];
     uint8_t             out[FILL_MAX_DER];
     char                name[FILL_NAME_LEN + 1];
@@ -331,6 +332,7 @@ fill_ca_open(const char *dir, acm_key_e key, int64_t now, fill_ca_t **out,
 
     ca->type = key;
     ca->now = now;
+    ca->nkeys = (key == ACM_KEY_RSA_2048) ? FILL_RSA_KEYS : FILL_KEYS;
     ca->md = EVP_MD_CTX_new();
     ca->list[0] = ca->name;
 
@@ -347,7 +349,7 @@ fill_ca_open(const char *dir, acm_key_e key, int64_t now, fill_ca_t **out,
         rc = acm_x509_encode(ca->x, &ca->der, err);
     }
 
-    for (i = 0; rc == ACM_OK && i < FILL_KEYS; i++) {
+    for (i = 0; rc == ACM_OK && i < ca->nkeys; i++) {
         rc = fill_leaf(ca, &ca->leaf[i], err);
     }
 
@@ -368,7 +370,7 @@ fill_ca_close(fill_ca_t *ca)
     size_t        i;
     fill_leaf_t  *leaf;
 
-    for (i = 0; i < FILL_KEYS; i++) {
+    for (i = 0; i < ca->nkeys; i++) {
         leaf = &ca->leaf[i];
 
         EVP_PKEY_free(leaf->pkey);
@@ -439,7 +441,7 @@ fill_ca_sign(fill_ca_t *ca, uint32_t i, uint32_t turn, acm_bundle_t *bundle,
     uint8_t       sig[512], *p, *serial;
     fill_leaf_t  *leaf;
 
-    leaf = &ca->leaf[i % FILL_KEYS];
+    leaf = &ca->leaf[i % ca->nkeys];
     serial = leaf->tbs + leaf->serial;
 
     for (n = 0; n < 4; n++) {
@@ -518,7 +520,7 @@ fill_ca_files(fill_ca_t *ca, const char *dir, uint32_t from, uint32_t to,
         snprintf(name, sizeof(name), "%u.key", i);
 
         if (!ok
-            || !fill_write(dir, name, NULL, NULL, ca->leaf[i % FILL_KEYS].pkey))
+            || !fill_write(dir, name, NULL, NULL, ca->leaf[i % ca->nkeys].pkey))
         {
             return acm_fail(err, ACM_ERROR, "\"%s\" cannot be written", name);
         }

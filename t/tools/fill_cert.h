@@ -15,7 +15,8 @@
 #include "../../shared/acm_x509.h"
 
 
-#define FILL_KEYS      8                 /* leaf keys, used in turn */
+#define FILL_KEYS      8                 /* leaf keys, used in turn; */
+#define FILL_RSA_KEYS  2                 /* of RSA, which take long to make */
 #define FILL_MAX       1000000           /* certificates: 7 digits of a name,
                                             20 bits of a UUID */
 #define FILL_NAME      "n%07u.example.com"

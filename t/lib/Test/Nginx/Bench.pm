@@ -14,8 +14,8 @@ use Time::HiRes qw/ time /;
 use Test::Nginx::ACM;
 
 use Exporter 'import';
-our @EXPORT_OK = qw/ size cpu cpu_exact memory median tlsload background
-    collect store quiet fill cores /;
+our @EXPORT_OK = qw/ size cpu cpu_exact memory median quantile
+    tlsload background collect store quiet fill cores /;
 
 our $FORMAT = 'n%07d.example.com';
 
@@ -67,10 +67,22 @@ sub memory {
 }
 
 
-sub median {
-    my @x = sort { $a <=> $b } grep { defined } @_;
+sub median { return quantile(0.5, @_) }
 
-    return @x ? ($x[int($#x / 2)] + $x[int(@x / 2)]) / 2 : undef;
+
+# Between the two that are nearest.
+
+sub quantile {
+    my ($q, @x) = @_;
+
+    @x = sort { $a <=> $b } grep { defined } @x;
+
+    return undef unless @x;
+
+    my $at = $q * $#x;
+    my $i = int($at);
+
+    return $i == $#x ? $x[$i] : $x[$i] + ($at - $i) * ($x[$i + 1] - $x[$i]);
 }
 
 
