@@ -101,7 +101,7 @@ sub background {
     if ($pid == 0) {
         open(STDOUT, '>', $file);
         open(STDERR, '>&', \*STDOUT);
-        exec('taskset', '-c', cores() - 1, "$t->{out}/tlsload", '-f', $FORMAT,
+        exec('taskset', '-c', (cores())[-1], "$t->{out}/tlsload", '-f', $FORMAT,
             @args, '127.0.0.1:' . $t->port(8443)) or POSIX::_exit(127);
     }
 
@@ -125,9 +125,13 @@ sub collect {
 }
 
 
+# The numbers of those that this process may run on.
+
 sub cores {
-    my @cores = Test::Nginx::ACM::slurp('/proc/cpuinfo') =~ /^processor\b/mg;
-    return scalar(@cores);
+    my ($list) = Test::Nginx::ACM::slurp('/proc/self/status')
+        =~ /^Cpus_allowed_list:\s+(\S+)/m;
+
+    return map { /^(\d+)-(\d+)$/ ? $1 .. $2 : $_ } split(/,/, $list);
 }
 
 

@@ -102,7 +102,7 @@ sub preamble {
     my ($nginx) = `nginx -v 2>&1` =~ /version: (\S+)/;
     my ($openssl) = `openssl version` =~ /^(\S+ \S+)/;
 
-    print "$nginx, $openssl, ", cores(), " cores: the server on the first, "
+    print "$nginx, $openssl, ", scalar(my @all = cores()), " cores: the server on the first, "
         . "the client on the last.\nAll leaves share eight ECDSA keys, or "
         . "two of RSA, and one ECDSA intermediate.\nMedians of $self->{rounds} pairs of "
         . "$self->{seconds} s, in turn; a ratio above 1 is for ngx_acm.\n\n";
@@ -130,7 +130,7 @@ sub say {
 my $CONF = <<'EOF';
 %%GLOBALS%%
 worker_processes 1;
-worker_cpu_affinity 01;
+worker_cpu_affinity %%CORE%%;
 events { worker_connections 1024; }
 %%ACM%%
 http {
@@ -140,6 +140,19 @@ http {
     server_names_hash_bucket_size 128;
     server_names_hash_max_size 65536;
 EOF
+
+
+# The first core as a mask.
+
+sub core { return '1' . '0' x (cores())[0] }
+
+
+sub acm {
+    my ($t, $more) = @_;
+
+    return "acm { store $t->{dir}/store; master_key $t->{dir}/acm.key; "
+        . ($more // '') . ' }';
+}
 
 
 # An nginx of ours whose store has so many certificates; the store is kept
@@ -158,8 +171,7 @@ sub ours {
     $_->stop() for values %{$self->{stores}};
 
     $t = Test::Nginx::ACM->new() if $new;
-    $t->raw(ACM => "acm { store $t->{dir}/store; "
-        . "master_key $t->{dir}/acm.key; cache $cache; }");
+    $t->raw(ACM => acm($t, "cache $cache;"))->raw(CORE => core());
 
     $t->write_config($CONF . <<'EOF');
     server {
@@ -203,7 +215,7 @@ sub static {
 
     my $servers = join('', map { server($_) } 0 .. $count - 1);
 
-    $t->raw(ACM => '');
+    $t->raw(ACM => '')->raw(CORE => core());
     $t->write_config("$CONF$servers}\n");
     $t->run();
 
@@ -471,8 +483,7 @@ sub import_row {
     my $t = Test::Nginx::ACM->new();
     my $rsa = $row->{key} eq 'rsa';
 
-    $t->raw(ACM => "acm { store $t->{dir}/store; "
-        . "master_key $t->{dir}/acm.key; }");
+    $t->raw(ACM => acm($t))->raw(CORE => core());
     $t->write_config("$CONF}\n");
 
     # makes no certificates yet, but a store
