@@ -23,6 +23,11 @@
 #define NGX_HTTP_ACM_API_QUEUE  1024         /* requests that wait */
 #define NGX_HTTP_ACM_API_TIMER  60000        /* milliseconds */
 
+/* a store that is not there yet, or that others open at this instant */
+
+#define NGX_HTTP_ACM_API_WAIT   3000         /* milliseconds */
+#define NGX_HTTP_ACM_API_PAUSE  30           /* between two attempts */
+
 
 typedef struct {
     ngx_queue_t                queue;
@@ -31,6 +36,8 @@ typedef struct {
     ngx_thread_pool_t         *pool;
     ngx_thread_task_t         *task;
     ngx_acm_handle_t          *handle;       /* while it is under way */
+    ngx_event_t                wake;         /* for another attempt */
+    ngx_msec_t                 since;        /* of the first one */
     acm_api_conf_t             conf;
     acm_sigv4_request_t        signed_request;
     acm_api_request_t          api;
@@ -52,6 +59,7 @@ static ngx_int_t ngx_http_acm_api_request(ngx_http_acm_api_ctx_t *ctx);
 static ngx_int_t ngx_http_acm_api_headers(ngx_http_acm_api_ctx_t *ctx);
 static acm_str_t ngx_http_acm_api_str(ngx_str_t *str);
 static ngx_int_t ngx_http_acm_api_start(ngx_http_acm_api_ctx_t *ctx);
+static void ngx_http_acm_api_wake(ngx_event_t *ev);
 static void ngx_http_acm_api_cleanup(void *data);
 static void ngx_http_acm_api_thread(void *data, ngx_log_t *log);
 static void ngx_http_acm_api_refuse(ngx_http_acm_api_ctx_t *ctx,
@@ -331,6 +339,11 @@ ngx_http_acm_api_start(ngx_http_acm_api_ctx_t *ctx)
         ctx->task->event.handler = ngx_http_acm_api_done;
         ctx->task->event.data = ctx;
         ctx->task->event.log = r->connection->log;
+
+        ctx->wake.handler = ngx_http_acm_api_wake;
+        ctx->wake.data = ctx;
+        ctx->wake.log = r->connection->log;
+        ctx->since = ngx_current_msec;
     }
 
     ctx->handle = ngx_acm_handle_get(ctx->amcf, &busy, r->connection->log);
@@ -345,7 +358,13 @@ ngx_http_acm_api_start(ngx_http_acm_api_ctx_t *ctx)
     }
 
     if (ctx->handle == NULL) {
-        return NGX_HTTP_SERVICE_UNAVAILABLE;
+
+        if (busy || ngx_current_msec - ctx->since >= NGX_HTTP_ACM_API_WAIT) {
+            return NGX_HTTP_SERVICE_UNAVAILABLE;
+        }
+
+        ngx_add_timer(&ctx->wake, NGX_HTTP_ACM_API_PAUSE);
+        return NGX_OK;
     }
 
     if (ngx_thread_task_post(ctx->pool, ctx->task) != NGX_OK) {
@@ -365,6 +384,28 @@ ngx_http_acm_api_start(ngx_http_acm_api_ctx_t *ctx)
 }
 
 
+static void
+ngx_http_acm_api_wake(ngx_event_t *ev)
+{
+    ngx_int_t                rc;
+    ngx_connection_t        *c;
+    ngx_http_acm_api_ctx_t  *ctx;
+
+    ctx = ev->data;
+    c = ctx->request->connection;
+
+    ngx_http_set_log_request(c->log, ctx->request);
+
+    rc = ngx_http_acm_api_start(ctx);
+
+    if (rc != NGX_OK) {
+        ngx_http_finalize_request(ctx->request, rc);
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
 /* The client has gone while its request was waiting, or all is over. */
 
 static void
@@ -375,6 +416,10 @@ ngx_http_acm_api_cleanup(void *data)
     if (ctx->waiting) {
         ngx_queue_remove(&ctx->queue);
         ngx_http_acm_api_waiting--;
+    }
+
+    if (ctx->wake.timer_set) {
+        ngx_del_timer(&ctx->wake);
     }
 
     if (ctx->signed_request.payload.len) {

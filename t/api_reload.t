@@ -108,6 +108,41 @@ do {
 
 ok(!(grep { /^200 (\S+)/ && !$there{$1} } @answers), 'and is there');
 
+# workers that find no store look again: the client has its answer when it is
+# there; only the helper makes one, and has it open
+
+$t->allow(qr/exited on signal 9/);
+
+my @old = $t->workers();
+
+rename("$t->{dir}/store", "$t->{dir}/away") or die "rename: $!";
+kill('KILL', @old);
+
+$t->wait_for(sub {
+    my %old = map { $_ => 1 } @old;
+    my @new = $t->workers();
+    return @new == 2 && !grep { $old{$_} } @new;
+});
+
+my $s = $api->connect();
+$s->autoflush(1);
+print $s $api->request(op => 'ListCertificates');
+
+# what was sent is in the queue of the other end until it is read
+
+sub unread {
+    my $ends = sprintf('0100007F:%04X 0100007F:%04X', $s->peerport(),
+        $s->sockport());
+    my ($octets) = Test::Nginx::ACM::slurp('/proc/net/tcp')
+        =~ /\Q$ends\E [0-9A-F]{2} [0-9A-F]{8}:([0-9A-F]{8})/;
+    return !defined $octets || hex($octets);
+}
+
+ok($t->wait_for(sub { !unread() }), 'a call without a store');
+rename("$t->{dir}/away", "$t->{dir}/store") or die "rename: $!";
+like(do { local $/; <$s> }, qr{^HTTP/1\.1 200 .*"CertificateArn"}s,
+    'answered when it is there');
+
 $t->finish();
 
 done_testing();
