@@ -689,6 +689,50 @@ test_copy(void **state)
 }
 
 
+/* Of several issuers nobody knows which one made what was rolled back to; it
+   is not said that it was revoked. */
+
+static void
+test_whose(void **state)
+{
+    sim_t        *s;
+    uint32_t      version;
+    acm_err_t     err;
+    acm_cert_t    c;
+    test_list_t   list;
+
+    (void) state;
+
+    s = sim_new(1, 1);
+    s->requests[0].issuer = "ca0 ca1";
+    assert_int_equal(sim_until(s, 2, 100 * SIM_DAY), 1);
+    sim_check_quiet(s);
+    sim_cert(s, 0, &c);
+
+    version = 1;
+    test_ok(acm_certificate_rollback(s->ring, c.account, c.region, c.uuid,
+                                     &version, 0, sim_now(s), &err));
+    acm_cert_free(&c);
+
+    assert_int_equal(test_revoke(s, 0, 0, ACM_REVOKED_SUPERSEDED),
+                     ACM_INVALID);
+    sim_cert(s, 0, &c);
+    assert_int_equal(c.status, ACM_STATUS_ISSUED);
+    acm_cert_free(&c);
+    test_list(s, NULL, &list);
+    assert_int_equal(list.n, 0);
+
+    /* of the next one it is known again */
+
+    assert_int_equal(sim_until(s, 4, 100 * SIM_DAY), 1);
+    test_ok(test_revoke(s, 0, 0, ACM_REVOKED_SUPERSEDED));
+    test_until(s, 10);
+    test_list(s, "ca0", &list);
+    assert_int_equal(list.state, ACM_REVOKING_DONE);
+    sim_free(s);
+}
+
+
 /* What is revoked and not wanted any more does not come back with an order
    that was under way. */
 
@@ -760,6 +804,7 @@ main(void)
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_versions),
         cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_whose),
         cmocka_unit_test(test_under_way)
     };
 
