@@ -248,6 +248,9 @@ typedef struct {
     acm_ladder_t               ladder;       /* of warn_at */
     unsigned                   warn_at:1;    /* it was given */
     ngx_acm_cloudwatch_t      *cloudwatch;   /* NULL: none */
+    ngx_flag_t                 stapling;
+    char                      *responder;    /* of OCSP; NULL: those that
+                                                certificates name */
     ngx_array_t               *sinks;        /* of event_sink; NULL: none */
     ngx_acm_smtp_t            *smtp;         /* NULL: no smtp */
     ngx_open_file_t           *audit;        /* of audit_log; NULL: off */
@@ -576,6 +579,7 @@ struct ngx_acm_material_s {
     ngx_uint_t                 note_every;   /* seconds; 0: not yet noted */
     uint64_t                   seen;         /* bits of servers, noted since */
     uint32_t                   served;       /* handshakes since then */
+    uint64_t                   stapled;      /* revision of its response */
     ngx_uint_t                 refs;
 };
 
@@ -595,6 +599,20 @@ ngx_int_t ngx_acm_material_use(ngx_acm_material_t *m, SSL *ssl);
 ngx_uint_t ngx_acm_material_covers(ngx_acm_material_t *m, const char *name);
 /* As it is, and not by a wildcard. */
 ngx_uint_t ngx_acm_material_named(ngx_acm_material_t *m, const char *name);
+
+
+/* OCSP stapling: ngx_acm_staple.c */
+
+/* The directive. */
+char *ngx_acm_stapling(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+void ngx_acm_staple_init(ngx_acm_conf_t *amcf, SSL_CTX *ctx);
+/* Takes the response along that the store has for it. */
+void ngx_acm_staple_refresh(ngx_acm_material_t *m, acm_snap_t *snap,
+    acm_name_rec_t *rec);
+/* Asks for what is due, in the helper; wake as of ngx_acm_acme_start(). */
+void ngx_acm_stapler_run(ngx_acm_conf_t *amcf, acm_store_t *store,
+    void (*wake)(void *data), void *data, ngx_log_t *log);
+void ngx_acm_stapler_stop(void);
 
 
 /* what serves which name, in memory: ngx_acm_cache.c */

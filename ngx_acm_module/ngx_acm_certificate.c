@@ -114,6 +114,7 @@ ngx_acm_certificate_init(ngx_conf_t *cf, ngx_acm_want_t *want,
     }
 
     SSL_CTX_set_cert_cb(s->ctx, ngx_acm_ssl_cert_cb, want);
+    ngx_acm_staple_init(ngx_acm_get_conf(cf->cycle), s->ctx);
 
     return NGX_OK;
 }

@@ -404,6 +404,24 @@ static ngx_command_t  ngx_acm_conf_commands[] = {
       NULL },
 
     /*
+     * Syntax:  stapling on|off [responder=URL];
+     * Default: stapling on;
+     * Context: acm
+     *
+     * OCSP stapling for certificates that name a responder: the helper asks
+     * it, checks the response and keeps it in the store, workers hand it to
+     * clients.  A certificate that was revoked is replaced at once, unless it
+     * was imported.  "responder" is asked in place of all others; without it
+     * none is asked that is named by an address.
+     */
+    { ngx_string("stapling"),
+      NGX_ACM_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_acm_stapling,
+      0,
+      0,
+      NULL },
+
+    /*
      * Syntax:  helper_timeout time;
      * Default: helper_timeout 60s;
      * Context: acm
@@ -537,6 +555,7 @@ ngx_acm_block_done(ngx_conf_t *cf, ngx_acm_conf_t *amcf)
 
     ngx_conf_init_value(amcf->helper_timeout, NGX_ACM_HELPER_TIMEOUT);
     ngx_conf_init_value(amcf->unused, 0);
+    ngx_conf_init_value(amcf->stapling, 1);
     ngx_conf_init_value(amcf->in_use, NGX_ACM_IN_USE);
     ngx_conf_init_value(amcf->versions, ACM_VERSIONS);
 

@@ -321,6 +321,7 @@ ngx_acm_helper_adopt(ngx_acm_helper_t *h, ngx_acm_conf_t *amcf,
 {
     ngx_acm_sink_stop();
     ngx_acm_cloudwatch_stop();
+    ngx_acm_stapler_stop();
     ngx_acm_demand_stop();
     ngx_acm_acme_stop(h->engine.orders);
     acm_engine_done(&h->engine);
@@ -497,6 +498,8 @@ ngx_acm_helper_sinks(ngx_acm_helper_t *h, ngx_log_t *log)
 
     ngx_acm_cloudwatch_run(h->amcf, h->engine.store, ngx_acm_helper_wake, h,
                            log);
+    ngx_acm_stapler_run(h->amcf, h->engine.store, ngx_acm_helper_wake, h,
+                        log);
 }
 
 

@@ -94,6 +94,7 @@ ngx_acm_material_get(acm_cache_t *cache, acm_keyring_t *ring,
                                                      hash);
     if (m) {
         m->refs++;
+        ngx_acm_staple_refresh(m, snap, rec);
         return m;
     }
 
@@ -113,6 +114,8 @@ ngx_acm_material_get(acm_cache_t *cache, acm_keyring_t *ring,
     ngx_memcpy(m->key, buf, key.len);
 
     ngx_rbtree_insert(&all->materials, &m->sn.node);
+
+    ngx_acm_staple_refresh(m, snap, rec);
 
     return m;
 }

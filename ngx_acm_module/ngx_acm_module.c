@@ -101,6 +101,7 @@ ngx_acm_create_conf(ngx_cycle_t *cycle)
     amcf->map_size = NGX_CONF_UNSET;
     amcf->cache = NGX_CONF_UNSET;
     amcf->unused = NGX_CONF_UNSET;
+    amcf->stapling = NGX_CONF_UNSET;
     amcf->in_use = NGX_CONF_UNSET;
     amcf->versions = NGX_CONF_UNSET;
     amcf->helper_timeout = NGX_CONF_UNSET;

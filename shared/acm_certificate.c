@@ -470,6 +470,8 @@ acm_install_next(acm_cert_t *next, const acm_cert_t *cert,
     next->issued_by = (char *) install->issued_by;
     next->scts = bundle->info.scts;
     next->usages = bundle->info.usages;
+    next->ocsp_at = (bundle->info.ocsp && bundle->nchain != 0)
+                    ? install->now : 0;
     next->findings = (char *) "";
     next->checks = 0;
     next->turn = 0;
@@ -767,6 +769,7 @@ acm_certificate_delete(acm_store_t *store, const char *account,
     }
 
     acm_used_delete(&batch, uuid);
+    acm_batch_delete(&batch, ACM_DB_STAPLE, uuid, ACM_UUID_LEN);
 
     rc = acm_store_begin(store, &snap, err);
 

@@ -130,6 +130,11 @@ acm_batch_moves(acm_batch_t *batch, const acm_cert_t *old,
         acm_batch_created(batch, next, 1);
     }
 
+    if (old->ocsp_at != next->ocsp_at) {
+        acm_batch_time(batch, ACM_DB_OCSP, old->ocsp_at, old, 0);
+        acm_batch_time(batch, ACM_DB_OCSP, next->ocsp_at, next, 1);
+    }
+
     if (old->version != next->version
         || (old->status == ACM_STATUS_REVOKED)
            != (next->status == ACM_STATUS_REVOKED))
@@ -148,6 +153,7 @@ acm_batch_indices(acm_batch_t *batch, const acm_cert_t *cert, int put)
     acm_batch_due(batch, cert, put);
     acm_batch_time(batch, ACM_DB_WATCH, cert->watch_at, cert, put);
     acm_batch_time(batch, ACM_DB_EXPIRY, cert->not_after, cert, put);
+    acm_batch_time(batch, ACM_DB_OCSP, cert->ocsp_at, cert, put);
     acm_batch_created(batch, cert, put);
 }
 

@@ -54,7 +54,8 @@ typedef enum {
     ACM_REC_LADDER = 19,
     ACM_REC_ALARM = 20,
     ACM_REC_TOKEN = 21,
-    ACM_REC_REVOCATION = 22
+    ACM_REC_REVOCATION = 22,
+    ACM_REC_STAPLE = 23
 } acm_rec_e;
 
 typedef enum {
@@ -222,6 +223,8 @@ typedef struct {
     acm_str_t      mail;         /* an octet for each name: how many octets of
                                     its end are the domain whose postmaster is
                                     asked, 0: all; or nothing */
+    int64_t        ocsp_at;      /* when its responder is asked, seconds; 0:
+                                    it has none */
 } acm_cert_t;
 
 

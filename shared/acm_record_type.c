@@ -85,7 +85,8 @@ static const acm_field_t  acm_cert_fields[] = {
     acm_field(58, ACM_FIELD_ENUM, acm_cert_t, revoking, ACM_REVOKING_NONE,
               ACM_REVOKING_REFUSED),
     acm_field(59, ACM_FIELD_STR, acm_cert_t, culprit, 0, ACM_MAX_NAME),
-    acm_field(60, ACM_FIELD_BLOB, acm_cert_t, mail, 0, ACM_MAX_NAMES)
+    acm_field(60, ACM_FIELD_BLOB, acm_cert_t, mail, 0, ACM_MAX_NAMES),
+    acm_field(61, ACM_FIELD_TIME, acm_cert_t, ocsp_at, 0, 0)
 };
 
 static const acm_field_t  acm_material_fields[] = {

@@ -57,7 +57,9 @@ static const char *const  acm_db_names[ACM_DB_MAX] = {
     "token",
     "quota",
     "revocation",
-    "created"
+    "created",
+    "ocsp",
+    "staple"
 };
 
 

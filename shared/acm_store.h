@@ -67,6 +67,8 @@ typedef enum {
     ACM_DB_REVOCATION,     /* issuer and SHA-256 of a leaf -> revocation, or
                               time and that -> nothing */
     ACM_DB_CREATED,        /* account/region/time uuid -> nothing */
+    ACM_DB_OCSP,           /* time uuid -> account/region/uuid */
+    ACM_DB_STAPLE,         /* uuid -> its last OCSP response */
     ACM_DB_MAX
 } acm_db_e;
 

@@ -20,7 +20,7 @@
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
-#include "acm_x509.h"
+#include "acm_ocsp.h"
 
 
 #define ACM_MAX_LABEL_DNS  63        /* RFC 1035 s2.3.4 */
@@ -189,6 +189,7 @@ acm_x509_info_fill(X509 *x, acm_key_e key, acm_x509_info_t *info,
     info->usages = acm_x509_usages(x);
     info->ca = X509_check_ca(x) == 1;
     info->self_signed = key == ACM_KEY_NONE && X509_self_signed(x, 1) == 1;
+    info->ocsp = acm_ocsp_named(x) != 0;
 
     rc = acm_x509_info_dn(X509_get_subject_name(x), "subject", &info->subject,
                           err);

@@ -55,6 +55,7 @@ typedef struct {
     unsigned     self_signed:1;
     unsigned     ca:1;
     unsigned     cn_only:1;      /* no SAN: clients will refuse it */
+    unsigned     ocsp:1;         /* it names a responder */
 } acm_x509_info_t;
 
 

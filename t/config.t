@@ -285,6 +285,23 @@ bad('cache with something else', in_acm('cache 100 bytes=8m;'), '',
     qr/invalid parameter "bytes=8m": use "size="/, $at);
 bad('cache twice', in_acm('cache 100; cache 100;'), '',
     qr/"cache" directive is duplicate/, $at);
+good('stapling on', in_acm('stapling on;'), '');
+good('stapling off', in_acm('stapling off;'), '');
+bad('stapling else', in_acm('stapling yes;'), '',
+    qr/invalid value "yes": use "on" or "off"/, $at);
+bad('stapling twice', in_acm('stapling on; stapling off;'), '',
+    qr/"stapling" directive is duplicate/, $at);
+bad('stapling with something else', in_acm('stapling on resolver=a;'), '',
+    qr/invalid parameter "resolver=a": "responder=" is the only one/, $at);
+bad('responder of ldap', in_acm('stapling on responder=ldap://a/;'), '',
+    qr{invalid URL "ldap://a/": use http or https}, $at);
+
+# 2048 octets with http://a/
+
+my $long = 'http://a/' . 'a' x 2039;
+good('responder of 2048', in_acm("stapling on responder=$long;"), '');
+bad('responder of 2049', in_acm("stapling on responder=${long}a;"), '',
+    qr/invalid URL "http/, $at);
 bad('issuer without kind', in_acm('issuer x { }'), '',
     qr/issuer "x" in \S*$at says no kind: add "ca;"/);
 bad('issuer twice', in_acm('issuer x { ca; } issuer x { ca; }'), '',

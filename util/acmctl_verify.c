@@ -52,6 +52,7 @@ static void acmctl_verify_used(acmctl_verify_t *v, const acm_entry_t *e);
 static void acmctl_verify_watch(acmctl_verify_t *v, const acm_entry_t *e);
 static void acmctl_verify_expiry(acmctl_verify_t *v, const acm_entry_t *e);
 static void acmctl_verify_created(acmctl_verify_t *v, const acm_entry_t *e);
+static void acmctl_verify_ocsp(acmctl_verify_t *v, const acm_entry_t *e);
 static void acmctl_verify_time(acmctl_verify_t *v, const acm_entry_t *e,
     acm_db_e db);
 static void acmctl_verify_times(acmctl_verify_t *v, const acm_cert_t *cert);
@@ -94,6 +95,7 @@ acmctl_verify(acmctl_t *ctl, int argc, char **argv)
     acmctl_each(&v, ACM_DB_WATCH, acmctl_verify_watch);
     acmctl_each(&v, ACM_DB_EXPIRY, acmctl_verify_expiry);
     acmctl_each(&v, ACM_DB_CREATED, acmctl_verify_created);
+    acmctl_each(&v, ACM_DB_OCSP, acmctl_verify_ocsp);
     acmctl_each(&v, ACM_DB_EVENT, acmctl_verify_event);
     acmctl_each(&v, ACM_DB_QUOTA, acmctl_verify_any);
     acmctl_each(&v, ACM_DB_REVOCATION, acmctl_verify_revocation);
@@ -472,6 +474,15 @@ acmctl_verify_times(acmctl_verify_t *v, const acm_cert_t *cert)
                      cert->uuid);
     }
 
+    if (cert->ocsp_at != 0) {
+        len = acm_time_key(key, cert->ocsp_at, cert->uuid);
+
+        if (acm_store_get(v->snap, ACM_DB_OCSP, key, len, &e) != ACM_OK) {
+            acmctl_fault(v, "certificate %s is not in the ocsp index",
+                         cert->uuid);
+        }
+    }
+
     if (cert->not_after != 0) {
         len = acm_time_key(key, cert->not_after, cert->uuid);
 
@@ -547,6 +558,13 @@ acmctl_verify_created(acmctl_verify_t *v, const acm_entry_t *e)
 
 
 static void
+acmctl_verify_ocsp(acmctl_verify_t *v, const acm_entry_t *e)
+{
+    acmctl_verify_time(v, e, ACM_DB_OCSP);
+}
+
+
+static void
 acmctl_verify_time(acmctl_verify_t *v, const acm_entry_t *e, acm_db_e db)
 {
     char         uuid[ACM_UUID_LEN + 1];
@@ -567,7 +585,9 @@ acmctl_verify_time(acmctl_verify_t *v, const acm_entry_t *e, acm_db_e db)
         return;
     }
 
-    if (at != (db == ACM_DB_WATCH ? cert.watch_at : cert.not_after)) {
+    if (at != ((db == ACM_DB_WATCH) ? cert.watch_at
+               : (db == ACM_DB_OCSP) ? cert.ocsp_at : cert.not_after))
+    {
         acmctl_fault(v, "the %s index has another time than certificate %s",
                      name, uuid);
     }
