@@ -14,6 +14,7 @@ use lib "$FindBin::Bin/lib";
 use Test::Nginx::ACM;
 
 my $t = Test::Nginx::ACM->new();
+my $dir = $t->{dir};
 
 # server_name, and servers of one address, came with 1.25.5
 
@@ -106,11 +107,30 @@ my $virtual = <<'EOC';
         acm_certificate auto;
         return "second\n";
     }
+    server {
+        listen 127.0.0.1:8452 ssl;
+        server_name one.example.com;
+        acm_certificate sni;
+        ssl_verify_client on;
+        ssl_client_certificate %%DIR%%/one.crt;
+        return "one $ssl_session_reused\n";
+    }
+    server {
+        listen 127.0.0.1:8452 ssl;
+        server_name two.example.com;
+        acm_certificate sni;
+        ssl_verify_client on;
+        ssl_client_certificate %%DIR%%/two.crt;
+        return "two $ssl_session_reused\n";
+    }
 EOC
 
 # the same for http and stream, so that only the context keeps them apart
 
 $t->write_file('ticket.key', 'k' x 80);
+
+$t->self_signed('one', 'one');
+$t->self_signed('two', 'two');
 
 write_config($names ? $virtual : '');
 $t->run();
@@ -212,6 +232,25 @@ if ($names) {
     verified(8448, 'second.example.com', 'second');
     verified(8448, 'a.second.example.com', 'second');
     verified(8448, 'default.example.com', 'default');
+
+    # who has a certificate for one server has none for the other
+
+    my $session = "$dir/session.pem";
+
+    for my $version ('-tls1_2', '-tls1_3') {
+        for my $from ('one.example.com', undef) {
+            unlink($session);
+            $t->talk(8452, $from, '', $version, '-sess_out', $session,
+                '-cert', "$dir/one.crt", '-key', "$dir/one.key");
+
+            like($t->talk(8452, $from, '', $version, '-sess_in', $session),
+                qr/^one r$/m, "$version, " . ($from // 'no name')
+                . ': resumed');
+            unlike($t->talk(8452, 'two.example.com', '', $version,
+                '-sess_in', $session), qr/^two/m, "$version, "
+                . ($from // 'no name') . ': not by another server');
+        }
+    }
 }
 
 write_config("server { listen 127.0.0.1:8450 ssl; acm_certificate $arn;"
