@@ -98,6 +98,9 @@ ngx_acm_open_store(ngx_acm_conf_t *amcf, ngx_uint_t create, acm_err_t *err,
         /* a handshake must not wait, and asks again soon */
         conf.nowait = !conf.create;
 
+        /* the helper walks through it */
+        conf.lookups = !conf.create;
+
         *rc = acm_store_lmdb_open(&conf, &p->store, err);
 
         if (*rc != ACM_OK) {

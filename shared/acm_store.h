@@ -83,6 +83,7 @@ typedef struct {
     unsigned      create:1;      /* may make an absent store */
     unsigned      readonly:1;    /* commits are refused */
     unsigned      nowait:1;      /* ACM_BUSY at once when it is raced for */
+    unsigned      lookups:1;     /* no walks: acm_store_scattered() */
 } acm_store_conf_t;
 
 
@@ -263,6 +264,13 @@ acm_rc_t acm_store_backup(acm_store_t *store, const char *dir,
 /* 1 if a statfs(2) f_type is of a network file system, which LMDB cannot
    use; name (may be NULL) gets its common name. */
 int acm_store_is_network_fs(unsigned long type, const char **name);
+
+/*
+ * 1 if so many octets of a store are more than half of the memory: then what
+ * the system reads ahead of a lookup, 31 pages for one, pushes out pages that
+ * other lookups need.
+ */
+int acm_store_scattered(uint64_t data, uint64_t memory);
 
 /* "certificate" and so on: the map's name on disk. */
 const char *acm_db_name(acm_db_e db);

@@ -25,7 +25,10 @@ static acm_rc_t acm_lmdb_conf_check(const acm_store_conf_t *conf,
     acm_err_t *err);
 static acm_rc_t acm_lmdb_try_open(acm_lmdb_t *s,
     const acm_store_conf_t *conf, unsigned *again, acm_err_t *err);
-static int acm_lmdb_env_open(acm_lmdb_t *s, const acm_store_file_t *file);
+static int acm_lmdb_env_open(acm_lmdb_t *s, const acm_store_conf_t *conf,
+    const acm_store_file_t *file);
+static unsigned acm_lmdb_env_flags(const acm_store_conf_t *conf,
+    const acm_store_file_t *file);
 static acm_rc_t acm_lmdb_maps_find(acm_lmdb_t *s, MDB_txn *txn,
     unsigned *missing, acm_err_t *err);
 static acm_rc_t acm_lmdb_maps_create(acm_lmdb_t *s, acm_err_t *err);
@@ -212,7 +215,7 @@ acm_lmdb_try_open(acm_lmdb_t *s, const acm_store_conf_t *conf,
 
     acm_lmdb_lock_alone(s);
 
-    rc = acm_lmdb_env_open(s, &file);
+    rc = acm_lmdb_env_open(s, conf, &file);
 
     if (rc != 0) {
         /* INVALID is of a lock file in the making: the data was checked */
@@ -232,7 +235,8 @@ acm_lmdb_try_open(acm_lmdb_t *s, const acm_store_conf_t *conf,
 
 
 static int
-acm_lmdb_env_open(acm_lmdb_t *s, const acm_store_file_t *file)
+acm_lmdb_env_open(acm_lmdb_t *s, const acm_store_conf_t *conf,
+    const acm_store_file_t *file)
 {
     int          rc;
     long         page;
@@ -280,11 +284,8 @@ acm_lmdb_env_open(acm_lmdb_t *s, const acm_store_file_t *file)
     }
 
     if (rc == 0) {
-        /* a reader belongs to a handle, whatever thread has it */
-
         rc = mdb_env_open(s->e->env, s->e->path,
-                          MDB_NOTLS | (s->store.readonly ? MDB_RDONLY : 0),
-                          0600);
+                          acm_lmdb_env_flags(conf, file), 0600);
     }
 
     if (rc == 0) {
@@ -298,6 +299,28 @@ acm_lmdb_env_open(acm_lmdb_t *s, const acm_store_file_t *file)
     }
 
     return rc;
+}
+
+
+static unsigned
+acm_lmdb_env_flags(const acm_store_conf_t *conf, const acm_store_file_t *file)
+{
+    unsigned  flags;
+    uint64_t  data, memory;
+
+    /* a reader belongs to a handle, whatever thread has it */
+
+    flags = MDB_NOTLS | (conf->readonly ? MDB_RDONLY : 0);
+
+    if (conf->lookups && file->found) {
+        data = (file->last_page + 1) * file->page_size;
+        memory = (uint64_t) sysconf(_SC_PHYS_PAGES)
+                 * (uint64_t) sysconf(_SC_PAGESIZE);
+
+        flags |= acm_store_scattered(data, memory) ? MDB_NORDAHEAD : 0;
+    }
+
+    return flags;
 }
 
 

@@ -251,6 +251,27 @@ test_no_room(void **state)
 }
 
 
+static void
+test_no_memory(void **state)
+{
+    acm_cache_t    *cache;
+    unsigned long   n;
+
+    (void) state;
+
+    cache = NULL;
+
+    for (n = 1; n < 10 && cache == NULL; n++) {
+        acm_alloc_fail_at(n);
+        cache = acm_cache_create(10, ROOM, test_drop);
+        acm_alloc_fail_at(0);
+    }
+
+    assert_int_equal(n, 5);
+    acm_cache_free(cache);
+}
+
+
 /* A million names that are asked for once, or twice in a row, pass by. */
 
 static void
@@ -378,6 +399,7 @@ main(void)
         cmocka_unit_test(test_entries_bound),
         cmocka_unit_test(test_bytes_bound),
         cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_scan),
         cmocka_unit_test(test_change),
         cmocka_unit_test(test_zipf)

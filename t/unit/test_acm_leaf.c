@@ -462,6 +462,39 @@ test_bytes(void **state)
 }
 
 
+static void
+test_no_memory(void **state)
+{
+    acm_rc_t       rc;
+    acm_err_t      err;
+    acm_leaf_t     leaf;
+    test_pair_t    pair;
+    unsigned long  n;
+
+    (void) state;
+
+    test_pair_new(ACM_KEY_EC_P256, 2, &pair);
+
+    for (n = 1; n < 100; n++) {
+        acm_alloc_fail_at(n);
+        rc = acm_leaf_open(&leaf, ACM_KEY_EC_P256, &pair.der,
+                           &pair.key_secret, &err);
+        acm_alloc_fail_at(0);
+
+        if (rc == ACM_OK) {
+            break;
+        }
+
+        assert_int_equal(rc, ACM_NOMEM);
+    }
+
+    assert_true(n > 1 && n < 100);
+
+    acm_leaf_close(&leaf);
+    test_pair_free(&pair);
+}
+
+
 /* Nothing of it is needed any more, or is made again. */
 
 static void
@@ -491,6 +524,7 @@ main(void)
         cmocka_unit_test(test_mismatch),
         cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_done)
     };
 

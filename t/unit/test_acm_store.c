@@ -846,6 +846,19 @@ test_memory(void **state)
 }
 
 
+/* What the system reads ahead is in the way from half of the memory on. */
+
+static void
+test_scattered(void **state)
+{
+    (void) state;
+
+    assert_false(acm_store_scattered(0, 0));
+    assert_false(acm_store_scattered(512, 1024));
+    assert_true(acm_store_scattered(513, 1024));
+}
+
+
 int
 main(void)
 {
@@ -860,7 +873,8 @@ main(void)
         cmocka_unit_test(test_readers),
         cmocka_unit_test(test_backup),
         cmocka_unit_test(test_network),
-        cmocka_unit_test(test_memory)
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_scattered)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
