@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 
 #include "ngx_acm.h"
+#include "../shared/acm_sweep.h"
 
 
 #define NGX_ACM_TICK         1000            /* milliseconds, at most */
@@ -19,6 +20,10 @@
 #define NGX_ACM_NICE         5               /* behind the workers */
 #define NGX_ACM_SLICE        20              /* milliseconds of work at once */
 #define NGX_ACM_HOUSEKEEP    60              /* seconds */
+#define NGX_ACM_SWEEP_FIRST  3600            /* seconds after its start: an
+                                                older version, which does not
+                                                know of it, is gone by then */
+#define NGX_ACM_SWEEP        86400           /* seconds */
 #define NGX_ACM_FAULT_WAIT   1000            /* doubled with each fault */
 #define NGX_ACM_FAULT_MAX    30000
 #define NGX_ACM_JUMP         60              /* seconds, of the clock */
@@ -34,6 +39,8 @@ typedef struct {
     ngx_fd_t           lock;
     ngx_pid_t          parent;
     time_t             housekeep;            /* not before */
+    time_t             sweep_at;             /* not before */
+    acm_sweep_t        sweep;
     ngx_msec_t         wait;                 /* after a fault */
     int64_t            wall;                 /* the clock, seconds, and */
     int64_t            ticks;                /* real time, ms, when it was
@@ -52,6 +59,7 @@ static void ngx_acm_helper_posted(ngx_event_t *ev);
 static void ngx_acm_helper_wake(void *data);
 static void ngx_acm_helper_ended(void *data);
 static void ngx_acm_helper_housekeep(ngx_acm_helper_t *h, ngx_log_t *log);
+static ngx_uint_t ngx_acm_helper_sweep(ngx_acm_helper_t *h, ngx_log_t *log);
 static ngx_msec_t ngx_acm_helper_orders(ngx_acm_helper_t *h,
     ngx_msec_t wait, ngx_log_t *log);
 static acm_rc_t ngx_acm_helper_recover(ngx_acm_helper_t *h, acm_err_t *err);
@@ -328,6 +336,8 @@ ngx_acm_helper_adopt(ngx_acm_helper_t *h, ngx_acm_conf_t *amcf,
 
     h->recovered = 0;
     h->housekeep = 0;
+    h->sweep_at = ngx_time() + NGX_ACM_SWEEP_FIRST;
+    ngx_memzero(&h->sweep, sizeof(acm_sweep_t));
 
     ngx_memzero(&h->engine, sizeof(acm_engine_t));
 
@@ -434,6 +444,7 @@ ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log)
     }
 
     more = ngx_acm_metrics_census(h->amcf, h->engine.store, log);
+    more |= ngx_acm_helper_sweep(h, log);
 
     ngx_acm_used_run(h->amcf, &h->engine, log);
 
@@ -481,6 +492,40 @@ ngx_acm_helper_housekeep(ngx_acm_helper_t *h, ngx_log_t *log)
     {
         ngx_log_error(NGX_LOG_CRIT, log, 0, "acm: %s", err.text);
     }
+}
+
+
+/* A piece of it, once a day; 1: there is another. */
+
+static ngx_uint_t
+ngx_acm_helper_sweep(ngx_acm_helper_t *h, ngx_log_t *log)
+{
+    int        more;
+    uint64_t   removed;
+    acm_err_t  err;
+
+    if (ngx_time() < h->sweep_at) {
+        return 0;
+    }
+
+    removed = h->sweep.removed;
+
+    if (acm_sweep_step(&h->sweep, h->engine.store, &more, &err) != ACM_OK) {
+        ngx_log_error(NGX_LOG_ERR, log, 0, "acm: %s", err.text);
+        more = 0;
+    }
+
+    if (h->sweep.removed != removed) {
+        ngx_log_error(NGX_LOG_NOTICE, log, 0, "acm: removed %uL chain "
+                      "certificates that nothing used",
+                      h->sweep.removed - removed);
+    }
+
+    if (!more) {
+        h->sweep_at = ngx_time() + NGX_ACM_SWEEP;
+    }
+
+    return (ngx_uint_t) more;
 }
 
 

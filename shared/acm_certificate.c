@@ -414,7 +414,8 @@ acm_certificate_install(acm_keyring_t *ring, acm_cert_t *cert,
         goto done;
     }
 
-    rc = acm_batch_material(&batch, ring, store, &next, bundle, err);
+    rc = acm_batch_material(&batch, ring, store, &next, bundle,
+                            install->like, err);
 
     if (rc == ACM_OK) {
         acm_batch_join(&batch, install->also);

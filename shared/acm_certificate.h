@@ -63,6 +63,8 @@ typedef struct {
     acm_batch_t   *also;         /* committed together; or NULL */
     acm_batch_t   *into;         /* not committed: all goes into this one; or
                                     NULL */
+    const acm_bundle_t  *like;   /* whose chain is in that one already; or
+                                    NULL */
 } acm_install_t;
 
 

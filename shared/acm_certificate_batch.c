@@ -25,8 +25,9 @@ static void acm_batch_time(acm_batch_t *batch, acm_db_e db, int64_t at,
     const acm_cert_t *cert, int put);
 static void acm_batch_entry(acm_batch_t *batch, acm_db_e db,
     const uint8_t *key, size_t len, const acm_cert_t *cert, int put);
-static acm_rc_t acm_batch_chain(acm_batch_t *batch, acm_snap_t *snap,
-    const acm_bundle_t *bundle, acm_material_t *m);
+static acm_rc_t acm_batch_chain(acm_batch_t *batch,
+    const acm_bundle_t *bundle, const acm_bundle_t *like, acm_material_t *m);
+static int acm_batch_chained(const acm_bundle_t *like, const acm_str_t *der);
 
 
 /* Builders.  A failure sticks in the batch, as those of acm_store.h. */
@@ -301,7 +302,7 @@ acm_commit(acm_store_t *store, acm_batch_t *batch, acm_err_t *err)
 acm_rc_t
 acm_batch_material(acm_batch_t *batch, acm_keyring_t *ring,
     acm_store_t *store, const acm_cert_t *next, const acm_bundle_t *bundle,
-    acm_err_t *err)
+    const acm_bundle_t *like, acm_err_t *err)
 {
     char             arn[ACM_MAX_ARN];
     size_t           len;
@@ -332,7 +333,7 @@ acm_batch_material(acm_batch_t *batch, acm_keyring_t *ring,
                           err);
 
     if (rc == ACM_OK) {
-        rc = acm_batch_chain(batch, snap, bundle, &m);
+        rc = acm_batch_chain(batch, bundle, like, &m);
     }
 
     /* the version before always stays: a worker may be reading it */
@@ -360,12 +361,13 @@ acm_batch_material(acm_batch_t *batch, acm_keyring_t *ring,
 }
 
 
+/* Written even if it is there, so that acm_sweep.h does not take it away. */
+
 static acm_rc_t
-acm_batch_chain(acm_batch_t *batch, acm_snap_t *snap,
-    const acm_bundle_t *bundle, acm_material_t *m)
+acm_batch_chain(acm_batch_t *batch, const acm_bundle_t *bundle,
+    const acm_bundle_t *like, acm_material_t *m)
 {
     size_t            i;
-    acm_entry_t       entry;
     const acm_str_t  *der;
 
     for (i = 0; i < bundle->nchain; i++) {
@@ -380,16 +382,28 @@ acm_batch_chain(acm_batch_t *batch, acm_snap_t *snap,
 
         m->nchain++;
 
-        /* its key is its hash: if it is there, it is the same */
-
-        if (acm_store_get(snap, ACM_DB_CHAIN, m->chain[i], ACM_HASH_LEN,
-                          &entry)
-            != ACM_OK)
-        {
+        if (!acm_batch_chained(like, der)) {
             acm_batch_put(batch, ACM_DB_CHAIN, m->chain[i], ACM_HASH_LEN,
                           der->data, der->len);
         }
     }
 
     return ACM_OK;
+}
+
+
+static int
+acm_batch_chained(const acm_bundle_t *like, const acm_str_t *der)
+{
+    size_t  i;
+
+    for (i = 0; like != NULL && i < like->nchain; i++) {
+        if (like->chain[i].len == der->len
+            && memcmp(like->chain[i].data, der->data, der->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }

@@ -48,10 +48,11 @@ void acm_batch_indices(acm_batch_t *batch, const acm_cert_t *cert, int put);
 void acm_batch_names(acm_batch_t *batch, const acm_cert_t *cert,
     int put);
 
-/* Material and chain; drops the versions that are not kept any more. */
+/* Material and chain, but for what `like` has of it, which may be NULL; drops
+   the versions that are not kept any more. */
 acm_rc_t acm_batch_material(acm_batch_t *batch, acm_keyring_t *ring,
     acm_store_t *store, const acm_cert_t *next, const acm_bundle_t *bundle,
-    acm_err_t *err);
+    const acm_bundle_t *like, acm_err_t *err);
 
 /* Deletes the material of all versions up to and including `last`. */
 acm_rc_t acm_batch_versions(acm_batch_t *batch, acm_snap_t *snap,

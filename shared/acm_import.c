@@ -40,8 +40,7 @@ static acm_rc_t acm_import_group(acm_keyring_t *ring, const char *account,
     const char *region, acm_imported_t *list, size_t *n, int quiet,
     int64_t now, acm_err_t *err);
 static acm_rc_t acm_import_add(acm_keyring_t *ring, const char *account,
-    const char *region, acm_imported_t *item, acm_batch_t *batch, int quiet,
-    int64_t now);
+    const char *region, acm_imported_t *item, acm_install_t *install);
 static const acm_imported_t *acm_import_again(const acm_imported_t *list,
     const acm_imported_t *item);
 
@@ -302,10 +301,18 @@ acm_import_group(acm_keyring_t *ring, const char *account,
     size_t                  i;
     acm_rc_t                rc;
     acm_batch_t             batch;
+    acm_install_t           install;
     const acm_imported_t   *same;
 
     acm_batch_init(&batch);
     batch.grow = 1;
+
+    memset(&install, 0, sizeof(acm_install_t));
+
+    install.now = now;
+    install.issued_by = "";
+    install.quiet = quiet ? 1 : 0;
+    install.into = &batch;
 
     for (i = 0; i < *n && i < ACM_IMPORT_GROUP
                 && batch.nops + ACM_IMPORT_OPS <= ACM_MAX_BATCH; i++)
@@ -325,8 +332,12 @@ acm_import_group(acm_keyring_t *ring, const char *account,
             continue;
         }
 
-        list[i].rc = acm_import_add(ring, account, region, &list[i], &batch,
-                                    quiet, now);
+        list[i].rc = acm_import_add(ring, account, region, &list[i],
+                                    &install);
+
+        if (list[i].rc == ACM_OK && !list[i].there) {
+            install.like = &list[i].bundle;
+        }
     }
 
     *n = i;
@@ -341,12 +352,11 @@ acm_import_group(acm_keyring_t *ring, const char *account,
 
 static acm_rc_t
 acm_import_add(acm_keyring_t *ring, const char *account, const char *region,
-    acm_imported_t *item, acm_batch_t *batch, int quiet, int64_t now)
+    acm_imported_t *item, acm_install_t *install)
 {
-    int              chain;
-    acm_rc_t         rc;
-    acm_snap_t      *snap;
-    acm_install_t    install;
+    int          chain;
+    acm_rc_t     rc;
+    acm_snap_t  *snap;
 
     rc = acm_store_begin(acm_keyring_store(ring), &snap, &item->err);
 
@@ -370,15 +380,8 @@ acm_import_add(acm_keyring_t *ring, const char *account, const char *region,
         return rc;
     }
 
-    memset(&install, 0, sizeof(acm_install_t));
-
-    install.now = now;
-    install.issued_by = "";
-    install.quiet = quiet ? 1 : 0;
-    install.into = batch;
-
     return acm_certificate_import(ring, account, region, &item->bundle,
-                                  &install, item->uuid, &item->err);
+                                  install, item->uuid, &item->err);
 }
 
 

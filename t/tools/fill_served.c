@@ -137,7 +137,8 @@ fill_one(fill_t *f, uint32_t i, acm_batch_t *batch, acm_err_t *err)
 
     acm_batch_cert(batch, &cert);
 
-    return acm_batch_material(batch, f->ring, f->store, &cert, &bundle, err);
+    return acm_batch_material(batch, f->ring, f->store, &cert, &bundle, NULL,
+                              err);
 }
 
 

@@ -161,6 +161,28 @@ test_served(test_t *t, const acm_imported_t *item)
 }
 
 
+/* When the issuer of the first was written last. */
+
+static uint64_t
+test_written(test_t *t)
+{
+    uint8_t      hash[ACM_HASH_LEN];
+    uint64_t     revision;
+    acm_snap_t  *snap;
+    acm_entry_t  e;
+
+    assert_int_equal(EVP_Digest(many[0].bundle.chain[0].data,
+                                many[0].bundle.chain[0].len, hash, NULL,
+                                EVP_sha256(), NULL), 1);
+    test_ok(acm_store_begin(t->store, &snap, NULL));
+    test_ok(acm_store_get(snap, ACM_DB_CHAIN, hash, ACM_HASH_LEN, &e));
+    revision = e.revision;
+    acm_store_end(snap);
+
+    return revision;
+}
+
+
 static void
 test_many(void **state)
 {
@@ -220,8 +242,13 @@ test_told(void **state)
     test_start(&t);
 
     test_ok(test_import(&t, many, 3, 0));
-    assert_int_equal(test_count(&t, ACM_DB_HISTORY), 3);
-    assert_true(test_count(&t, ACM_DB_EVENT) >= 3);
+
+    /* nobody may take their issuer for unused: it is written each time */
+
+    test_ok(test_import(&t, many + 3, 2, 0));
+    assert_int_equal(test_written(&t), acm_store_generation(t.store));
+    assert_int_equal(test_count(&t, ACM_DB_HISTORY), 5);
+    assert_true(test_count(&t, ACM_DB_EVENT) >= 5);
 
     test_stop(&t);
 }
