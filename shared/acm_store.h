@@ -261,6 +261,15 @@ unsigned acm_store_housekeep(acm_store_t *store);
 acm_rc_t acm_store_backup(acm_store_t *store, const char *dir,
     acm_err_t *err);
 
+/*
+ * Puts a compacted copy in the place of an LMDB store that no process has
+ * open, this one neither; before and after get the octets of the file.
+ * ACM_BUSY: somebody has it open, or wrote to it meanwhile; whatever is
+ * returned, what was committed is there.
+ */
+acm_rc_t acm_store_compact(const char *path, uint64_t *before,
+    uint64_t *after, acm_err_t *err);
+
 /* 1 if a statfs(2) f_type is of a network file system, which LMDB cannot
    use; name (may be NULL) gets its common name. */
 int acm_store_is_network_fs(unsigned long type, const char **name);

@@ -6,6 +6,10 @@
  */
 
 
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
 #include "test.h"
 
 
@@ -108,11 +112,174 @@ test_dense(void **state)
 }
 
 
+/* A store of 2000 entries of which every tenth is left. */
+
+static void
+test_sparse(const char *dir)
+{
+    char          key[16], value[1001];
+    size_t        i;
+    acm_batch_t   b;
+    acm_store_t  *s;
+
+    s = test_open_at(dir, 64 << 20);
+    memset(value, 'v', 1000);
+    value[1000] = '\0';
+
+    for (i = 0; i < 2000; i++) {
+        snprintf(key, sizeof(key), "%08zu", i);
+        test_ok(test_put(s, ACM_DB_MATERIAL, key, value));
+    }
+
+    acm_batch_init(&b);
+
+    for (i = 0; i < 2000; i++) {
+        if (i % 10 != 0) {
+            snprintf(key, sizeof(key), "%08zu", i);
+            acm_batch_delete(&b, ACM_DB_MATERIAL, key, 8);
+        }
+    }
+
+    test_ok(acm_store_commit(s, &b, NULL));
+    acm_batch_free(&b);
+    acm_store_close(s);
+}
+
+
+static size_t
+test_count(const char *dir, uint64_t *generation)
+{
+    size_t        n;
+    acm_rc_t      rc;
+    acm_snap_t   *snap;
+    acm_store_t  *s;
+    acm_entry_t   e;
+
+    s = test_open_at(dir, 0);
+    *generation = acm_store_generation(s);
+    test_ok(acm_store_begin(s, &snap, NULL));
+    n = 0;
+
+    for (rc = acm_store_seek(snap, ACM_DB_MATERIAL, NULL, 0, &e);
+         rc == ACM_OK; rc = acm_store_next(snap, ACM_DB_MATERIAL, &e))
+    {
+        assert_int_equal(e.len, 1000);
+        assert_int_equal(e.key[7], '0');
+        n++;
+    }
+
+    acm_store_end(snap);
+    acm_store_close(s);
+
+    return n;
+}
+
+
+static void
+test_compact(void **state)
+{
+    char          *dir, path[300];
+    uint64_t       before, after, old, new;
+    acm_err_t      err;
+    acm_store_t   *s;
+    struct stat    st;
+
+    (void) state;
+
+    dir = test_mkdir();
+    test_sparse(dir);
+    assert_int_equal(test_count(dir, &old), 200);
+
+    /* what a run that was killed has left does not matter */
+
+    snprintf(path, sizeof(path), "%s/compact", dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+
+    test_ok(acm_store_compact(dir, &before, &after, &err));
+    assert_true(after < before / 2);
+    assert_int_equal(stat(path, &st), -1);
+
+    /* revisions go on from where they were */
+
+    assert_int_equal(test_count(dir, &new), 200);
+    assert_true(new >= old);
+
+    s = test_open_at(dir, 0);
+    test_ok(test_put(s, ACM_DB_NAME, "a", "b"));
+    assert_true(acm_store_generation(s) > new);
+    acm_store_close(s);
+    assert_int_equal(test_count(dir, &new), 200);
+
+    test_ok(acm_store_compact(dir, &before, &after, &err));
+    assert_int_equal(test_count(dir, &new), 200);
+
+    assert_int_equal(acm_store_compact("/nonexistent", &before, &after, &err),
+                     ACM_NOTFOUND);
+
+    test_rmdir(dir);
+}
+
+
+/* Another process has it open: nothing is changed, and nothing left. */
+
+static void
+test_compact_busy(void **state)
+{
+    int            ready[2];
+    char          *dir, c, path[300];
+    pid_t          pid;
+    uint64_t       before, after, generation;
+    acm_err_t      err;
+    acm_store_t   *s;
+    struct stat    st, now;
+
+    (void) state;
+
+    dir = test_mkdir();
+    test_sparse(dir);
+    assert_int_equal(pipe(ready), 0);
+
+    pid = fork();
+
+    if (pid == 0) {
+        s = test_open_at(dir, 0);
+        (void) !write(ready[1], "x", (s != NULL));
+        pause();
+        _exit(0);
+    }
+
+    assert_int_equal(read(ready[0], &c, 1), 1);
+
+    snprintf(path, sizeof(path), "%s/data.mdb", dir);
+    assert_int_equal(stat(path, &st), 0);
+
+    assert_int_equal(acm_store_compact(dir, &before, &after, &err), ACM_BUSY);
+    assert_non_null(strstr(err.text, "stop nginx"));
+
+    assert_int_equal(stat(path, &now), 0);
+    assert_true(now.st_ino == st.st_ino && now.st_size == st.st_size);
+    snprintf(path, sizeof(path), "%s/compact", dir);
+    assert_int_equal(stat(path, &now), -1);
+
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    close(ready[0]);
+    close(ready[1]);
+
+    test_ok(acm_store_compact(dir, &before, &after, &err));
+    assert_int_equal(test_count(dir, &generation), 200);
+
+    test_rmdir(dir);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(test_dense)
+        cmocka_unit_test(test_dense),
+        cmocka_unit_test(test_compact),
+        cmocka_unit_test(test_compact_busy)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
