@@ -82,7 +82,8 @@ typedef struct {
     uint64_t      map_size;      /* octets; 0: as it was made, or default */
     unsigned      create:1;      /* may make an absent store */
     unsigned      readonly:1;    /* commits are refused */
-    unsigned      nowait:1;      /* ACM_BUSY at once when it is raced for */
+    unsigned      nowait:1;      /* ACM_BUSY at once when it is raced for, or
+                                    half made, which may be a damage too */
     unsigned      lookups:1;     /* no walks: acm_store_scattered() */
 } acm_store_conf_t;
 

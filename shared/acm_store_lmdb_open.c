@@ -79,7 +79,15 @@ acm_store_lmdb_open(const acm_store_conf_t *conf, acm_store_t **store,
 
         acm_lmdb_env_close(s);
 
-        if (!again || conf->nowait) {
+        if (!again) {
+            break;
+        }
+
+        if (conf->nowait) {
+            /* it is damaged only if it stays so */
+            rc = acm_fail(err, ACM_BUSY, "store \"%s\" is being made or "
+                          "opened by another process: try again",
+                          conf->path);
             break;
         }
 

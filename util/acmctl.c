@@ -63,6 +63,7 @@ static const acmctl_command_t  acmctl_commands[] = {
     { "revocations", acmctl_revocations },
     { "verify", acmctl_verify },
     { "stat", acmctl_stat },
+    { "compact", acmctl_compact },
     { "backup", acmctl_backup },
     { "rekey", acmctl_rekey },
     { "ca", acmctl_ca },
@@ -179,6 +180,7 @@ acmctl_usage(FILE *f)
           "                            what was revoked, how it stands\n"
           "  verify                    every record, seal and chain\n"
           "  stat [--json]             what takes how much room\n"
+          "  compact                   gives free room back; nginx is stopped\n"
           "  backup DIR                a compacting copy into an empty DIR\n"
           "  rekey --new-master-key FILE\n"
           "  ca ISSUER [--issuing]     a built-in CA's certificate\n"

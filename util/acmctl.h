@@ -68,6 +68,7 @@ int acmctl_show(acmctl_t *ctl, int argc, char **argv);
 int acmctl_import(acmctl_t *ctl, int argc, char **argv);
 int acmctl_bulk(acmctl_t *ctl, const char *from);
 int acmctl_stat(acmctl_t *ctl, int argc, char **argv);
+int acmctl_compact(acmctl_t *ctl, int argc, char **argv);
 int acmctl_verify(acmctl_t *ctl, int argc, char **argv);
 int acmctl_versions(acmctl_t *ctl, int argc, char **argv);
 int acmctl_rollback(acmctl_t *ctl, int argc, char **argv);

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) The ngx_acm authors
  *
- * acmctl stat: what takes how much room in the store.
+ * acmctl stat and compact: what takes how much room in the store.
  */
 
 
@@ -55,6 +55,38 @@ acmctl_stat(acmctl_t *ctl, int argc, char **argv)
     }
 
     acmctl_stat_print(&stat);
+
+    return ACMCTL_OK;
+}
+
+
+/* As the owner of the store, as ever: acmctl_open() sees to that. */
+
+int
+acmctl_compact(acmctl_t *ctl, int argc, char **argv)
+{
+    uint64_t   before, after;
+    acm_err_t  err;
+
+    (void) argv;
+
+    if (argc != 1) {
+        return ACMCTL_USAGE;
+    }
+
+    if (acmctl_open(ctl, 0, 0) != ACMCTL_OK) {
+        return ACMCTL_FAULT;
+    }
+
+    acm_store_close(ctl->store);
+    ctl->store = NULL;
+
+    if (acm_store_compact(ctl->store_path, &before, &after, &err) != ACM_OK) {
+        return acmctl_fail("%s", err.text);
+    }
+
+    printf("%llu octets before, %llu now\n", (unsigned long long) before,
+           (unsigned long long) after);
 
     return ACMCTL_OK;
 }

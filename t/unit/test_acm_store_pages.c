@@ -273,13 +273,98 @@ test_compact_busy(void **state)
 }
 
 
+/* The first octets of a file as another one. */
+
+static void
+test_cut(const char *from, const char *to, long size)
+{
+    FILE  *in, *out;
+    char   buf[8192];
+
+    in = fopen(from, "r");
+    out = fopen(to, "w");
+    assert_non_null(in);
+    assert_non_null(out);
+    assert_int_equal(fread(buf, 1, (size_t) size, in), size);
+    assert_int_equal(fwrite(buf, 1, (size_t) size, out), size);
+    fclose(in);
+    fclose(out);
+}
+
+
+static acm_rc_t
+test_open_half(const char *dir, int nowait, acm_err_t *err)
+{
+    acm_rc_t           rc;
+    acm_store_t       *store;
+    acm_store_conf_t   conf;
+
+    memset(&conf, 0, sizeof(conf));
+    conf.path = dir;
+    conf.nowait = nowait ? 1 : 0;
+
+    rc = acm_store_lmdb_open(&conf, &store, err);
+
+    if (rc == ACM_OK) {
+        acm_store_close(store);
+    }
+
+    return rc;
+}
+
+
+/* Whoever cannot wait is told to try again while it is being made; only what
+   stays so is told to be damaged. */
+
+static void
+test_half(void **state)
+{
+    char         *dir, path[300], whole[300];
+    size_t        i;
+    acm_err_t     err;
+    acm_store_t  *s;
+
+    static const long  sizes[] = { 1, 100, 4096, 4096 + 100 };
+
+    (void) state;
+
+    dir = test_mkdir();
+    s = test_open_at(dir, 0);
+    test_ok(test_put(s, ACM_DB_NAME, "a", "b"));
+    acm_store_close(s);
+
+    test_ok(test_open_half(dir, 1, &err));
+
+    snprintf(path, sizeof(path), "%s/data.mdb", dir);
+    snprintf(whole, sizeof(whole), "%s/whole", dir);
+    assert_int_equal(rename(path, whole), 0);
+    assert_int_equal(test_open_half(dir, 1, &err), ACM_NOTFOUND);
+
+    for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        test_cut(whole, path, sizes[i]);
+
+        assert_int_equal(test_open_half(dir, 1, &err), ACM_BUSY);
+        assert_non_null(strstr(err.text, "try again"));
+
+        assert_int_equal(test_open_half(dir, 0, &err), ACM_CORRUPT);
+        assert_non_null(strstr(err.text, "restore it from a backup"));
+    }
+
+    assert_int_equal(rename(whole, path), 0);
+    test_ok(test_open_half(dir, 1, &err));
+
+    test_rmdir(dir);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_dense),
         cmocka_unit_test(test_compact),
-        cmocka_unit_test(test_compact_busy)
+        cmocka_unit_test(test_compact_busy),
+        cmocka_unit_test(test_half)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
