@@ -123,6 +123,9 @@ sub fault {
 
 fault('reader', 'AccessDeniedException',
     $reader->call('DeleteCertificate', { CertificateArn => $arn }));
+like(($reader->call('DeleteCertificate', { CertificateArn => $arn }))[1]
+    {Message}, qr{^User: arn:aws:iam::123456789012:user/reader is not authorized to perform: acm:DeleteCertificate on resource: \Q$arn\E because no identity-based policy allows the acm:DeleteCertificate action\z},
+    'reader: why, with a capital letter');
 is(($reader->call('DescribeCertificate', { CertificateArn => $arn }))[0], 200,
     'reader reads');
 fault('nobody', 'MissingAuthenticationTokenException',
@@ -178,6 +181,11 @@ sub page {
 page('too large', 413, $admin->send("POST / HTTP/1.1\r\nHost: a\r\n"
     . "Content-Length: 4194305\r\nConnection: close\r\n\r\n"),
     'RequestEntityTooLargeException');
+page('a long address', 414, $admin->send('POST /' . 'a' x 40000
+    . " HTTP/1.1\r\nHost: a\r\n\r\n"), 'RequestUriTooLongException');
+page('a long field', 400, $admin->send("POST / HTTP/1.1\r\nHost: a\r\n"
+    . 'X-Amz-Security-Token: ' . 'a' x 40000 . "\r\n\r\n"),
+    'ValidationException');
 page('no host', 400, $admin->send("POST / HTTP/1.1\r\n\r\n"),
     'ValidationException');
 page('no request', 400, $admin->send("nonsense\r\n\r\n"),

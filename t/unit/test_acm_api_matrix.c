@@ -446,6 +446,47 @@ test_renewals(void **state)
 }
 
 
+/* Each reason, with both ways to spell one, comes back as it was given. */
+
+static void
+test_reasons(void **state)
+{
+    char         body[1024];
+    size_t       i;
+    json_t      *c;
+    test_api_t   t;
+
+    static const char *const  reasons[] = {
+        "UNSPECIFIED", "KEY_COMPROMISE", "CA_COMPROMISE",
+        "AFFILIATION_CHANGED", "SUPERCEDED", "SUPERSEDED",
+        "CESSATION_OF_OPERATION", "CERTIFICATE_HOLD", "REMOVE_FROM_CRL",
+        "PRIVILEGE_WITHDRAWN", "A_A_COMPROMISE"
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        test_api_start(&t);
+        test_reach(&t, TEST_EXPORTED);
+
+        snprintf(body, sizeof(body), "{'CertificateArn': '%s',"
+                 " 'RevocationReason': '%s'}", test_arn, reasons[i]);
+        c = test_api_ok(&t, "RevokeCertificate", body);
+        test_is(c, "CertificateArn", test_arn);
+        json_decref(c);
+
+        c = test_describe(&t);
+        test_is(c, "Status", "REVOKED");
+        test_is(c, "RevocationReason", reasons[i]);
+        assert_int_equal(json_integer_value(json_object_get(c, "RevokedAt")),
+                         t.now);
+        json_decref(c);
+
+        test_api_stop(&t);
+    }
+}
+
+
 static acm_rc_t
 test_nobody(void *data, const acm_api_caller_t *caller,
     const acm_api_access_t *access, char *message)
@@ -665,6 +706,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_cells),
         cmocka_unit_test(test_renewals),
+        cmocka_unit_test(test_reasons),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_arns),
     };
