@@ -649,6 +649,63 @@ test_addresses(void **state)
 }
 
 
+/* Each allocation fails in turn: nothing is imported by half, and what is
+   answered is a fault of ours. */
+
+static void
+test_memory(void **state)
+{
+    char           *body, *p;
+    size_t          before, n;
+    json_t         *json;
+    test_api_t      t;
+    unsigned long   i;
+
+    (void) state;
+
+    test_api_start(&t);
+    test_import_body(test_inputs[TEST_LEAF], test_inputs[TEST_KEY],
+                     test_inputs[TEST_CHAIN], ", 'Tags': [{'Key': 'a'},"
+                     " {'Key': 'b', 'Value': 'c'}]");
+    body = strdup(test_body);
+
+    for (p = body; *p != '\0'; p++) {
+        *p = (*p == '\'') ? '"' : *p;
+    }
+
+    t.quiet = 1;
+    n = 0;
+
+    for (i = 1; ; i++) {
+        before = n;
+
+        (void) acm_alloc_fail_at(i);
+        json = test_api_raw(&t, "ImportCertificate", body, strlen(body));
+        json_decref(json);
+
+        if (acm_alloc_fail_at(0) != 0) {
+            assert_int_equal(t.status, 200);
+            break;
+        }
+
+        json = test_api_ok(&t, "ListCertificates", "{'Includes':"
+                           " {'keyTypes': ['EC_prime256v1']}}");
+        n = json_array_size(json_object_get(json, "CertificateSummaryList"));
+        json_decref(json);
+
+        /* an answer may have no memory when all is done */
+
+        assert_true(n == before || n == before + 1);
+    }
+
+    assert_true(i > 20);
+    assert_true(n < i / 2);
+
+    free(body);
+    test_api_stop(&t);
+}
+
+
 int
 main(void)
 {
@@ -657,6 +714,7 @@ main(void)
         cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_reimport),
         cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_memory),
     };
 
     return cmocka_run_group_tests_name("acm_api_import", tests, test_start,
