@@ -121,10 +121,10 @@ sub fault {
     return;
 }
 
-fault('reader', 'AccessDeniedException',
-    $reader->call('DeleteCertificate', { CertificateArn => $arn }));
-like(($reader->call('DeleteCertificate', { CertificateArn => $arn }))[1]
-    {Message}, qr{^User: arn:aws:iam::123456789012:user/reader is not authorized to perform: acm:DeleteCertificate on resource: \Q$arn\E because no identity-based policy allows the acm:DeleteCertificate action\z},
+($status, $out) = $reader->call('DeleteCertificate',
+    { CertificateArn => $arn });
+fault('reader', 'AccessDeniedException', $status, $out);
+like($out->{Message}, qr{^User: arn:aws:iam::123456789012:user/reader is not authorized to perform: acm:DeleteCertificate on resource: \Q$arn\E because no identity-based policy allows the acm:DeleteCertificate action\z},
     'reader: why, with a capital letter');
 is(($reader->call('DescribeCertificate', { CertificateArn => $arn }))[0], 200,
     'reader reads');
