@@ -649,6 +649,13 @@ acm_store_share(acm_store_t *store, acm_store_t **other, acm_err_t *err)
 
 
 int
+acm_store_scattered(uint64_t data, uint64_t memory)
+{
+    return data > memory / 2;
+}
+
+
+int
 acm_store_is_network_fs(unsigned long type, const char **name)
 {
     size_t  i;
