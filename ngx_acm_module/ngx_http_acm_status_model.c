@@ -249,6 +249,7 @@ ngx_http_acm_status_more(void *data, const acm_cert_t *cert, json_t *o,
 {
     json_t                     *records;
     acm_used_t                  used;
+    acm_staple_t                staple;
     ngx_http_acm_status_ctx_t  *ctx;
 
     ctx = data;
@@ -257,6 +258,14 @@ ngx_http_acm_status_more(void *data, const acm_cert_t *cert, json_t *o,
         && acm_used_get(ctx->view.snap, cert->uuid, &used) == ACM_OK)
     {
         (void) acm_json_used(o, &used);
+    }
+
+    if ((whole || ctx->records)
+        && acm_staple_get(ctx->view.snap, cert->uuid, cert->version, &staple)
+           == ACM_OK)
+    {
+        (void) acm_json_staple(o, &staple);
+        acm_staple_free(&staple);
     }
 
     if (!whole && !ctx->records) {

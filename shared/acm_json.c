@@ -249,6 +249,27 @@ acm_json_used(json_t *cert, const acm_used_t *used)
 }
 
 
+int
+acm_json_staple(json_t *cert, const acm_staple_t *staple)
+{
+    int  rc;
+
+    rc = 0;
+
+    if (staple->status != ACM_OCSP_NONE) {
+        rc |= acm_json_put_text(cert, "OcspStatus",
+                                acm_ocsp_text(staple->status));
+        rc |= acm_json_put_time(cert, "OcspThisUpdate", staple->this_update);
+        rc |= acm_json_put_time(cert, "OcspNextUpdate", staple->next_update);
+    }
+
+    rc |= acm_json_put_text(cert, "OcspLastError", staple->last_error);
+    rc |= acm_json_put_time(cert, "OcspLastErrorAt", staple->last_error_at);
+
+    return rc;
+}
+
+
 json_t *
 acm_json_store(const acm_store_stat_t *stat)
 {

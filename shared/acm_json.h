@@ -13,6 +13,7 @@
 
 #include <jansson.h>
 
+#include "acm_staple.h"
 #include "acm_used.h"
 
 
@@ -50,7 +51,11 @@ json_t *acm_json_cert(const acm_cert_t *cert, int64_t now);
 /* Adds FirstServedAt, LastServedAt and HandshakeCount to it; 0 or -1. */
 int acm_json_used(json_t *cert, const acm_used_t *used);
 
-/* The same for acm_store_stat_t. */
+/* Adds OcspStatus, OcspThisUpdate, OcspNextUpdate, OcspLastError and
+   OcspLastErrorAt to it; 0 or -1. */
+int acm_json_staple(json_t *cert, const acm_staple_t *staple);
+
+/* The same as of acm_json_cert() for acm_store_stat_t. */
 json_t *acm_json_store(const acm_store_stat_t *stat);
 
 /* Compact or indented text with a final line feed; release with

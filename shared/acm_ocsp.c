@@ -25,6 +25,26 @@ static acm_rc_t acm_ocsp_times(const ASN1_GENERALIZEDTIME *this_update,
     acm_ocsp_answer_t *answer, acm_err_t *err);
 
 
+const char *
+acm_ocsp_text(acm_ocsp_e status)
+{
+    switch (status) {
+
+    case ACM_OCSP_GOOD:
+        return "GOOD";
+
+    case ACM_OCSP_REVOKED:
+        return "REVOKED";
+
+    case ACM_OCSP_UNKNOWN:
+        return "UNKNOWN";
+
+    default:
+        return "";
+    }
+}
+
+
 char *
 acm_ocsp_url(X509 *leaf)
 {

@@ -44,6 +44,9 @@ typedef struct {
 } acm_ocsp_answer_t;
 
 
+/* "GOOD", "REVOKED", "UNKNOWN", or "" for none. */
+const char *acm_ocsp_text(acm_ocsp_e status);
+
 /*
  * The responder that the certificate names (RFC 5280 s4.2.2.1): its first
  * http or https URL of at most ACM_MAX_URL octets, or NULL.  acm_free() it.

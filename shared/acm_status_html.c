@@ -103,6 +103,11 @@ static const acm_member_t  acm_cert_life[] = {
     { "RevokedAt", "Revoked" },
     { "RevocationReason", "Because of" },
     { "RevocationStatus", "At the CA" },
+    { "OcspStatus", "Its OCSP responder says" },
+    { "OcspThisUpdate", "Since" },
+    { "OcspNextUpdate", "Until" },
+    { "OcspLastErrorAt", "Not reached at" },
+    { "OcspLastError", "Because" },
     { NULL, NULL }
 };
 

@@ -83,6 +83,9 @@ unlike($t->handshake(8443, 'www.example.com')->{text}, qr/Cert Status/,
 
 is($ca->asked(), 1, 'one request, for all workers');
 
+my (undef, $shown) = $t->acmctl('show', $arn);
+like($shown, qr/OcspStatus:? +GOOD/, 'acmctl show') or diag($shown);
+
 # a certificate that names no responder
 
 $t->self_signed('plain', 'plain.example.com');

@@ -17,11 +17,13 @@
 #define ACMCTL_SLICE  128            /* certificates read in one snapshot */
 
 
-/* what is shown of a certificate; used is all zero if it never was */
+/* what is shown of a certificate; used is all zero if it never was, staple if
+   no responder was asked */
 
 typedef struct {
     acm_cert_t    cert;
     acm_used_t    used;
+    acm_staple_t  staple;
 } acmctl_item_t;
 
 
@@ -46,7 +48,8 @@ static int acmctl_get_named(acm_snap_t *snap, const acm_name_rec_t *rec,
     acmctl_item_t *items, size_t *n);
 static int acmctl_get(acm_snap_t *snap, const acm_ref_t *ref,
     acmctl_item_t *item);
-static int acmctl_get_used(acm_snap_t *snap, acmctl_item_t *item);
+static int acmctl_get_more(acm_snap_t *snap, acmctl_item_t *item);
+static void acmctl_item_free(acmctl_item_t *item);
 static void acmctl_print_cert(const acmctl_item_t *item);
 static json_t *acmctl_item_json(const acmctl_item_t *item);
 static int acmctl_print_text(const acmctl_item_t *item);
@@ -160,7 +163,7 @@ acmctl_list(acmctl_t *ctl, int argc, char **argv)
                 rc = ACMCTL_FAULT;
             }
 
-            acm_cert_free(&slice.items[i].cert);
+            acmctl_item_free(&slice.items[i]);
         }
     }
 
@@ -252,7 +255,7 @@ acmctl_list_item(acm_snap_t *snap, acmctl_slice_t *slice)
 
     slice->n++;
 
-    return acmctl_get_used(snap, item);
+    return acmctl_get_more(snap, item);
 }
 
 
@@ -281,14 +284,23 @@ acmctl_item_json(const acmctl_item_t *item)
 
     json = acm_json_cert(&item->cert, acm_now());
 
-    if (json != NULL && item->used.last != 0
-        && acm_json_used(json, &item->used) != 0)
+    if (json != NULL
+        && ((item->used.last != 0 && acm_json_used(json, &item->used) != 0)
+            || acm_json_staple(json, &item->staple) != 0))
     {
         json_decref(json);
         return NULL;
     }
 
     return json;
+}
+
+
+static void
+acmctl_item_free(acmctl_item_t *item)
+{
+    acm_cert_free(&item->cert);
+    acm_staple_free(&item->staple);
 }
 
 
@@ -358,7 +370,7 @@ acmctl_show(acmctl_t *ctl, int argc, char **argv)
     if (rc == ACMCTL_OK) {
         rc = ctl->json ? acmctl_print_json(&item, 0)
                        : acmctl_print_text(&item);
-        acm_cert_free(&item.cert);
+        acmctl_item_free(&item);
     }
 
     return rc;
@@ -420,7 +432,7 @@ acmctl_show_name(acmctl_t *ctl, const char *name)
     for (i = 0; i < n; i++) {
         rc |= ctl->json ? acmctl_print_json(&items[i], i)
                         : acmctl_print_text(&items[i]);
-        acm_cert_free(&items[i].cert);
+        acmctl_item_free(&items[i]);
     }
 
     fputs(ctl->json ? "]\n" : "", stdout);
@@ -476,16 +488,23 @@ acmctl_get(acm_snap_t *snap, const acm_ref_t *ref, acmctl_item_t *item)
 
     /* told, but the certificate can be shown */
 
-    (void) acmctl_get_used(snap, item);
+    (void) acmctl_get_more(snap, item);
 
     return ACMCTL_OK;
 }
 
 
 static int
-acmctl_get_used(acm_snap_t *snap, acmctl_item_t *item)
+acmctl_get_more(acm_snap_t *snap, acmctl_item_t *item)
 {
     acm_rc_t  code;
+
+    if (acm_staple_get(snap, item->cert.uuid, item->cert.version,
+                       &item->staple)
+        != ACM_OK)
+    {
+        memset(&item->staple, 0, sizeof(acm_staple_t));
+    }
 
     code = acm_used_get(snap, item->cert.uuid, &item->used);
 
