@@ -20,16 +20,9 @@
 #define ACM_MAX_API_VALUE      1024      /* octets shown of a bad value */
 #define ACM_MAX_API_PATH       512
 
-/* smaller ones are for tests */
-
-#ifndef ACM_MAX_API_SCAN
 #define ACM_MAX_API_SCAN       1000      /* records read in one snapshot */
-#endif
-
-#ifndef ACM_MAX_SCAN
 #define ACM_MAX_SCAN           10000     /* records read for one page in the
                                             order of an index */
-#endif
 
 
 /* one call */
@@ -161,6 +154,8 @@ struct acm_scan_s {
     const char                *list;     /* members of the answer and of the */
     const char                *size;     /* request that have the page */
     size_t                     max;      /* by default */
+    const char                *only;     /* NULL: there may be any; UUID, or ""
+                                            for none */
     unsigned                   falling:1;
     unsigned                   created:1;    /* by created_at: key is its
                                                 eight octets */

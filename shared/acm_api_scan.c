@@ -23,6 +23,7 @@
 static acm_rc_t acm_scan_query(acm_scan_t *scan);
 static acm_rc_t acm_scan_token(acm_scan_t *scan, const char *token);
 static int acm_scan_digit(char c);
+static acm_rc_t acm_scan_only(acm_scan_t *scan);
 static acm_rc_t acm_scan_created(acm_scan_t *scan);
 static acm_rc_t acm_scan_created_slice(acm_scan_t *scan, uint8_t *key,
     size_t *len, size_t prefix, size_t *read);
@@ -76,7 +77,7 @@ acm_api_scan(acm_scan_t *scan)
         return acm_api_nomem(api);
     }
 
-    rc = acm_scan_created(scan);
+    rc = (scan->only != NULL) ? acm_scan_only(scan) : acm_scan_created(scan);
 
     if (rc == ACM_DENIED) {
         rc = acm_scan_read(scan);
@@ -223,6 +224,46 @@ acm_scan_digit(char c)
 }
 
 
+/* There is one at most, on the first page. */
+
+static acm_rc_t
+acm_scan_only(acm_scan_t *scan)
+{
+    acm_rc_t     rc;
+    acm_api_t   *api;
+    acm_cert_t   cert;
+    acm_snap_t  *snap;
+
+    api = scan->api;
+
+    if (scan->only[0] == '\0') {
+        return ACM_OK;
+    }
+
+    rc = acm_store_begin(api->store, &snap, &api->err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    api->snap = snap;
+    rc = acm_cert_get(snap, api->caller->account, api->caller->region,
+                      scan->only, &cert, NULL);
+
+    if (rc == ACM_OK) {
+        acm_scan_take(scan, &cert);
+        acm_cert_free(&cert);
+    }
+
+    api->snap = NULL;
+    acm_store_end(snap);
+
+    /* what cannot be read is not shown */
+
+    return (rc == ACM_NOMEM) ? rc : ACM_OK;
+}
+
+
 /* In the order in which they were made, from the index; ACM_DENIED if that is
    not asked for, or not all of them are in it yet. */
 
@@ -301,6 +342,8 @@ acm_scan_created_slice(acm_scan_t *scan, uint8_t *key, size_t *len,
         return ACM_DENIED;
     }
 
+    scan->api->snap = snap;
+
     for (n = 0; rc == ACM_OK && n < ACM_MAX_API_SCAN && !scan->more; n++) {
 
         rc = scan->falling
@@ -330,6 +373,7 @@ acm_scan_created_slice(acm_scan_t *scan, uint8_t *key, size_t *len,
         }
     }
 
+    scan->api->snap = NULL;
     acm_store_end(snap);
     *read += n;
 

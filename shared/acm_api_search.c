@@ -17,9 +17,11 @@ typedef struct {
     acm_scan_t     scan;                 /* the first member */
     const json_t  *statement;
     const char    *by;
+    char           uuid[ACM_UUID_LEN + 1];
 } acm_search_t;
 
 
+static const char *acm_search_arn(const json_t *statement);
 static int acm_search_match(acm_scan_t *scan, const acm_cert_t *cert);
 static int acm_search_statement(acm_api_t *api, const json_t *statement,
     const acm_cert_t *cert);
@@ -50,7 +52,8 @@ static json_t *acm_search_meta(acm_api_t *api, const acm_cert_t *cert);
 acm_rc_t
 acm_api_search(acm_api_t *api)
 {
-    const char    *order;
+    acm_str_t      account, region;
+    const char    *arn, *order;
     acm_search_t   search;
 
     memset(&search, 0, sizeof(acm_search_t));
@@ -68,11 +71,53 @@ acm_api_search(acm_api_t *api)
 
     if (search.by != NULL) {
         search.scan.key = acm_search_key;
+        search.scan.created = (strcmp(search.by, "CREATED_AT") == 0);
         search.scan.falling = (order != NULL
                                && strcmp(order, "DESCENDING") == 0);
     }
 
+    arn = acm_search_arn(search.statement);
+
+    if (arn != NULL) {
+
+        /* of another account or region it will not match */
+
+        search.scan.only = search.uuid;
+
+        if (acm_arn_parse(arn, strlen(arn), &account, &region, search.uuid,
+                          NULL)
+            != ACM_OK)
+        {
+            search.uuid[0] = '\0';
+        }
+    }
+
     return acm_api_scan(&search.scan);
+}
+
+
+/* The ARN that all that is found must have, or NULL. */
+
+static const char *
+acm_search_arn(const json_t *statement)
+{
+    size_t         i;
+    const char    *arn;
+    const json_t  *list;
+
+    list = json_object_get(statement, "And");
+
+    for (i = 0; i < json_array_size(list); i++) {
+        arn = acm_search_arn(json_array_get(list, i));
+
+        if (arn != NULL) {
+            return arn;
+        }
+    }
+
+    return json_string_value(json_object_get(json_object_get(statement,
+                                                             "Filter"),
+                                             "CertificateArn"));
 }
 
 
@@ -385,6 +430,10 @@ acm_search_key(acm_scan_t *scan, const acm_cert_t *cert, uint8_t *key)
 
     if (strcmp(by, "IN_USE") == 0) {
         return acm_search_time(key, acm_api_in_use(api, cert));
+    }
+
+    if (strcmp(by, "RENEWAL_ELIGIBILITY") == 0) {
+        return acm_search_time(key, acm_api_eligible(api, cert));
     }
 
     if (strcmp(by, "CERTIFICATE_KEY_PAIR_ORIGIN") == 0) {
