@@ -78,5 +78,10 @@ void acm_event_changes(acm_batch_t *batch, const acm_cert_t *old,
 void acm_event_refused(acm_batch_t *batch, const acm_cert_t *cert,
     const char *serial, const char *text, int64_t now);
 
+/* Its OCSP responder says that it was revoked, with this reason or "", at
+   `at`. */
+void acm_event_withdrawn(acm_batch_t *batch, const acm_cert_t *cert,
+    const char *reason, int64_t at, int64_t now);
+
 
 #endif /* _ACM_EVENT_H_INCLUDED_ */

@@ -280,6 +280,24 @@ acm_event_refused(acm_batch_t *batch, const acm_cert_t *cert,
 }
 
 
+void
+acm_event_withdrawn(acm_batch_t *batch, const acm_cert_t *cert,
+    const char *reason, int64_t at, int64_t now)
+{
+    json_t  *detail;
+
+    detail = json_pack("{s:s, s:s, s:s, s:s}", "CommonName", cert->domain,
+                       "Alarm", "OCSP_REVOKED", "Serial", cert->serial,
+                       "RevocationReason", reason);
+
+    if (detail != NULL) {
+        acm_event_time(detail, "RevokedAt", at);
+    }
+
+    acm_event_cert(batch, ACM_EVENT_ALARM, cert, detail, now);
+}
+
+
 /* The members that AWS Health gives to all events of its services. */
 
 static void

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "acm_certificate_impl.h"
+#include "acm_event.h"
 #include "acm_sched.h"
 #include "acm_staple.h"
 #include "acm_watch.h"
@@ -491,6 +492,11 @@ acm_stapler_commit(acm_stapler_job_t *job, int64_t now,
 
     acm_batch_init(&also);
     acm_buf_init(&buf, ACM_MAX_STORE_VALUE);
+
+    if (revoked) {
+        acm_event_withdrawn(&also, &cert, answer->reason, answer->revoked_at,
+                            now);
+    }
 
     staple.version = cert.version;
     rc = acm_staple_encode(&staple, &buf);

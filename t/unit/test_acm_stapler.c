@@ -6,6 +6,7 @@
  */
 
 
+#include "acm_event.h"
 #include "test_ocsp.h"
 
 
@@ -320,6 +321,36 @@ test_failures(void **state)
 }
 
 
+/* How many events tell of it. */
+
+static void
+test_alarm(test_t *t, size_t want)
+{
+    size_t        n;
+    acm_rc_t      rc;
+    acm_snap_t   *snap;
+    acm_entry_t   entry;
+    acm_event_t   event;
+
+    n = 0;
+
+    test_ok(acm_store_begin(t->store, &snap, NULL));
+
+    for (rc = acm_store_seek(snap, ACM_DB_EVENT, NULL, 0, &entry);
+         rc == ACM_OK;
+         rc = acm_store_next(snap, ACM_DB_EVENT, &entry))
+    {
+        test_ok(acm_event_decode(entry.data, entry.len, &event));
+        n += (strstr(event.detail, "\"OCSP_REVOKED\"") != NULL
+              && strstr(event.detail, "\"keyCompromise\"") != NULL);
+        acm_event_free(&event);
+    }
+
+    acm_store_end(snap);
+    assert_int_equal(n, want);
+}
+
+
 /* Revoked: no client is told, and what we renew is renewed at once. */
 
 static void
@@ -358,6 +389,7 @@ test_revoked(void **state)
 
     a = test_answer();
     a.status = V_OCSP_CERTSTATUS_REVOKED;
+    a.reason = OCSP_REVOKED_STATUS_KEYCOMPROMISE;
     test_answered(&t, &a, 200, ACM_OCSP_RESPONSE_TYPE);
 
     test_get(&t, uuid, &cert, &staple, ACM_OK);
@@ -367,6 +399,8 @@ test_revoked(void **state)
     assert_true(cert.due_at == NOW);
     acm_staple_free(&staple);
     acm_cert_free(&cert);
+
+    test_alarm(&t, 1);
 
     /* once: its back-off is not taken away by the next answer */
 
@@ -388,6 +422,7 @@ test_revoked(void **state)
     assert_true(cert.due_at == NOW + HOUR);
     acm_staple_free(&staple);
     acm_cert_free(&cert);
+    test_alarm(&t, 1);
 
     test_stop(&t);
 }
