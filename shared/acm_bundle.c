@@ -386,6 +386,10 @@ acm_import_chain(acm_import_t *imp, const acm_str_t *pem, acm_err_t *err)
     acm_rc_t          rc;
     acm_pem_input_t   in;
 
+    if (acm_x509_seen_chain(imp->seen, pem, imp->chain, &imp->nchain)) {
+        return ACM_OK;
+    }
+
     rc = acm_pem_open(&in, "certificate chain", pem, err);
     if (rc != ACM_OK) {
         return rc;
@@ -408,6 +412,8 @@ acm_import_chain(acm_import_t *imp, const acm_str_t *pem, acm_err_t *err)
                         "certificate in PEM; leave the chain empty if there "
                         "is none");
     }
+
+    acm_x509_seen_keep(imp->seen, pem, imp->chain, imp->nchain);
 
     return ACM_OK;
 }

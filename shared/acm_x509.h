@@ -69,6 +69,9 @@ typedef struct {
     X509             *pair[ACM_MAX_SEEN][2];   /* the second certifies the
                                                   first; both are in x */
     size_t            next_pair;
+    acm_str_t         pem;           /* the last chain as it came, and */
+    X509             *chain[ACM_MAX_CHAIN];    /* what it was */
+    size_t            nchain;
 } acm_x509_seen_t;
 
 
@@ -127,6 +130,13 @@ void acm_x509_seen_free(acm_x509_seen_t *seen);
 int acm_x509_seen_pair(const acm_x509_seen_t *seen, const X509 *x,
     const X509 *issuer);
 void acm_x509_seen_add(acm_x509_seen_t *seen, X509 *x, X509 *issuer);
+
+/* The certificates of a chain, referenced once more, if the last one was the
+   same text; 0 if not.  And the note of one. */
+int acm_x509_seen_chain(const acm_x509_seen_t *seen, const acm_str_t *pem,
+    X509 **chain, size_t *nchain);
+void acm_x509_seen_keep(acm_x509_seen_t *seen, const acm_str_t *pem,
+    X509 *const *chain, size_t nchain);
 
 /* Reads out what acm_x509_info_t lists.  ACM_INVALID for a version 1
    certificate, no name, a dNSName that is not an A-label name (RFC 5280

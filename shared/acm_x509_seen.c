@@ -11,6 +11,7 @@
 #include "acm_x509.h"
 
 
+static void acm_x509_seen_drop(acm_x509_seen_t *seen);
 static void acm_x509_seen_forget(acm_x509_seen_t *seen, const X509 *x);
 
 
@@ -119,10 +120,81 @@ acm_x509_seen_add(acm_x509_seen_t *seen, X509 *x, X509 *issuer)
 }
 
 
+int
+acm_x509_seen_chain(const acm_x509_seen_t *seen, const acm_str_t *pem,
+    X509 **chain, size_t *nchain)
+{
+    size_t  i;
+
+    if (seen == NULL || seen->nchain == 0 || seen->pem.len != pem->len
+        || memcmp(seen->pem.data, pem->data, pem->len) != 0)
+    {
+        return 0;
+    }
+
+    for (i = 0; i < seen->nchain; i++) {
+        (void) X509_up_ref(seen->chain[i]);    /* fails on overflow only */
+        chain[i] = seen->chain[i];
+    }
+
+    *nchain = seen->nchain;
+
+    return 1;
+}
+
+
+void
+acm_x509_seen_keep(acm_x509_seen_t *seen, const acm_str_t *pem,
+    X509 *const *chain, size_t nchain)
+{
+    size_t    i;
+    uint8_t  *copy;
+
+    if (seen == NULL || nchain == 0) {
+        return;
+    }
+
+    copy = acm_memdup(pem->data, pem->len);
+
+    if (copy == NULL) {
+        return;              /* it is only read again next time */
+    }
+
+    acm_x509_seen_drop(seen);
+
+    seen->pem.data = copy;
+    seen->pem.len = pem->len;
+
+    for (i = 0; i < nchain; i++) {
+        (void) X509_up_ref(chain[i]);          /* as above */
+        seen->chain[i] = chain[i];
+    }
+
+    seen->nchain = nchain;
+}
+
+
+static void
+acm_x509_seen_drop(acm_x509_seen_t *seen)
+{
+    size_t  i;
+
+    for (i = 0; i < seen->nchain; i++) {
+        X509_free(seen->chain[i]);
+    }
+
+    acm_free(seen->pem.data);
+    memset(&seen->pem, 0, sizeof(acm_str_t));
+    seen->nchain = 0;
+}
+
+
 void
 acm_x509_seen_free(acm_x509_seen_t *seen)
 {
     size_t  i;
+
+    acm_x509_seen_drop(seen);
 
     for (i = 0; i < ACM_MAX_SEEN; i++) {
         X509_free(seen->x[i]);

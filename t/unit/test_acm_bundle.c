@@ -713,6 +713,48 @@ test_size(void **state)
 }
 
 
+/* What is remembered of the last one changes nothing of the next. */
+
+static void
+test_seen(void **state)
+{
+    size_t            i;
+    acm_err_t         err;
+    acm_str_t         one;
+    acm_bundle_t      b;
+    acm_x509_seen_t   seen;
+
+    (void) state;
+
+    memset(&seen, 0, sizeof(seen));
+    one = inter.cert_pem;
+
+    for (i = 0; i < 6; i++) {
+        assert_int_equal(acm_bundle_parse_seen(&leaf.cert_pem, &leaf.key_pem,
+                                               (i % 3) ? &chain : &one,
+                                               acm_now(), &seen, &b, &err),
+                         ACM_OK);
+        assert_int_equal(b.nchain, (i % 3) ? 2 : 1);
+        acm_bundle_free(&b);
+
+        /* the same chain does not certify another one */
+
+        assert_int_equal(acm_bundle_parse_seen(&root.cert_pem, &root.key_pem,
+                                               (i % 3) ? &chain : &one,
+                                               acm_now(), &seen, &b, &err),
+                         ACM_INVALID);
+    }
+
+    assert_int_equal(acm_bundle_parse_seen(&leaf.cert_pem, &leaf.key_pem,
+                                           &none, acm_now(), &seen, &b, &err),
+                     ACM_OK);
+    assert_int_equal(b.nchain, 0);
+    acm_bundle_free(&b);
+
+    acm_x509_seen_free(&seen);
+}
+
+
 static void
 test_memory(void **state)
 {
@@ -756,6 +798,7 @@ main(void)
         cmocka_unit_test(test_weak),
         cmocka_unit_test(test_names_and_dates),
         cmocka_unit_test(test_size),
+        cmocka_unit_test(test_seen),
         cmocka_unit_test(test_memory)
     };
 
