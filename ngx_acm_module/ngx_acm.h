@@ -426,6 +426,9 @@ void ngx_acm_ring(ngx_acm_conf_t *amcf, ngx_log_t *log);
 
 ngx_msec_t ngx_acm_helper_manager(void *data);
 void ngx_acm_helper_start(ngx_cycle_t *cycle);
+/* Writes down what is to be, when a process that has the helper ends in peace;
+   nothing if it has none. */
+void ngx_acm_helper_exit(void);
 /* A request over the API that came to nothing. */
 void ngx_acm_helper_given_up(const acm_cert_t *cert, const char *arn,
     const char *text, ngx_log_t *log);
@@ -502,6 +505,8 @@ acm_orders_t *ngx_acm_acme_start(ngx_acm_conf_t *amcf, acm_keyring_t *ring,
     ngx_log_t *log);
 /* Forgets what is under way, which goes on from the store. */
 void ngx_acm_acme_stop(acm_orders_t *orders);
+/* The process ends: what it took up is not to wait in the next one. */
+void ngx_acm_acme_exit(acm_orders_t *orders);
 
 
 /* certificates on demand: ngx_acm_demand_conf.c */
@@ -558,6 +563,8 @@ void ngx_acm_cloudwatch_stop(void);
 ngx_int_t ngx_acm_sink_start(ngx_acm_conf_t *amcf, acm_store_t *store,
     void (*wake)(void *data), void *data, ngx_log_t *log);
 void ngx_acm_sink_stop(void);
+/* The process ends: what was delivered is not to come again. */
+void ngx_acm_sink_exit(void);
 /* Looks for events, and delivers them; waits for nothing. */
 void ngx_acm_sink_run(ngx_log_t *log);
 

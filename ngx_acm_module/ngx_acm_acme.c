@@ -115,10 +115,27 @@ ngx_acm_acme_stop(acm_orders_t *orders)
         return;
     }
 
+    ngx_acm_acme_exit(orders);
+
     acm_orders_free(orders);
     ngx_acm_update_done();
     ngx_acm_dns_done();
     ngx_acm_curl_done();
+}
+
+
+void
+ngx_acm_acme_exit(acm_orders_t *orders)
+{
+    acm_err_t  err;
+
+    err.text[0] = '\0';
+
+    if (orders != NULL && acm_orders_release(orders, &err) != ACM_OK) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "acm: orders will wait after this, as after a crash: "
+                      "%s", err.text);
+    }
 }
 
 

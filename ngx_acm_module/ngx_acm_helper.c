@@ -3,8 +3,8 @@
  * Copyright (C) The ngx_acm authors
  *
  * The helper: the process that nginx keeps for paths with a manager.  It is
- * the only one that issues and renews.  It has no exit hook and may be
- * killed at any moment: what it knows is in the store.
+ * the only one that issues and renews.  It may be killed at any moment: what
+ * it knows is in the store.
  */
 
 
@@ -47,6 +47,7 @@ typedef struct {
                                                 looked at */
     unsigned           locked:1;
     unsigned           started:1;
+    unsigned           exit:1;               /* atexit() was called */
     unsigned           look:1;               /* at what is due */
     unsigned           recovered:1;          /* orders of the one before */
 } ngx_acm_helper_t;
@@ -132,6 +133,12 @@ ngx_acm_helper_start(ngx_cycle_t *cycle)
     h->posted.log = cycle->log;
 
     ngx_acm_helper_bell(cycle, amcf);
+
+    /* nginx has no hook for such a process: it ends by exit() */
+
+    if (!h->exit && ngx_process != NGX_PROCESS_SINGLE) {
+        h->exit = (atexit(ngx_acm_helper_exit) == 0);
+    }
 
     ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0,
                   "acm: helper process %P started for store \"%V\"",
@@ -231,6 +238,14 @@ ngx_acm_helper_ended(void *data)
     ngx_acm_helper_t  *h = data;
 
     h->look = 1;
+}
+
+
+void
+ngx_acm_helper_exit(void)
+{
+    ngx_acm_acme_exit(ngx_acm_helper.engine.orders);
+    ngx_acm_sink_exit();
 }
 
 

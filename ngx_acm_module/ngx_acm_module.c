@@ -261,6 +261,10 @@ ngx_acm_init_process(ngx_cycle_t *cycle)
 static void
 ngx_acm_exit_process(ngx_cycle_t *cycle)
 {
+    if (ngx_process == NGX_PROCESS_SINGLE) {
+        ngx_acm_helper_exit();
+    }
+
     ngx_acm_audit_finish(ngx_acm_get_conf(cycle));
     ngx_acm_cache_free();
     acm_leaf_done();

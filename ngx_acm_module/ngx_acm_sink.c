@@ -42,7 +42,6 @@ typedef struct {
     time_t               fault;              /* nothing before */
     time_t               logged;
     unsigned             curl:1;
-    unsigned             exit:1;             /* atexit() was called */
 } ngx_acm_sinks_t;
 
 
@@ -53,7 +52,6 @@ static void ngx_acm_sink_soon(ngx_acm_sinks_t *all);
 static void ngx_acm_sink_flush(ngx_acm_sinks_t *all, ngx_uint_t now);
 static void ngx_acm_sink_timer(ngx_event_t *ev);
 static void ngx_acm_sink_tidy(ngx_acm_sinks_t *all);
-static void ngx_acm_sink_exit(void);
 static void ngx_acm_sink_store_fault(ngx_acm_sinks_t *all, acm_rc_t rc,
     acm_err_t *err);
 static void ngx_acm_sink_note(void *data, acm_outbox_note_e note,
@@ -143,12 +141,6 @@ ngx_acm_sink_start(ngx_acm_conf_t *amcf, acm_store_t *store,
     all->timer.data = all->ident;
     all->timer.log = log;
     all->timer.cancelable = 1;
-
-    /* the helper ends by exit(): what was delivered is not to come again */
-
-    if (!all->exit && ngx_process != NGX_PROCESS_SINGLE) {
-        all->exit = (atexit(ngx_acm_sink_exit) == 0);
-    }
 
     return NGX_OK;
 }
@@ -468,7 +460,7 @@ ngx_acm_sink_tidy(ngx_acm_sinks_t *all)
 }
 
 
-static void
+void
 ngx_acm_sink_exit(void)
 {
     acm_err_t  err;

@@ -47,7 +47,8 @@ typedef struct {
     uint32_t       staging;              /* 1: a rehearsal */
     uint32_t       method;               /* which comes first this time */
     uint32_t       only;                 /* acm_method_e, 0: any */
-    uint32_t       resumed;              /* by how many processes */
+    uint32_t       resumed;              /* by how many processes, without
+                                            those that ended in peace */
     int64_t        resume_at;            /* seconds, not before */
     int64_t        created_at;
 } acm_order_rec_t;

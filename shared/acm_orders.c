@@ -13,14 +13,17 @@
 
 
 #define ACM_ORDERS_SWEEP   60            /* seconds */
-#define ACM_RESUME_MIN     2             /* seconds, doubled per process */
+#define ACM_RESUME_MIN     2             /* seconds, doubled per crash */
 #define ACM_RESUME_MAX     3600
+#define ACM_RELEASE        256           /* orders in one commit */
 
 
 static acm_rc_t acm_slot_init(acm_orders_t *o, acm_slot_t *slot,
     const acm_issuer_t *issuer);
 static acm_rc_t acm_orders_resume(acm_orders_t *o, acm_order_rec_t *rec,
     acm_err_t *err);
+static void acm_job_release(acm_job_t *job, acm_snap_t *snap,
+    acm_batch_t *batch);
 static acm_rc_t acm_orders_drop(acm_orders_t *o,
     const acm_order_rec_t *rec, int64_t now, acm_err_t *err);
 static void acm_orders_committed(acm_orders_t *o, acm_rc_t rc,
@@ -407,7 +410,7 @@ acm_orders_recover(acm_orders_t *o, acm_err_t *err)
 static acm_rc_t
 acm_orders_resume(acm_orders_t *o, acm_order_rec_t *rec, acm_err_t *err)
 {
-    int64_t       now, wait;
+    int64_t       now, wait, resume_at;
     acm_rc_t      rc;
     acm_job_t    *job;
     acm_slot_t   *slot;
@@ -428,7 +431,8 @@ acm_orders_resume(acm_orders_t *o, acm_order_rec_t *rec, acm_err_t *err)
         return acm_orders_drop(o, rec, now, err);
     }
 
-    wait = rec->resume_at - now;
+    resume_at = rec->resume_at;
+    wait = resume_at - now;
 
     if (wait > ACM_RESUME_MAX) {
         wait = ACM_RESUME_MAX;
@@ -457,6 +461,8 @@ acm_orders_resume(acm_orders_t *o, acm_order_rec_t *rec, acm_err_t *err)
         return acm_fail(err, ACM_NOMEM, "no memory for an order");
     }
 
+    job->resumed = 1;
+    job->resume_at = resume_at;
     job->held = 1;
     slot->inflight++;
     o->njobs++;
@@ -471,6 +477,74 @@ acm_orders_resume(acm_orders_t *o, acm_order_rec_t *rec, acm_err_t *err)
     }
 
     return ACM_OK;
+}
+
+
+acm_rc_t
+acm_orders_release(acm_orders_t *o, acm_err_t *err)
+{
+    acm_rc_t      rc;
+    acm_job_t    *job;
+    acm_snap_t   *snap;
+    acm_store_t  *store;
+    acm_batch_t   batch;
+
+    store = acm_keyring_store(o->conf.ring);
+    job = o->jobs;
+    rc = ACM_OK;
+
+    while (job != NULL && rc == ACM_OK) {
+        rc = acm_store_begin(store, &snap, err);
+
+        if (rc != ACM_OK) {
+            break;
+        }
+
+        acm_batch_init(&batch);
+
+        while (job != NULL && batch.nops < ACM_RELEASE) {
+            acm_job_release(job, snap, &batch);
+            job = job->next;
+        }
+
+        acm_store_end(snap);
+
+        if (batch.nops != 0) {
+            rc = acm_store_commit(store, &batch, err);
+        }
+
+        acm_batch_free(&batch);
+    }
+
+    return rc;
+}
+
+
+/* Of the record that is in the store: what this process has of it may be
+   ahead, with changes that wait for a commit. */
+
+static void
+acm_job_release(acm_job_t *job, acm_snap_t *snap, acm_batch_t *batch)
+{
+    acm_entry_t      entry;
+    acm_order_rec_t  rec;
+
+    if (!job->resumed
+        || acm_store_get(snap, ACM_DB_ORDER, job->order.rec.uuid,
+                         ACM_UUID_LEN, &entry)
+           != ACM_OK
+        || acm_order_decode(entry.data, entry.len, &rec) != ACM_OK)
+    {
+        return;
+    }
+
+    rec.resumed -= (rec.resumed > 0);
+    rec.resume_at = job->resume_at;
+
+    acm_order_batch_put(batch, &rec);
+    acm_order_rec_free(&rec);
+
+    job->resumed = 0;
 }
 
 

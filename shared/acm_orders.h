@@ -113,6 +113,14 @@ acm_orders_t *acm_orders_new(const acm_orders_conf_t *conf);
 void acm_orders_free(acm_orders_t *o);
 
 /*
+ * The process ends, or takes another configuration, and no order is to blame:
+ * those that it took up are as they were before, so that the next process
+ * does not wait.  On an error some of them count as if it had died.  Nothing
+ * but acm_orders_free() may follow.
+ */
+acm_rc_t acm_orders_release(acm_orders_t *o, acm_err_t *err);
+
+/*
  * Takes up what an earlier process left, no more than may be in flight; call
  * it again while it gives ACM_BUSY.
  */

@@ -55,6 +55,8 @@ struct acm_job_s {
     unsigned              alone:1;       /* a commit with others failed */
     unsigned              ended:1;       /* issued, once that is committed */
     unsigned              fresh:1;       /* its beginning waits for a commit */
+    unsigned              resumed:1;     /* the store says so, too */
+    int64_t               resume_at;     /* as it was before that */
     acm_cert_t            issued;        /* as it then is */
     unsigned              looks;         /* for our own answer */
     acm_preflight_t           check;

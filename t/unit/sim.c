@@ -293,6 +293,30 @@ sim_kill(sim_t *s)
 }
 
 
+void
+sim_quit(sim_t *s)
+{
+    unsigned long  left;
+    acm_err_t      err;
+
+    if (!s->running) {
+        return;
+    }
+
+    left = acm_alloc_fail_at(0);
+
+    err.text[0] = '\0';
+
+    if (acm_orders_release(s->engine.orders, &err) != ACM_OK && !s->crashed) {
+        fail_msg("the end of a process: %s", err.text);
+    }
+
+    (void) acm_alloc_fail_at(left);
+
+    sim_kill(s);
+}
+
+
 static void
 sim_report(void *data, acm_orders_e what, const acm_cert_t *cert,
     const acm_order_t *order, const char *text)

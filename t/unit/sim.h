@@ -228,6 +228,8 @@ void sim_free(sim_t *s);
 /* the process, and its sudden end */
 void sim_start(sim_t *s);
 void sim_kill(sim_t *s);
+/* Its end at a reload, a stop, an upgrade. */
+void sim_quit(sim_t *s);
 
 /* seconds of the wall clock, as the process has it and as it is */
 int64_t sim_now(const sim_t *s);
