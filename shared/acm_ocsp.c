@@ -13,7 +13,14 @@
 #include "acm_ocsp.h"
 
 
+/* what the name of a host consists of */
+
+#define ACM_OCSP_HOST  "abcdefghijklmnopqrstuvwxyz"                          \
+                       "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+
+
 static char *acm_ocsp_location(const ACCESS_DESCRIPTION *ad);
+static int acm_ocsp_local(const char *host, size_t len);
 static acm_rc_t acm_ocsp_open(const acm_str_t *der, OCSP_BASICRESP **basic,
     acm_err_t *err);
 static acm_rc_t acm_ocsp_signed(OCSP_BASICRESP *basic, X509 *issuer,
@@ -137,17 +144,26 @@ acm_ocsp_url_ok(const uint8_t *url, size_t len)
 
 
 /* No public CA does it: it leads to where the host of nginx may go, and who
-   gave us the certificate may not. */
+   gave us the certificate may not.  What is no plain name in an URL may be
+   read as an address by whoever connects: "%31", "user:password@". */
 
 int
 acm_ocsp_by_address(const char *url)
 {
-    size_t       len, i;
+    size_t       all, len, i;
     const char  *host;
 
     host = strstr(url, "://");
     host = (host != NULL) ? host + 3 : url;
-    len = strcspn(host, "/:?#");
+    all = strcspn(host, "/?#");
+    len = strspn(host, ACM_OCSP_HOST);
+
+    if (len != all
+        && (host[len] != ':'
+            || strspn(host + len + 1, "0123456789") != all - len - 1))
+    {
+        return 1;
+    }
 
     if (len != 0 && host[len - 1] == '.') {
         len--;
@@ -157,9 +173,29 @@ acm_ocsp_by_address(const char *url)
 
     for (i = len; i > 0 && host[i - 1] != '.'; i--) { /* void */ }
 
-    return len == 0 || host[0] == '[' || memchr(host, '@', len) != NULL
-           || (host[i] >= '0' && host[i] <= '9')
-           || (len == 9 && strncasecmp(host, "localhost", 9) == 0);
+    return len == 0 || (host[i] >= '0' && host[i] <= '9')
+           || acm_ocsp_local(host, len);
+}
+
+
+/* "localhost", below it too (RFC 6761 s6.3), and as hosts(5) has it. */
+
+static int
+acm_ocsp_local(const char *host, size_t len)
+{
+    size_t  i, k;
+
+    static const char *const  names[] = { "localhost", "loopback" };
+
+    for (k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
+        for (i = 0; i + strlen(names[k]) <= len; i++) {
+            if (strncasecmp(host + i, names[k], strlen(names[k])) == 0) {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
 }
 
 
