@@ -38,7 +38,8 @@ static acm_rc_t acm_stapler_due(acm_stapler_t *s, int64_t now, int64_t *next,
 static int acm_stapler_busy(const acm_stapler_t *s, const char *uuid);
 static acm_rc_t acm_stapler_begin(acm_stapler_t *s, const acm_ref_t *ref,
     int64_t at, int64_t now, acm_err_t *err);
-static acm_rc_t acm_stapler_stale(acm_stapler_job_t *job, acm_err_t *err);
+static acm_rc_t acm_stapler_move(acm_stapler_job_t *job, int64_t at,
+    acm_err_t *err);
 static acm_rc_t acm_stapler_read(acm_stapler_t *s, acm_stapler_job_t *job,
     acm_err_t *err);
 static acm_rc_t acm_stapler_decode(acm_snap_t *snap,
@@ -193,32 +194,57 @@ acm_stapler_begin(acm_stapler_t *s, const acm_ref_t *ref, int64_t at,
     /* it must not be the first in the index for ever */
 
     rc = (rc == ACM_NOTFOUND)
-         ? acm_stapler_stale(job, err)
+         ? acm_stapler_move(job, 0, err)
          : acm_stapler_keep(job, now, NULL, why.text[0] ? why.text
                                                         : acm_rc_text(rc),
                             err);
+
+    if (rc == ACM_CORRUPT
+        && acm_stapler_move(job, acm_add_sat(now, ACM_STAPLE_RETRY_MAX), err)
+           == ACM_OK)
+    {
+        /* it is out of the way; now it can be told */
+
+        rc = acm_fail(err, rc, "certificate %s cannot be read: %s; restore "
+                      "it from a backup", job->ref.uuid, acm_rc_text(rc));
+    }
+
     acm_stapler_end(job);
 
     return rc;
 }
 
 
-/* An entry of no certificate, or of another time. */
+/* An entry of no certificate, or of another time (at is 0), or of one that
+   cannot be read. */
 
 static acm_rc_t
-acm_stapler_stale(acm_stapler_job_t *job, acm_err_t *err)
+acm_stapler_move(acm_stapler_job_t *job, int64_t at, acm_err_t *err)
 {
     size_t       len;
     uint8_t      key[ACM_MAX_STORE_KEY];
     acm_rc_t     rc;
+    acm_buf_t    buf;
     acm_batch_t  batch;
 
     acm_batch_init(&batch);
+    acm_buf_init(&buf, ACM_MAX_STORE_VALUE);
 
     len = acm_time_key(key, job->at, job->ref.uuid);
     acm_batch_delete(&batch, ACM_DB_OCSP, key, len);
 
-    rc = acm_commit(job->stapler->store, &batch, err);
+    rc = (at != 0) ? acm_ref_encode(&job->ref, &buf) : ACM_OK;
+
+    if (rc == ACM_OK && at != 0) {
+        len = acm_time_key(key, at, job->ref.uuid);
+        acm_batch_put(&batch, ACM_DB_OCSP, key, len, buf.data, buf.len);
+    }
+
+    if (rc == ACM_OK) {
+        rc = acm_commit(job->stapler->store, &batch, err);
+    }
+
+    acm_buf_free(&buf);
     acm_batch_free(&batch);
 
     return rc;
@@ -244,7 +270,11 @@ acm_stapler_read(acm_stapler_t *s, acm_stapler_job_t *job, acm_err_t *err)
 
     if (rc == ACM_OK) {
         job->version = cert.version;
-        rc = (cert.ocsp_at == job->at) ? ACM_OK : ACM_NOTFOUND;
+
+        /* later than it says: it could not be read for a while */
+
+        rc = (cert.ocsp_at != 0 && cert.ocsp_at <= job->at) ? ACM_OK
+                                                            : ACM_NOTFOUND;
         acm_cert_free(&cert);
     }
 

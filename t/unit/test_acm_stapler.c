@@ -466,6 +466,80 @@ test_none(void **state)
 }
 
 
+/* A record that is damaged does not keep the others waiting; and when it is
+   there again, it goes on. */
+
+static void
+test_damaged(void **state)
+{
+    char          uuid[ACM_UUID_LEN + 1] = "";
+    size_t        len, value_len;
+    test_t        t;
+    int64_t       next, later;
+    uint8_t       key[ACM_MAX_STORE_KEY], value[8192];
+    acm_err_t     err;
+    acm_snap_t   *snap;
+    acm_batch_t   batch;
+    acm_entry_t   entry;
+
+    (void) state;
+
+    test_start(&t);
+    test_import(&t, leaf, 1, uuid);
+
+    test_ok(acm_store_begin(t.store, &snap, NULL));
+    test_ok(acm_store_seek(snap, ACM_DB_CERTIFICATE, NULL, 0, &entry));
+    len = entry.key_len;
+    value_len = entry.len;
+    assert_true(value_len <= sizeof(value));
+    memcpy(key, entry.key, len);
+    memcpy(value, entry.data, value_len);
+    acm_store_end(snap);
+
+    acm_batch_init(&batch);
+    acm_batch_put(&batch, ACM_DB_CERTIFICATE, key, len, "x", 1);
+    test_ok(acm_store_commit(t.store, &batch, &err));
+    acm_batch_free(&batch);
+
+    uuid[0] = '\0';
+    test_import(&t, leaf, 1, uuid);
+
+    assert_int_equal(acm_stapler_tick(&t.stapler, NOW, &next, &err),
+                     ACM_CORRUPT);
+    assert_non_null(strstr(err.text, "restore it from a backup"));
+    test_ok(acm_stapler_tick(&t.stapler, NOW, &next, &err));
+    assert_int_equal(t.nasked, 1);
+    test_answered(&t, NULL, 404, "text/html");
+
+    acm_batch_init(&batch);
+    acm_batch_put(&batch, ACM_DB_CERTIFICATE, key, len, value, value_len);
+    test_ok(acm_store_commit(t.store, &batch, &err));
+    acm_batch_free(&batch);
+
+    /* the other one failed, and comes before it */
+
+    later = NOW + ACM_STAPLE_RETRY_MAX;
+    test_ok(acm_stapler_tick(&t.stapler, later - 1, &next, &err));
+    assert_int_equal(acm_stapler_tick(&t.stapler, later - 1, &next, &err),
+                     ACM_NOTFOUND);
+    assert_true(next == later);
+    test_ok(acm_stapler_tick(&t.stapler, later, &next, &err));
+    assert_int_equal(t.nasked, 2);
+    acm_now_set(later);
+    test_answered(&t, NULL, 404, "text/html");
+    test_answered(&t, NULL, 404, "text/html");
+
+    /* the entry that was moved is of no use any more */
+
+    test_ok(acm_stapler_tick(&t.stapler, later, &next, &err));
+    assert_int_equal(t.nasked, 0);
+    assert_int_equal(acm_stapler_tick(&t.stapler, later, &next, &err),
+                     ACM_NOTFOUND);
+
+    test_stop(&t);
+}
+
+
 /* As many at a time as there may be; a long URL is POSTed to. */
 
 static void
@@ -521,6 +595,7 @@ main(void)
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_revoked),
         cmocka_unit_test(test_none),
+        cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_many)
     };
 
