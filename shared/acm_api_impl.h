@@ -64,7 +64,7 @@ acm_rc_t acm_api_not_found(acm_api_t *api);
    NULL. */
 acm_rc_t acm_api_cert(acm_api_t *api, acm_cert_t *cert, uint64_t *revision);
 
-/* The parsed leaf of a certificate; X509_free() it. */
+/* The leaf of a certificate, as acm_bare_look() gives it; X509_free() it. */
 acm_rc_t acm_api_leaf(acm_api_t *api, const acm_cert_t *cert, X509 **x);
 
 /* Sets api->out to an object with this one member, which it takes over. */

@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "acm_api_impl.h"
+#include "acm_bare.h"
 
 
 #define ACM_BASE64_PAD  0xfe
@@ -120,7 +121,7 @@ acm_api_leaf(acm_api_t *api, const acm_cert_t *cert, X509 **x)
                         "be read: %s", cert->uuid, acm_rc_text(rc));
     }
 
-    rc = acm_x509_decode(m.leaf.data, m.leaf.len, x, &api->err);
+    rc = acm_bare_look(m.leaf.data, m.leaf.len, x, &api->err);
     acm_material_free(&m);
 
     return rc;

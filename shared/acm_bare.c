@@ -48,6 +48,7 @@ typedef struct {
 
 
 static void acm_bare_init(void);
+static X509 *acm_bare_x509(const uint8_t *der, size_t len);
 static int acm_bare_read(X509 *x, acm_bare_t *bare);
 static const acm_curve_t *acm_bare_curve(acm_key_e key);
 static int acm_der_next(acm_der_t *in, uint8_t tag, acm_der_t *value);
@@ -108,35 +109,77 @@ acm_rc_t
 acm_bare_decode(const uint8_t *der, size_t len, X509 **x, acm_bare_t *bare,
     acm_err_t *err)
 {
-    X509           *cert;
-    const uint8_t  *pos;
+    X509  *cert;
 
     memset(bare, 0, sizeof(acm_bare_t));
 
-    (void) pthread_once(&acm_bare_once, acm_bare_init);
+    cert = acm_bare_x509(der, len);
 
-    if (acm_bare_ctx != NULL && len <= ACM_MAX_CERT_DER) {
-        pos = der;
-        cert = X509_new_ex(acm_bare_ctx, NULL);
-
-        /* which frees the certificate if it fails */
-
-        if (cert != NULL && d2i_X509(&cert, &pos, (long) len) != NULL) {
-
-            if (pos == der + len && acm_bare_read(cert, bare)) {
-                ERR_clear_error();
-                *x = cert;
-                return ACM_OK;
-            }
-
-            X509_free(cert);
+    if (cert != NULL) {
+        if (acm_bare_read(cert, bare)) {
+            ERR_clear_error();
+            *x = cert;
+            return ACM_OK;
         }
 
+        X509_free(cert);
         memset(bare, 0, sizeof(acm_bare_t));
-        ERR_clear_error();
     }
 
+    ERR_clear_error();
+
     return acm_x509_decode(der, len, x, err);
+}
+
+
+acm_rc_t
+acm_bare_look(const uint8_t *der, size_t len, X509 **x, acm_err_t *err)
+{
+    X509  *cert;
+
+    cert = acm_bare_x509(der, len);
+
+    ERR_clear_error();
+
+    if (cert == NULL) {
+        return acm_x509_decode(der, len, x, err);
+    }
+
+    *x = cert;
+
+    return ACM_OK;
+}
+
+
+/* NULL: not this way. */
+
+static X509 *
+acm_bare_x509(const uint8_t *der, size_t len)
+{
+    X509           *cert;
+    const uint8_t  *pos;
+
+    (void) pthread_once(&acm_bare_once, acm_bare_init);
+
+    if (acm_bare_ctx == NULL || len > ACM_MAX_CERT_DER) {
+        return NULL;
+    }
+
+    pos = der;
+    cert = X509_new_ex(acm_bare_ctx, NULL);
+
+    /* it frees the certificate if it fails */
+
+    if (cert == NULL || d2i_X509(&cert, &pos, (long) len) == NULL) {
+        return NULL;
+    }
+
+    if (pos != der + len) {
+        X509_free(cert);
+        return NULL;
+    }
+
+    return cert;
 }
 
 

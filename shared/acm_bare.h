@@ -31,6 +31,14 @@ acm_rc_t acm_bare_decode(const uint8_t *der, size_t len, X509 **x,
     acm_bare_t *bare, acm_err_t *err);
 
 /*
+ * Decodes like acm_x509_decode() to a certificate of any key, for whoever only
+ * looks at its names and extensions: its public key cannot be used, nor what
+ * needs a digest of it, as X509_check_purpose() and X509_get_key_usage() do.
+ */
+acm_rc_t acm_bare_look(const uint8_t *der, size_t len, X509 **x,
+    acm_err_t *err);
+
+/*
  * The key of a bare certificate as traditional DER, from ECPrivateKey
  * (RFC 5915) or, with pkcs8, PrivateKeyInfo (RFC 5208).  ACM_NOTFOUND: it is
  * unusual, or not that key, and nothing was made.

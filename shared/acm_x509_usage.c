@@ -56,6 +56,7 @@ static const acm_usage_t  acm_ext_usages[ACM_USAGE_EXTS] = {
 };
 
 
+static uint32_t acm_usage_key(X509 *x);
 static unsigned acm_usage_ext(const ASN1_OBJECT *object);
 
 
@@ -68,7 +69,7 @@ acm_x509_usages(X509 *x)
     EXTENDED_KEY_USAGE  *list;
 
     bits = ACM_USAGE_READ;
-    flags = X509_get_key_usage(x);
+    flags = acm_usage_key(x);
 
     if (flags == UINT32_MAX) {
 
@@ -98,6 +99,35 @@ acm_x509_usages(X509 *x)
     EXTENDED_KEY_USAGE_free(list);
 
     return bits;
+}
+
+
+/* As X509_get_key_usage(), which has a digest made of the certificate; all
+   bits if there is no such extension, none if there is no making it out. */
+
+static uint32_t
+acm_usage_key(X509 *x)
+{
+    int               crit, len;
+    uint32_t          flags;
+    const uint8_t    *data;
+    ASN1_BIT_STRING  *bits;
+
+    bits = X509_get_ext_d2i(x, NID_key_usage, &crit, NULL);
+
+    if (bits == NULL) {
+        return (crit == -1) ? UINT32_MAX : 0;
+    }
+
+    data = ASN1_STRING_get0_data(bits);
+    len = ASN1_STRING_length(bits);
+
+    flags = (len > 0) ? data[0] : 0;
+    flags |= (len > 1) ? (uint32_t) data[1] << 8 : 0;
+
+    ASN1_BIT_STRING_free(bits);
+
+    return flags;
 }
 
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/x509v3.h>
 
 #include "acm_bare.h"
@@ -367,6 +368,127 @@ test_usual(void **state)
 }
 
 
+/* Names, extensions and usages of what is only looked at are those of the
+   certificate, whatever key it has. */
+
+static void
+test_look(void **state)
+{
+    X509               *x;
+    size_t              i, k;
+    uint8_t            *der;
+    uint32_t            usages;
+    unsigned            n;
+    X509V3_CTX          ctx;
+    acm_err_t           err;
+    EVP_PKEY           *pkey[3];
+    test_leaf_t         l;
+    X509_EXTENSION     *e;
+    ASN1_OCTET_STRING  *octets;
+
+    static const struct {
+        const char  *keys;       /* NULL: no extension; "": a broken one */
+        const char  *ext;
+        uint32_t     flags;
+    } rows[] = {
+        { NULL, NULL, UINT32_MAX },
+        { "", NULL, 0 },
+        { "digitalSignature,keyEncipherment", "serverAuth", 0xa0 },
+        { "keyAgreement,decipherOnly", "clientAuth,1.2.3.4", 0x8008 }
+    };
+
+    (void) state;
+
+    pkey[0] = EVP_RSA_gen(2048);
+    pkey[1] = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    assert_int_equal(acm_key_generate(ACM_KEY_EC_P256, &pkey[2], &err),
+                     ACM_OK);
+
+    for (k = 0; k < 3; k++) {
+        for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+            EVP_PKEY_up_ref(pkey[k]);
+            test_make(&l, pkey[k], ca, "ca", EVP_sha256());
+            X509V3_set_ctx(&ctx, l.x, l.x, NULL, NULL, 0);
+            e = NULL;
+
+            if (rows[i].keys != NULL && rows[i].keys[0] == '\0') {
+                octets = ASN1_OCTET_STRING_new();
+                assert_int_equal(ASN1_OCTET_STRING_set(octets,
+                                     (const uint8_t *) "x", 1), 1);
+                e = X509_EXTENSION_create_by_NID(NULL, NID_key_usage, 0,
+                                                 octets);
+                ASN1_OCTET_STRING_free(octets);
+
+            } else if (rows[i].keys != NULL) {
+                e = X509V3_EXT_conf_nid(NULL, &ctx, NID_key_usage,
+                                        rows[i].keys);
+            }
+
+            if (e != NULL) {
+                assert_int_equal(X509_add_ext(l.x, e, -1), 1);
+                X509_EXTENSION_free(e);
+            }
+
+            if (rows[i].ext != NULL) {
+                e = X509V3_EXT_conf_nid(NULL, &ctx, NID_ext_key_usage,
+                                        rows[i].ext);
+                assert_int_equal(X509_add_ext(l.x, e, -1), 1);
+                X509_EXTENSION_free(e);
+            }
+
+            assert_true(X509_sign(l.x, ca, EVP_sha256()) > 0);
+            der = NULL;
+            OPENSSL_free(l.der);
+            l.len = (size_t) i2d_X509(l.x, &der);
+            l.der = der;
+
+            assert_int_equal(acm_bare_look(l.der, l.len, &x, &err), ACM_OK);
+            assert_int_equal(ERR_peek_error(), 0);
+            assert_null(X509_get0_pubkey(x));
+            ERR_clear_error();
+
+            assert_int_equal(X509_get_key_usage(l.x), rows[i].flags);
+            usages = acm_x509_usages(x);
+            assert_int_equal(usages, acm_x509_usages(l.x));
+
+            /* each bit, and the one for all of them */
+
+            for (n = 0; n < 9; n++) {
+                assert_int_equal((usages & ACM_USAGE_KEY << n) != 0,
+                                 rows[i].flags != UINT32_MAX
+                                 && (rows[i].flags
+                                     & (n < 8 ? 0x80u >> n : 0x8000u)));
+            }
+
+            assert_int_equal((usages & ACM_USAGE_KEY << 9) != 0,
+                             rows[i].flags == UINT32_MAX);
+            assert_int_equal(X509_NAME_cmp(X509_get_subject_name(x),
+                                           X509_get_subject_name(l.x)), 0);
+            assert_int_equal(X509_NAME_cmp(X509_get_issuer_name(x),
+                                           X509_get_issuer_name(l.x)), 0);
+
+            X509_free(x);
+            test_drop(&l);
+        }
+
+        EVP_PKEY_free(pkey[k]);
+    }
+
+    /* what is none is told of as ever */
+
+    assert_int_equal(acm_key_generate(ACM_KEY_EC_P256, &l.pkey, &err),
+                     ACM_OK);
+    test_make(&l, l.pkey, ca, "ca", EVP_sha256());
+    l.der = OPENSSL_realloc(l.der, l.len + 1);
+    l.der[l.len] = 0;
+    assert_int_equal(acm_bare_look(l.der, l.len + 1, &x, &err), ACM_INVALID);
+    assert_non_null(strstr(err.text, "followed by 1 octets"));
+    assert_int_equal(acm_bare_look(l.der, l.len - 1, &x, &err), ACM_INVALID);
+    test_drop(&l);
+    ERR_clear_error();
+}
+
+
 int
 main(void)
 {
@@ -377,7 +499,8 @@ main(void)
         cmocka_unit_test(test_curves),
         cmocka_unit_test(test_scalars),
         cmocka_unit_test(test_signatures),
-        cmocka_unit_test(test_usual)
+        cmocka_unit_test(test_usual),
+        cmocka_unit_test(test_look)
     };
 
     if (acm_key_generate(ACM_KEY_EC_P256, &ca, &err) != ACM_OK) {
