@@ -28,9 +28,13 @@ typedef struct {
 /* of the helper */
 
 typedef struct {
-    acm_transport_t            transport;
+    acm_transport_t            transport;    /* curl, once it is needed */
+    acm_transport_t            curl;
     acm_stapler_t              stapler;
-    ngx_uint_t                 ready;
+    void                     (*wake)(void *data);
+    void                      *data;
+    unsigned                   ready:1;
+    unsigned                   connected:1;
 } ngx_acm_stapler_run_t;
 
 
@@ -41,6 +45,9 @@ static ngx_acm_response_t *ngx_acm_staple_read(acm_entry_t *entry,
 static void ngx_acm_staple_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad,
     int idx, long argl, void *argp);
 static int ngx_acm_staple_cb(ngx_ssl_conn_t *ssl, void *data);
+static acm_rc_t ngx_acm_stapler_send(void *data, acm_http_t *http,
+    acm_err_t *err);
+static void ngx_acm_stapler_cancel(void *data, acm_http_t *http);
 static void ngx_acm_stapler_report(void *data, const acm_cert_t *cert,
     const acm_ocsp_answer_t *answer, const char *why);
 
@@ -284,12 +291,12 @@ ngx_acm_stapler_run(ngx_acm_conf_t *amcf, acm_store_t *store,
     }
 
     if (!run->ready) {
-
-        if (ngx_acm_curl_init(&run->transport, wake, data, log) != NGX_OK) {
-            return;
-        }
-
         run->ready = 1;
+        run->wake = wake;
+        run->data = data;
+        run->transport.send = ngx_acm_stapler_send;
+        run->transport.cancel = ngx_acm_stapler_cancel;
+        run->transport.data = run;
         run->stapler.transport = &run->transport;
         run->stapler.responder = amcf->responder;
         run->stapler.report = ngx_acm_stapler_report;
@@ -327,9 +334,41 @@ ngx_acm_stapler_stop(void)
     }
 
     acm_stapler_done(&run->stapler);
-    ngx_acm_curl_done();
+
+    if (run->connected) {
+        ngx_acm_curl_done();
+    }
 
     ngx_memzero(run, sizeof(ngx_acm_stapler_run_t));
+}
+
+
+/* Most certificates name no responder: nothing is opened for them. */
+
+static acm_rc_t
+ngx_acm_stapler_send(void *data, acm_http_t *http, acm_err_t *err)
+{
+    ngx_acm_stapler_run_t *run = data;
+
+    if (!run->connected
+        && ngx_acm_curl_init(&run->curl, run->wake, run->data, ngx_cycle->log)
+           != NGX_OK)
+    {
+        return acm_fail(err, ACM_ERROR, "no HTTP client: see the log");
+    }
+
+    run->connected = 1;
+
+    return run->curl.send(run->curl.data, http, err);
+}
+
+
+static void
+ngx_acm_stapler_cancel(void *data, acm_http_t *http)
+{
+    ngx_acm_stapler_run_t *run = data;
+
+    run->curl.cancel(run->curl.data, http);
 }
 
 
