@@ -1,10 +1,6 @@
 
 /*
  * Copyright (C) The ngx_acm authors
- *
- * OpenSSL decodes the public key of every certificate, by way of a search
- * through all its decoders.  It finds none in a library context without
- * providers: the rest of the certificate is decoded all the same.
  */
 
 
@@ -15,18 +11,10 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
-#include <openssl/provider.h>
 
 #include "acm_bare.h"
+#include "acm_der.h"
 
-
-#define ACM_DER_INTEGER      0x02
-#define ACM_DER_BIT_STRING   0x03
-#define ACM_DER_OCTETS       0x04
-#define ACM_DER_OID          0x06
-#define ACM_DER_SEQUENCE     0x30
-#define ACM_DER_CONTEXT_0    0xa0
-#define ACM_DER_CONTEXT_1    0xa1
 
 #define ACM_MAX_SCALAR       66      /* octets: P-521 */
 #define ACM_MAX_POINT        (1 + 2 * ACM_MAX_SCALAR)
@@ -41,26 +29,18 @@ typedef struct {
 } acm_curve_t;
 
 
-typedef struct {
-    const uint8_t  *data;
-    size_t          len;
-} acm_der_t;
-
-
 static void acm_bare_init(void);
-static X509 *acm_bare_x509(const uint8_t *der, size_t len);
 static int acm_bare_read(X509 *x, acm_bare_t *bare);
 static const acm_curve_t *acm_bare_curve(acm_key_e key);
-static int acm_der_next(acm_der_t *in, uint8_t tag, acm_der_t *value);
-static int acm_der_oid(const acm_der_t *oid, int nid);
-static int acm_der_pkcs8(const acm_curve_t *curve, acm_der_t *in);
-static int acm_der_key(const acm_curve_t *curve, const acm_bare_t *bare,
-    acm_der_t *in, uint8_t *scalar);
+static int acm_bare_oid(const acm_str_t *oid, int nid);
+static int acm_bare_pkcs8(const acm_curve_t *curve, acm_str_t *in);
+static int acm_bare_scalar(const acm_curve_t *curve, const acm_bare_t *bare,
+    const acm_str_t *in, uint8_t *scalar);
 static int acm_bare_match(const acm_curve_t *curve, const acm_bare_t *bare,
     const uint8_t *scalar);
 static acm_rc_t acm_bare_encode(const acm_curve_t *curve,
     const acm_bare_t *bare, const uint8_t *scalar, acm_str_t *der_secret);
-static uint8_t *acm_der_head(uint8_t *p, uint8_t tag, size_t len);
+static uint8_t *acm_bare_head(uint8_t *p, uint8_t tag, size_t len);
 static int acm_bare_tbs(const acm_str_t *der, acm_str_t *tbs);
 
 
@@ -72,17 +52,16 @@ static acm_curve_t  acm_curves[] = {
 
 #define ACM_NCURVES  (sizeof(acm_curves) / sizeof(acm_curve_t))
 
-/* made once and never freed; NULL: nothing is bare */
+/* made once and never freed, all or nothing */
 
-static OSSL_LIB_CTX    *acm_bare_ctx;
+static int              acm_bare_ready;
 static pthread_once_t   acm_bare_once = PTHREAD_ONCE_INIT;
 
 
 static void
 acm_bare_init(void)
 {
-    size_t         i;
-    OSSL_LIB_CTX  *ctx;
+    size_t  i;
 
     for (i = 0; i < ACM_NCURVES; i++) {
         acm_curves[i].group = EC_GROUP_new_by_curve_name(acm_curves[i].nid);
@@ -92,16 +71,7 @@ acm_bare_init(void)
         }
     }
 
-    ctx = OSSL_LIB_CTX_new();
-
-    /* without any the default provider would come by itself */
-
-    if (ctx != NULL && OSSL_PROVIDER_load(ctx, "null") == NULL) {
-        OSSL_LIB_CTX_free(ctx);
-        return;
-    }
-
-    acm_bare_ctx = ctx;
+    acm_bare_ready = 1;
 }
 
 
@@ -113,20 +83,20 @@ acm_bare_decode(const uint8_t *der, size_t len, X509 **x, acm_bare_t *bare,
 
     memset(bare, 0, sizeof(acm_bare_t));
 
-    cert = acm_bare_x509(der, len);
+    (void) pthread_once(&acm_bare_once, acm_bare_init);
 
-    if (cert != NULL) {
-        if (acm_bare_read(cert, bare)) {
-            ERR_clear_error();
-            *x = cert;
-            return ACM_OK;
-        }
+    cert = acm_bare_ready ? acm_der_x509(der, len) : NULL;
 
-        X509_free(cert);
-        memset(bare, 0, sizeof(acm_bare_t));
+    if (cert != NULL && acm_bare_read(cert, bare)) {
+        ERR_clear_error();
+        *x = cert;
+        return ACM_OK;
     }
 
+    X509_free(cert);
     ERR_clear_error();
+
+    memset(bare, 0, sizeof(acm_bare_t));
 
     return acm_x509_decode(der, len, x, err);
 }
@@ -137,7 +107,7 @@ acm_bare_look(const uint8_t *der, size_t len, X509 **x, acm_err_t *err)
 {
     X509  *cert;
 
-    cert = acm_bare_x509(der, len);
+    cert = acm_der_x509(der, len);
 
     ERR_clear_error();
 
@@ -148,38 +118,6 @@ acm_bare_look(const uint8_t *der, size_t len, X509 **x, acm_err_t *err)
     *x = cert;
 
     return ACM_OK;
-}
-
-
-/* NULL: not this way. */
-
-static X509 *
-acm_bare_x509(const uint8_t *der, size_t len)
-{
-    X509           *cert;
-    const uint8_t  *pos;
-
-    (void) pthread_once(&acm_bare_once, acm_bare_init);
-
-    if (acm_bare_ctx == NULL || len > ACM_MAX_CERT_DER) {
-        return NULL;
-    }
-
-    pos = der;
-    cert = X509_new_ex(acm_bare_ctx, NULL);
-
-    /* it frees the certificate if it fails */
-
-    if (cert == NULL || d2i_X509(&cert, &pos, (long) len) == NULL) {
-        return NULL;
-    }
-
-    if (pos != der + len) {
-        X509_free(cert);
-        return NULL;
-    }
-
-    return cert;
 }
 
 
@@ -260,18 +198,18 @@ acm_bare_key(const acm_bare_t *bare, const uint8_t *der, size_t len,
 {
     acm_rc_t            rc;
     uint8_t             scalar[ACM_MAX_SCALAR];
-    acm_der_t           in;
+    acm_str_t           in;
     const acm_curve_t  *curve;
 
-    in.data = der;
+    in.data = (uint8_t *) der;
     in.len = len;
 
     rc = ACM_NOTFOUND;
     curve = acm_bare_curve(bare->key);
 
     if (curve != NULL
-        && (!pkcs8 || acm_der_pkcs8(curve, &in))
-        && acm_der_key(curve, bare, &in, scalar)
+        && (!pkcs8 || acm_bare_pkcs8(curve, &in))
+        && acm_bare_scalar(curve, bare, &in, scalar)
         && acm_bare_match(curve, bare, scalar))
     {
         rc = acm_bare_encode(curve, bare, scalar, der_secret);
@@ -283,45 +221,8 @@ acm_bare_key(const acm_bare_t *bare, const uint8_t *der, size_t len,
 }
 
 
-/* Takes one value off; 0 if there is another or none.  Lengths from 256 on
-   do not come up in what is read here. */
-
 static int
-acm_der_next(acm_der_t *in, uint8_t tag, acm_der_t *value)
-{
-    size_t  head, len;
-
-    if (in->len < 2 || in->data[0] != tag) {
-        return 0;
-    }
-
-    head = 2;
-    len = in->data[1];
-
-    if (len == 0x81 && in->len >= 3 && in->data[2] >= 0x80) {
-        head = 3;
-        len = in->data[2];
-
-    } else if (len >= 0x80) {
-        return 0;
-    }
-
-    if (len > in->len - head) {
-        return 0;
-    }
-
-    value->data = in->data + head;
-    value->len = len;
-
-    in->data += head + len;
-    in->len -= head + len;
-
-    return 1;
-}
-
-
-static int
-acm_der_oid(const acm_der_t *oid, int nid)
+acm_bare_oid(const acm_str_t *oid, int nid)
 {
     const ASN1_OBJECT  *object;
 
@@ -336,9 +237,9 @@ acm_der_oid(const acm_der_t *oid, int nid)
 /* Goes into a PrivateKeyInfo. */
 
 static int
-acm_der_pkcs8(const acm_curve_t *curve, acm_der_t *in)
+acm_bare_pkcs8(const acm_curve_t *curve, acm_str_t *in)
 {
-    acm_der_t  info, version, algorithm, type, group, key;
+    acm_str_t  info, version, algorithm, type, group, key;
 
     if (!acm_der_next(in, ACM_DER_SEQUENCE, &info) || in->len != 0
         || !acm_der_next(&info, ACM_DER_INTEGER, &version)
@@ -350,9 +251,9 @@ acm_der_pkcs8(const acm_curve_t *curve, acm_der_t *in)
     }
 
     if (!acm_der_next(&algorithm, ACM_DER_OID, &type)
-        || !acm_der_oid(&type, NID_X9_62_id_ecPublicKey)
+        || !acm_bare_oid(&type, NID_X9_62_id_ecPublicKey)
         || !acm_der_next(&algorithm, ACM_DER_OID, &group)
-        || !acm_der_oid(&group, curve->nid) || algorithm.len != 0)
+        || !acm_bare_oid(&group, curve->nid) || algorithm.len != 0)
     {
         return 0;
     }
@@ -366,39 +267,27 @@ acm_der_pkcs8(const acm_curve_t *curve, acm_der_t *in)
 /* The public key may be missing; if it is there it must be the right one. */
 
 static int
-acm_der_key(const acm_curve_t *curve, const acm_bare_t *bare, acm_der_t *in,
-    uint8_t *scalar)
+acm_bare_scalar(const acm_curve_t *curve, const acm_bare_t *bare,
+    const acm_str_t *in, uint8_t *scalar)
 {
-    acm_der_t  key, version, secret, param, oid, point, bits;
+    acm_der_ec_t  ec;
 
-    if (!acm_der_next(in, ACM_DER_SEQUENCE, &key) || in->len != 0
-        || !acm_der_next(&key, ACM_DER_INTEGER, &version)
-        || version.len != 1 || version.data[0] != 1
-        || !acm_der_next(&key, ACM_DER_OCTETS, &secret)
-        || secret.len != curve->size)
+    if (!acm_der_ec(in, &ec) || ec.scalar.len != curve->size
+        || (ec.oid.len != 0 && !acm_bare_oid(&ec.oid, curve->nid)))
     {
         return 0;
     }
 
-    if (acm_der_next(&key, ACM_DER_CONTEXT_0, &param)
-        && (!acm_der_next(&param, ACM_DER_OID, &oid) || param.len != 0
-            || !acm_der_oid(&oid, curve->nid)))
+    if (ec.point.len != 0
+        && (ec.point.len != bare->len
+            || memcmp(ec.point.data, bare->point, bare->len) != 0))
     {
         return 0;
     }
 
-    if (acm_der_next(&key, ACM_DER_CONTEXT_1, &point)
-        && (!acm_der_next(&point, ACM_DER_BIT_STRING, &bits)
-            || point.len != 0 || bits.len != bare->len + 1
-            || bits.data[0] != 0
-            || memcmp(bits.data + 1, bare->point, bare->len) != 0))
-    {
-        return 0;
-    }
+    memcpy(scalar, ec.scalar.data, curve->size);
 
-    memcpy(scalar, secret.data, curve->size);
-
-    return key.len == 0;
+    return 1;
 }
 
 
@@ -460,23 +349,23 @@ acm_bare_encode(const acm_curve_t *curve, const acm_bare_t *bare,
     len = 3 + 2 + curve->size + 2 + 2 + oid + 2 + 2 + 1 + bare->len
           + (bare->len + 1 >= 0x80 ? 2 : 0);
 
-    p = acm_der_head(der, ACM_DER_SEQUENCE, len);
+    p = acm_bare_head(der, ACM_DER_SEQUENCE, len);
 
-    p = acm_der_head(p, ACM_DER_INTEGER, 1);
+    p = acm_bare_head(p, ACM_DER_INTEGER, 1);
     *p++ = 1;
 
-    p = acm_der_head(p, ACM_DER_OCTETS, curve->size);
+    p = acm_bare_head(p, ACM_DER_OCTETS, curve->size);
     memcpy(p, scalar, curve->size);
     p += curve->size;
 
-    p = acm_der_head(p, ACM_DER_CONTEXT_0, 2 + oid);
-    p = acm_der_head(p, ACM_DER_OID, oid);
+    p = acm_bare_head(p, ACM_DER_CONTEXT_0, 2 + oid);
+    p = acm_bare_head(p, ACM_DER_OID, oid);
     memcpy(p, OBJ_get0_data(object), oid);
     p += oid;
 
-    p = acm_der_head(p, ACM_DER_CONTEXT_1,
+    p = acm_bare_head(p, ACM_DER_CONTEXT_1,
                      bare->len + 1 + (bare->len + 1 >= 0x80 ? 3 : 2));
-    p = acm_der_head(p, ACM_DER_BIT_STRING, bare->len + 1);
+    p = acm_bare_head(p, ACM_DER_BIT_STRING, bare->len + 1);
     *p++ = 0;
     memcpy(p, bare->point, bare->len);
     p += bare->len;
@@ -491,7 +380,7 @@ acm_bare_encode(const acm_curve_t *curve, const acm_bare_t *bare,
 
 
 static uint8_t *
-acm_der_head(uint8_t *p, uint8_t tag, size_t len)
+acm_bare_head(uint8_t *p, uint8_t tag, size_t len)
 {
     *p++ = tag;
 

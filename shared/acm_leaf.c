@@ -4,9 +4,9 @@
  *
  * OpenSSL 3.0 takes 90 of the 100 microseconds of d2i_X509() to find a
  * decoder for the public key, and d2i_PrivateKey() looks for one as well.
- * So the certificate is decoded in a library context that has none, where
- * its key stays octets; the private key is decoded without looking for one,
- * and put where the public key would be.
+ * So the certificate is decoded without its key, which stays octets; the
+ * private key is decoded without looking for a decoder, and put where the
+ * public key would be.
  *
  * At the first signature OpenSSL would copy such a key for the provider, and
  * keep both; unless it has a method of its own, even if that does the same.
@@ -16,15 +16,16 @@
 
 #define OPENSSL_SUPPRESS_DEPRECATED  /* the decoders of one type */
 
+#include <pthread.h>
 #include <string.h>
 
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
-#include <openssl/provider.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
+#include "acm_der.h"
 #include "acm_leaf.h"
 
 
@@ -45,12 +46,10 @@
 
 static acm_rc_t acm_leaf_fast(acm_leaf_t *leaf, acm_key_e key,
     const acm_str_t *der, const acm_str_t *der_secret);
-static int acm_leaf_init(void);
-static X509 *acm_leaf_x509(const acm_str_t *der);
 static EVP_PKEY *acm_leaf_key(acm_key_e key, const acm_str_t *der_secret);
 static RSA *acm_leaf_rsa(const acm_str_t *der_secret);
 static EC_KEY *acm_leaf_ec(acm_key_e key, const acm_str_t *der_secret);
-static int acm_leaf_tlv(acm_str_t *in, int tag, int class, acm_str_t *value);
+static EC_KEY *acm_leaf_curve(acm_key_e key);
 static int acm_leaf_join(X509 *x, EVP_PKEY *pkey, const acm_str_t *der);
 static int acm_leaf_spki(X509 *x, uint8_t *spki);
 static acm_rc_t acm_leaf_slow(acm_leaf_t *leaf, acm_key_e key,
@@ -59,10 +58,9 @@ static acm_rc_t acm_leaf_names(acm_leaf_t *leaf, acm_err_t *err);
 static size_t acm_leaf_bytes(const acm_leaf_t *leaf, size_t len);
 
 
-static OSSL_LIB_CTX   *acm_leaf_ctx;         /* without decoders */
-static OSSL_PROVIDER  *acm_leaf_provider;
-static EC_KEY_METHOD  *acm_leaf_method;      /* OpenSSL's */
-static EC_KEY         *acm_leaf_curves[ACM_LEAF_CURVES];  /* without a key */
+static EC_KEY_METHOD    *acm_leaf_method;    /* OpenSSL's */
+static EC_KEY           *acm_leaf_curves[ACM_LEAF_CURVES];  /* without a key */
+static pthread_mutex_t   acm_leaf_lock = PTHREAD_MUTEX_INITIALIZER;
 
 
 acm_rc_t
@@ -119,23 +117,21 @@ acm_leaf_done(void)
 {
     size_t  i;
 
+    (void) pthread_mutex_lock(&acm_leaf_lock);
+
     for (i = 0; i < ACM_LEAF_CURVES; i++) {
         EC_KEY_free(acm_leaf_curves[i]);
         acm_leaf_curves[i] = NULL;
     }
 
-    if (acm_leaf_provider != NULL) {
-        (void) OSSL_PROVIDER_unload(acm_leaf_provider);
-        acm_leaf_provider = NULL;
-    }
-
-    OSSL_LIB_CTX_free(acm_leaf_ctx);
-    acm_leaf_ctx = NULL;
-
     if (acm_leaf_method != NULL) {
         EC_KEY_METHOD_free(acm_leaf_method);
         acm_leaf_method = NULL;
     }
+
+    (void) pthread_mutex_unlock(&acm_leaf_lock);
+
+    acm_der_done();
 }
 
 
@@ -145,11 +141,13 @@ static acm_rc_t
 acm_leaf_fast(acm_leaf_t *leaf, acm_key_e key, const acm_str_t *der,
     const acm_str_t *der_secret)
 {
-    if (!acm_leaf_init()) {
+    /* whoever wants FIPS wants that provider to sign */
+
+    if (EVP_default_properties_is_fips_enabled(NULL)) {
         return ACM_ERROR;
     }
 
-    leaf->x = acm_leaf_x509(der);
+    leaf->x = acm_der_x509(der->data, der->len);
     leaf->pkey = acm_leaf_key(key, der_secret);
 
     if (leaf->x == NULL || leaf->pkey == NULL
@@ -163,63 +161,6 @@ acm_leaf_fast(acm_leaf_t *leaf, acm_key_e key, const acm_str_t *der,
     (void) X509_get_extension_flags(leaf->x);
 
     return ACM_OK;
-}
-
-
-static int
-acm_leaf_init(void)
-{
-    /* whoever wants FIPS wants that provider to sign */
-
-    if (EVP_default_properties_is_fips_enabled(NULL)) {
-        return 0;
-    }
-
-    if (acm_leaf_method != NULL) {
-        return 1;
-    }
-
-    acm_leaf_ctx = OSSL_LIB_CTX_new();
-
-    /* without it the default provider would be loaded */
-
-    if (acm_leaf_ctx != NULL) {
-        acm_leaf_provider = OSSL_PROVIDER_load(acm_leaf_ctx, "null");
-    }
-
-    if (acm_leaf_provider != NULL) {
-        acm_leaf_method = EC_KEY_METHOD_new(EC_KEY_OpenSSL());
-    }
-
-    if (acm_leaf_method == NULL) {
-        acm_leaf_done();
-        return 0;
-    }
-
-    return 1;
-}
-
-
-static X509 *
-acm_leaf_x509(const acm_str_t *der)
-{
-    X509           *x;
-    const uint8_t  *pos;
-
-    x = X509_new_ex(acm_leaf_ctx, NULL);
-    pos = der->data;
-
-    /* it frees what it cannot fill */
-
-    if (x == NULL || der->len > ACM_MAX_CERT_DER
-        || d2i_X509(&x, &pos, (long) der->len) == NULL
-        || pos != der->data + der->len)
-    {
-        X509_free(x);
-        return NULL;
-    }
-
-    return x;
 }
 
 
@@ -282,49 +223,28 @@ acm_leaf_rsa(const acm_str_t *der_secret)
 }
 
 
-/*
- * RFC 5915 s3, with both of what is optional, as OpenSSL encodes it.  To make
- * a curve from its number takes OpenSSL five times as long as all the rest, so
- * that is done once.
- */
+/* With both of what is optional, as OpenSSL encodes it. */
 
 static EC_KEY *
 acm_leaf_ec(acm_key_e key, const acm_str_t *der_secret)
 {
-    EC_KEY     *ec, **curve;
-    acm_str_t   all, in, version, scalar, params, bits, oid, point;
+    EC_KEY        *ec, *curve;
+    acm_der_ec_t   parts;
 
-    all = *der_secret;
-    curve = &acm_leaf_curves[key - ACM_KEY_EC_P256];
-
-    if (!acm_leaf_tlv(&all, V_ASN1_SEQUENCE, 0, &in)
-        || !acm_leaf_tlv(&in, V_ASN1_INTEGER, 0, &version)
-        || !acm_leaf_tlv(&in, V_ASN1_OCTET_STRING, 0, &scalar)
-        || !acm_leaf_tlv(&in, 0, V_ASN1_CONTEXT_SPECIFIC, &params)
-        || !acm_leaf_tlv(&in, 1, V_ASN1_CONTEXT_SPECIFIC, &bits)
-        || !acm_leaf_tlv(&params, V_ASN1_OBJECT, 0, &oid)
-        || !acm_leaf_tlv(&bits, V_ASN1_BIT_STRING, 0, &point)
-        || all.len != 0 || in.len != 0 || params.len != 0 || bits.len != 0
-        || point.len < 1)
+    if (!acm_der_ec(der_secret, &parts)
+        || parts.oid.len == 0 || parts.point.len == 0)
     {
         return NULL;
     }
 
-    if (*curve == NULL) {
-        *curve = EC_KEY_new_by_curve_name(acm_key_nid(key));
-
-        if (*curve == NULL || EC_KEY_set_method(*curve, acm_leaf_method) != 1) {
-            return NULL;
-        }
-    }
-
-    ec = EC_KEY_dup(*curve);
+    curve = acm_leaf_curve(key);
+    ec = (curve != NULL) ? EC_KEY_dup(curve) : NULL;
 
     /* which curve it is of is seen by the certificate */
 
     if (ec == NULL
-        || EC_KEY_oct2key(ec, point.data + 1, point.len - 1, NULL) != 1
-        || EC_KEY_oct2priv(ec, scalar.data, scalar.len) != 1)
+        || EC_KEY_oct2key(ec, parts.point.data, parts.point.len, NULL) != 1
+        || EC_KEY_oct2priv(ec, parts.scalar.data, parts.scalar.len) != 1)
     {
         EC_KEY_free(ec);
         return NULL;
@@ -334,31 +254,38 @@ acm_leaf_ec(acm_key_e key, const acm_str_t *der_secret)
 }
 
 
-/* What in begins with, which must be of the tag given; in goes on behind it. */
+/* To make a curve from its number takes OpenSSL five times as long as all the
+   rest of a key, so that is done once. */
 
-static int
-acm_leaf_tlv(acm_str_t *in, int tag, int class, acm_str_t *value)
+static EC_KEY *
+acm_leaf_curve(acm_key_e key)
 {
-    int             rc, t, c;
-    long            len;
-    size_t          rest;
-    const uint8_t  *pos;
+    EC_KEY  *ec, **curve;
 
-    pos = in->data;
-    rc = ASN1_get_object(&pos, &len, &t, &c, (long) in->len);
-    rest = in->len - (size_t) (pos - in->data);
+    (void) pthread_mutex_lock(&acm_leaf_lock);
 
-    if (rc & 0x81 || t != tag || c != class || (size_t) len > rest) {
-        return 0;
+    if (acm_leaf_method == NULL) {
+        acm_leaf_method = EC_KEY_METHOD_new(EC_KEY_OpenSSL());
     }
 
-    in->data = (uint8_t *) pos + len;
-    in->len = rest - (size_t) len;
+    curve = &acm_leaf_curves[key - ACM_KEY_EC_P256];
 
-    value->data = (uint8_t *) pos;
-    value->len = (size_t) len;
+    if (*curve == NULL && acm_leaf_method != NULL) {
+        ec = EC_KEY_new_by_curve_name(acm_key_nid(key));
 
-    return 1;
+        if (ec != NULL && EC_KEY_set_method(ec, acm_leaf_method) == 1) {
+            *curve = ec;
+
+        } else {
+            EC_KEY_free(ec);
+        }
+    }
+
+    ec = *curve;
+
+    (void) pthread_mutex_unlock(&acm_leaf_lock);
+
+    return ec;
 }
 
 

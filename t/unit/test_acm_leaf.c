@@ -10,6 +10,7 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include <malloc.h>
+#include <pthread.h>
 
 #include <openssl/ec.h>
 #include <openssl/err.h>
@@ -22,6 +23,8 @@
 
 #define CACHED    1000                   /* objects that are weighed */
 #define PER_NAME  8192                   /* octets, what one may cost */
+#define THREADS   8
+#define ROUNDS    20
 
 
 typedef struct {
@@ -515,10 +518,88 @@ test_done(void **state)
 }
 
 
+typedef struct {
+    pthread_barrier_t   barrier;
+    test_pair_t         pairs[3];
+} test_threads_t;
+
+
+/* NULL: all were opened the fast way. */
+
+static void *
+test_thread(void *data)
+{
+    test_threads_t  *t = data;
+
+    int          ok;
+    size_t       i;
+    acm_err_t    err;
+    acm_leaf_t   leaf;
+
+    (void) pthread_barrier_wait(&t->barrier);
+
+    for (i = 0, ok = 1; i < 3 && ok; i++) {
+        ok = acm_leaf_open(&leaf, (acm_key_e) (ACM_KEY_EC_P256 + i),
+                           &t->pairs[i].der, &t->pairs[i].key_secret, &err)
+             == ACM_OK;
+
+        if (ok) {
+            ok = X509_get0_pubkey(leaf.x) == leaf.pkey;
+            acm_leaf_close(&leaf);
+        }
+    }
+
+    return ok ? NULL : data;
+}
+
+
+/* Many at once make what all of them use. */
+
+static void
+test_threads(void **state)
+{
+    void            *failed;
+    size_t           i, n;
+    pthread_t        threads[THREADS];
+    test_threads_t   t;
+
+    (void) state;
+
+    for (i = 0; i < 3; i++) {
+        test_pair_new((acm_key_e) (ACM_KEY_EC_P256 + i), 1, &t.pairs[i]);
+    }
+
+    assert_int_equal(pthread_barrier_init(&t.barrier, NULL, THREADS), 0);
+
+    for (n = 0; n < ROUNDS; n++) {
+        acm_leaf_done();
+
+        for (i = 0; i < THREADS; i++) {
+            assert_int_equal(pthread_create(&threads[i], NULL, test_thread,
+                                            &t), 0);
+        }
+
+        for (i = 0; i < THREADS; i++) {
+            assert_int_equal(pthread_join(threads[i], &failed), 0);
+            assert_null(failed);
+        }
+    }
+
+    pthread_barrier_destroy(&t.barrier);
+
+    for (i = 0; i < 3; i++) {
+        test_pair_free(&t.pairs[i]);
+    }
+
+    acm_leaf_done();
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_threads),
         cmocka_unit_test(test_open),
         cmocka_unit_test(test_compressed),
         cmocka_unit_test(test_mismatch),
