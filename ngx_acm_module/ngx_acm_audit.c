@@ -54,10 +54,12 @@ static ngx_acm_audit_t  ngx_acm_audit_process = {
 
 #if (NGX_THREADS)
 
-/* of the event loop */
+/* of the event loop: without a master they outlive a cycle, its pool and its
+   configuration */
 
-static ngx_event_t          ngx_acm_audit_event;
-static ngx_thread_task_t   *ngx_acm_audit_task;
+static ngx_event_t         ngx_acm_audit_event;
+static ngx_connection_t    ngx_acm_audit_ident = { .fd = -1 };
+static ngx_thread_task_t   ngx_acm_audit_task;
 
 #endif
 
@@ -354,7 +356,7 @@ ngx_acm_audit_watch(ngx_acm_conf_t *amcf)
     }
 
     ev->handler = ngx_acm_audit_timer;
-    ev->data = amcf;
+    ev->data = &ngx_acm_audit_ident;
     ev->log = ngx_cycle->log;
     ev->cancelable = 1;
 
@@ -378,21 +380,16 @@ ngx_acm_audit_timer(ngx_event_t *ev)
     ngx_str_set(&name, NGX_ACM_AUDIT_POOL);
 
     pool = ngx_thread_pool_get((ngx_cycle_t *) ngx_cycle, &name);
-    task = ngx_acm_audit_task;
+    task = &ngx_acm_audit_task;
 
-    if (task == NULL) {
-        task = ngx_thread_task_alloc(ngx_cycle->pool, 0);
-        ngx_acm_audit_task = task;
-    }
-
-    if (pool == NULL || task == NULL || task->event.active) {
+    if (pool == NULL || task->event.active) {
         return;
     }
 
-    task->ctx = ev->data;
+    task->ctx = ngx_acm_get_conf(ngx_cycle);
     task->handler = ngx_acm_audit_thread;
     task->event.handler = ngx_acm_audit_done;
-    task->event.data = ev->data;
+    task->event.data = &ngx_acm_audit_ident;
 
     (void) ngx_thread_task_post(pool, task);
 }
@@ -408,7 +405,7 @@ ngx_acm_audit_thread(void *data, ngx_log_t *log)
 static void
 ngx_acm_audit_done(ngx_event_t *ev)
 {
-    ngx_acm_audit_watch(ev->data);
+    ngx_acm_audit_watch(ngx_acm_get_conf(ngx_cycle));
 }
 
 

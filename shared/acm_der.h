@@ -41,10 +41,10 @@ typedef struct {
  */
 X509 *acm_der_x509(const uint8_t *der, size_t len);
 
-/* Takes a value of fewer than 256 octets off; 0 if there is another or none. */
+/* Takes a value of at most 255 octets off; 0 if there is another or none. */
 int acm_der_next(acm_str_t *in, uint8_t tag, acm_str_t *value);
 
-/* 1 if der is one key, and nothing else; what is in the parts is not checked. */
+/* 1 if der is one key, and nothing else; the parts are not looked into. */
 int acm_der_ec(const acm_str_t *der, acm_der_ec_t *ec);
 
 /* What the process keeps for all of them; when no certificate is left. */
