@@ -35,6 +35,8 @@ static void ngx_acm_curl_http_complete(ngx_acm_curl_request_t *req,
     CURLcode code);
 static void ngx_acm_curl_finish(ngx_acm_curl_request_t *req, CURLcode code);
 static const char *ngx_acm_curl_host(acm_http_t *http, int *len);
+static curl_socket_t ngx_acm_curl_socket(void *data, curlsocktype purpose,
+    struct curl_sockaddr *addr);
 static size_t ngx_acm_curl_header(char *line, size_t size, size_t n,
     void *data);
 static size_t ngx_acm_curl_body(char *p, size_t size, size_t n, void *data);
@@ -224,7 +226,34 @@ ngx_acm_curl_trust(ngx_acm_curl_request_t *req)
     rc |= curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
     rc |= curl_easy_setopt(e, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
 
+    if (http->stranger) {
+
+        /* nor is a connection used that others have to such a host */
+
+        rc |= curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
+        rc |= curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION,
+                               ngx_acm_curl_socket);
+        rc |= curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, req);
+    }
+
     return rc;
+}
+
+
+/* By then it is known where a name leads to. */
+
+static curl_socket_t
+ngx_acm_curl_socket(void *data, curlsocktype purpose,
+    struct curl_sockaddr *addr)
+{
+    ngx_acm_curl_request_t *req = data;
+
+    if (acm_http_local(&addr->addr)) {
+        req->local = 1;
+        return CURL_SOCKET_BAD;
+    }
+
+    return socket(addr->family, addr->socktype|SOCK_CLOEXEC, addr->protocol);
 }
 
 
@@ -378,6 +407,11 @@ ngx_acm_curl_finish(ngx_acm_curl_request_t *req, CURLcode code)
     what = ngx_acm_curl_what(code, &rc);
     reason = (req->error[0] != '\0') ? req->error : curl_easy_strerror(code);
     trust = "";
+
+    if (code == CURLE_COULDNT_CONNECT && req->local) {
+        reason = "its address is of this host or its link, where only what "
+                 "is configured is asked";
+    }
 
     if (code == CURLE_PEER_FAILED_VERIFICATION) {
         trust = http->ca_file ? http->ca_file

@@ -38,6 +38,7 @@ struct ngx_acm_curl_request_s {
     ngx_uint_t                 nfields;
     acm_rc_t                   rc;           /* why we gave it up */
     unsigned                   body:1;       /* the header is complete */
+    unsigned                   local:1;      /* an address was not asked */
     char                       error[CURL_ERROR_SIZE];
 };
 

@@ -7,6 +7,7 @@
 
 
 #include <ctype.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
@@ -257,6 +258,33 @@ acm_http_is_near(const char *url)
     acm_origin_t  o;
 
     return acm_http_origin(url, &o) && acm_http_loopback(o.host, o.host_len);
+}
+
+
+int
+acm_http_local(const struct sockaddr *sa)
+{
+    uint8_t                     v4[4];
+    const struct in6_addr      *v6;
+
+    if (sa->sa_family == AF_INET) {
+        memcpy(v4, &((const struct sockaddr_in *) sa)->sin_addr, 4);
+
+    } else if (sa->sa_family == AF_INET6) {
+        v6 = &((const struct sockaddr_in6 *) sa)->sin6_addr;
+
+        if (!IN6_IS_ADDR_V4MAPPED(v6) && !IN6_IS_ADDR_V4COMPAT(v6)) {
+            return IN6_IS_ADDR_LINKLOCAL(v6) || IN6_IS_ADDR_LOOPBACK(v6)
+                   || IN6_IS_ADDR_UNSPECIFIED(v6);
+        }
+
+        memcpy(v4, v6->s6_addr + 12, 4);
+
+    } else {
+        return 1;
+    }
+
+    return v4[0] == 127 || v4[0] == 0 || (v4[0] == 169 && v4[1] == 254);
 }
 
 

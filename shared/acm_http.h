@@ -12,6 +12,8 @@
 #define _ACM_HTTP_H_INCLUDED_
 
 
+#include <sys/socket.h>
+
 #include "acm_buf.h"
 
 
@@ -46,6 +48,8 @@ struct acm_http_s {
     long                 timeout;        /* milliseconds, of the whole */
     unsigned             acme:1;         /* to a CA, for who counts them */
     unsigned             plain:1;        /* http to any host is meant */
+    unsigned             stranger:1;     /* who named the host may not reach
+                                            what acm_http_local() is 1 for */
 
     /* the answer */
 
@@ -102,6 +106,10 @@ int acm_http_is_type(const acm_http_t *http, const char *type);
  * ACM_MAX_URL octets.
  */
 int acm_http_url_ok(const char *url);
+
+/* 1 for an address of this machine, or of its link, where clouds keep what
+   only the machine may know: loopback, link-local, none; also IPv4 in IPv6. */
+int acm_http_local(const struct sockaddr *sa);
 
 /* 1 if an URL's host is this machine by its loopback address. */
 int acm_http_is_near(const char *url);

@@ -20,7 +20,6 @@
 
 
 static char *acm_ocsp_location(const ACCESS_DESCRIPTION *ad);
-static int acm_ocsp_local(const char *host, size_t len);
 static acm_rc_t acm_ocsp_open(const acm_str_t *der, OCSP_BASICRESP **basic,
     acm_err_t *err);
 static acm_rc_t acm_ocsp_signed(OCSP_BASICRESP *basic, X509 *issuer,
@@ -173,29 +172,7 @@ acm_ocsp_by_address(const char *url)
 
     for (i = len; i > 0 && host[i - 1] != '.'; i--) { /* void */ }
 
-    return len == 0 || (host[i] >= '0' && host[i] <= '9')
-           || acm_ocsp_local(host, len);
-}
-
-
-/* "localhost", below it too (RFC 6761 s6.3), and as hosts(5) has it. */
-
-static int
-acm_ocsp_local(const char *host, size_t len)
-{
-    size_t  i, k;
-
-    static const char *const  names[] = { "localhost", "loopback" };
-
-    for (k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
-        for (i = 0; i + strlen(names[k]) <= len; i++) {
-            if (strncasecmp(host + i, names[k], strlen(names[k])) == 0) {
-                return 1;
-            }
-        }
-    }
-
-    return 0;
+    return len == 0 || (host[i] >= '0' && host[i] <= '9');
 }
 
 

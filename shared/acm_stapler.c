@@ -367,6 +367,7 @@ acm_stapler_send(acm_stapler_job_t *job, acm_err_t *err)
     if (rc == ACM_OK) {
         job->http->accept = ACM_OCSP_RESPONSE_TYPE;
         job->http->plain = 1;
+        job->http->stranger = (s->responder == NULL);
         job->http->ca_file = s->ca_file;
         job->http->done = acm_stapler_answer;
         job->http->data = job;

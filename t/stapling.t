@@ -137,6 +137,22 @@ ok($t->wait_for(sub { stapled('www.example.com') eq 'good' }),
 
 is(($t->acmctl('verify'))[0], 0, 'the store is in order');
 
+# a name that leads to this host is a way to what only it may reach
+
+config('on');
+$t->reload();
+
+my $asked = $ca->asked();
+my $port = $ca->{port};
+
+import_leaf($ca->leaf('local', 'local.example.com',
+    "http://ocsp.localhost:$port/"));
+
+ok($t->wait_for(sub { $t->read_file('error.log')
+    =~ /"local\.example\.com": "ocsp\.localhost:$port" cannot be reached: its/ }),
+    'a certificate does not name a responder on this host');
+is($ca->asked(), $asked, 'which was not asked');
+
 config('off');
 $t->reload();
 ok($t->wait_for(sub { stapled('www.example.com') eq 'none' }), 'off');
@@ -146,15 +162,8 @@ ok($t->wait_for(sub { stapled('www.example.com') eq 'none' }), 'off');
 config('on');
 $t->reload();
 
-my $text = $ca->read('www.cnf');
-$text =~ s{http://ocsp\.example/}{$ca->url()}e;
-$ca->write_file('near.cnf', $text =~ s/www\.example/near.example/r);
-$ca->key('near');
-$ca->sign('near', 'leaf', 'CN=near.example.com', 'near.cnf');
-$ca->list();
-
-my $asked = $ca->asked();
-import_leaf("$ca->{dir}/near");
+$asked = $ca->asked();
+import_leaf($ca->leaf('near', 'near.example.com', $ca->url()));
 ok($t->wait_for(sub { $t->read_file('error.log')
     =~ /of "near\.example\.com": .*by its address, configure it/ }),
     'an address is not asked');

@@ -6,6 +6,8 @@
  */
 
 
+#include <arpa/inet.h>
+
 #include "acm_http.h"
 #include "acm_jws.h"
 #include "test.h"
@@ -442,6 +444,52 @@ test_memory(void **state)
 }
 
 
+/* What is ours, and what is next to it on both sides. */
+
+static void
+test_local(void **state)
+{
+    size_t                i;
+    struct sockaddr       other;
+    struct sockaddr_in    sin;
+    struct sockaddr_in6   sin6;
+
+    static const struct { const char *text; int local; }  all[] = {
+        { "126.255.255.255", 0 }, { "127.0.0.1", 1 },
+        { "127.255.255.255", 1 }, { "128.0.0.0", 0 }, { "0.0.0.0", 1 },
+        { "0.255.255.255", 1 }, { "1.0.0.0", 0 }, { "169.253.255.255", 0 },
+        { "169.254.0.0", 1 }, { "169.254.169.254", 1 }, { "169.255.0.0", 0 },
+        { "10.0.0.1", 0 }, { "::", 1 }, { "::1", 1 }, { "::7f00:1", 1 },
+        { "::ffff:127.0.0.1", 1 }, { "::ffff:128.0.0.1", 0 },
+        { "::ffff:169.254.169.254", 1 }, { "fe7f::1", 0 }, { "fe80::1", 1 },
+        { "febf::1", 1 }, { "fec0::1", 0 }, { "2001:db8::1", 0 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        memset(&sin, 0, sizeof(sin));
+        memset(&sin6, 0, sizeof(sin6));
+        sin.sin_family = AF_INET;
+        sin6.sin6_family = AF_INET6;
+
+        if (inet_pton(AF_INET, all[i].text, &sin.sin_addr) == 1) {
+            assert_int_equal(acm_http_local((struct sockaddr *) &sin),
+                             all[i].local);
+            continue;
+        }
+
+        assert_int_equal(inet_pton(AF_INET6, all[i].text, &sin6.sin6_addr), 1);
+        assert_int_equal(acm_http_local((struct sockaddr *) &sin6),
+                         all[i].local);
+    }
+
+    memset(&other, 0, sizeof(other));
+    other.sa_family = AF_UNIX;
+    assert_int_equal(acm_http_local(&other), 1);
+}
+
+
 int
 main(void)
 {
@@ -452,6 +500,7 @@ main(void)
         cmocka_unit_test(test_links),
         cmocka_unit_test(test_urls),
         cmocka_unit_test(test_origin),
+        cmocka_unit_test(test_local),
         cmocka_unit_test(test_memory)
     };
 

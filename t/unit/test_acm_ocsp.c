@@ -267,15 +267,13 @@ test_addresses(void **state)
         { "http://1.2.3.4.example./a", 0 }, { "http://e4:80/1.2.3.4", 0 },
         { "http://127.0.0.1/", 1 }, { "https://127.1:8080/a", 1 },
         { "http://2130706433", 1 }, { "http://0x7f.1./", 1 },
-        { "http://[::1]/", 1 }, { "http://LOCALHOST:80/", 1 },
+        { "http://[::1]/", 1 },
         { "http://a@ocsp.example/", 1 }, { "http:///a", 1 },
         { "http://./a", 1 }, { "http://a:b@127.0.0.1/", 1 },
         { "http://a:80@ocsp.example/", 1 }, { "http://127.0.0.%31/", 1 },
         { "http://a\\.example/", 1 }, { "http://ocsp.example:8x/", 1 },
         { "http://ocsp.example:80?a@b", 0 }, { "http://o_1.example:/", 0 },
-        { "http://a.LocalHost./", 1 }, { "http://localhost.localdomain", 1 },
-        { "http://ip6-loopback/", 1 }, { "http://localhos.example/", 0 },
-        { "http://?a", 1 }, { "http://:80/", 1 }, { "http://.localhost", 1 }
+        { "http://?a", 1 }, { "http://:80/", 1 }
     };
 
     (void) state;

@@ -74,15 +74,17 @@ sub answers {
 }
 
 
-# A leaf NAME.crt, NAME.key for a host, that names a responder.
+# A leaf NAME.crt, NAME.key for a host, that names a responder at an URL.
 
 sub leaf {
-    my ($self, $name, $host) = @_;
+    my ($self, $name, $host, $url) = @_;
+
+    $url ||= 'http://ocsp.example/';
 
     $self->key($name);
     $self->write_file("$name.cnf", "[leaf]\nbasicConstraints = CA:FALSE\n"
         . "subjectAltName = DNS:$host\n"
-        . "authorityInfoAccess = OCSP;URI:http://ocsp.example/\n");
+        . "authorityInfoAccess = OCSP;URI:$url\n");
     $self->sign($name, 'leaf', "CN=$host", "$name.cnf");
     $self->list();
 
