@@ -139,6 +139,22 @@ sub unread {
 }
 
 ok($t->wait_for(sub { !unread() }), 'a call without a store');
+
+# one that has waited long enough is told so, as SDKs understand it
+
+my ($status, $answer, $head) = $api->raw(op => 'DescribeCertificate');
+is("$status $answer->{__type}", '503 ServiceUnavailable',
+    'told that there is none');
+like($head, qr{\nContent-Type: application/x-amz-json-1\.1\r}, 'in JSON');
+is((split(/ /, <$s>))[1], 503, 'and so was the first');
+close($s);
+
+# and one that it comes to in time has its answer
+
+$s = $api->connect();
+$s->autoflush(1);
+print $s $api->request(op => 'ListCertificates');
+$t->wait_for(sub { !unread() });
 rename("$t->{dir}/away", "$t->{dir}/store") or die "rename: $!";
 like(do { local $/; <$s> }, qr{^HTTP/1\.1 200 .*"CertificateArn"}s,
     'answered when it is there');
