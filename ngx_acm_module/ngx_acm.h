@@ -138,6 +138,7 @@ typedef struct {
     ngx_flag_t                 same_origin;
     ngx_flag_t                 preflight;
     ngx_flag_t                 public_names;
+    ngx_flag_t                 dns_proof;
     unsigned                   ca:1;
     unsigned                   rated:1;
 } ngx_acm_issuer_t;
@@ -543,6 +544,18 @@ void ngx_acm_demand_run(ngx_log_t *log);
 /* As the engine asks before a renewal; acm_engine_demand_pt. */
 acm_demand_e ngx_acm_demand_renew(void *data, const acm_cert_t *cert,
     int64_t now, int64_t *at);
+
+
+/* the records that prove names for built-in CAs, by the helper:
+   ngx_acm_proof.c */
+
+/* wake: somebody has an answer.  Nothing is asked then. */
+void ngx_acm_proof_start(ngx_acm_conf_t *amcf, acm_store_t *store,
+    void (*wake)(void *data), void *data, ngx_log_t *log);
+void ngx_acm_proof_stop(void);
+/* acm_engine_t's proof */
+acm_demand_e ngx_acm_proof(void *data, const acm_cert_t *cert, int64_t now,
+    int64_t *at);
 
 
 /* Amazon CloudWatch: ngx_acm_cloudwatch.c */

@@ -346,6 +346,7 @@ ngx_acm_helper_adopt(ngx_acm_helper_t *h, ngx_acm_conf_t *amcf,
     ngx_acm_cloudwatch_stop();
     ngx_acm_stapler_stop();
     ngx_acm_demand_stop();
+    ngx_acm_proof_stop();
     ngx_acm_acme_stop(h->engine.orders);
     acm_engine_done(&h->engine);
 
@@ -362,6 +363,7 @@ ngx_acm_helper_adopt(ngx_acm_helper_t *h, ngx_acm_conf_t *amcf,
     h->engine.nrequests = amcf->requests.nelts;
     h->engine.report = ngx_acm_helper_report;
     h->engine.demand = amcf->demands.nelts ? ngx_acm_demand_renew : NULL;
+    h->engine.proof = ngx_acm_proof;
     h->engine.data = h;
 
     ngx_acm_warn_init(amcf, &h->watch);
@@ -442,6 +444,9 @@ ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log)
                                               ngx_acm_helper_wake,
                                               ngx_acm_helper_ended, h, log);
     }
+
+    ngx_acm_proof_start(h->amcf, h->engine.store, ngx_acm_helper_wake, h,
+                        log);
 
     if (h->amcf->demands.nelts) {
 

@@ -33,6 +33,8 @@ static char *ngx_acm_issuer_same_origin(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_acm_issuer_preflight(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_acm_issuer_dns_proof(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_acm_issuer_public_names(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
@@ -345,6 +347,24 @@ static ngx_command_t  ngx_acm_issuer_commands[] = {
       0,
       NULL },
 
+    /*
+     * Syntax:  dns_proof on | off;
+     * Default: dns_proof off;
+     * Context: issuer
+     *
+     * With "ca;": whether the CA issues what is requested over the API with
+     * ValidationMethod DNS, and renews it, only while each name has the CNAME
+     * record that DescribeCertificate shows, by the "resolver".  The record is
+     * looked for ten seconds later, then after a quarter of the time that the
+     * request is old, up to ten minutes.
+     */
+    { ngx_string("dns_proof"),
+      NGX_ACM_ISSUER_CONF|NGX_CONF_FLAG,
+      ngx_acm_issuer_dns_proof,
+      0,
+      0,
+      NULL },
+
     ngx_null_command
 };
 
@@ -452,6 +472,7 @@ ngx_acm_issuer_add(ngx_conf_t *cf, ngx_acm_conf_t *amcf, ngx_str_t *name)
     issuer->same_origin = NGX_CONF_UNSET;
     issuer->preflight = NGX_CONF_UNSET;
     issuer->public_names = NGX_CONF_UNSET;
+    issuer->dns_proof = NGX_CONF_UNSET;
 
     return issuer;
 }
@@ -571,6 +592,16 @@ ngx_acm_issuer_done(ngx_conf_t *cf, ngx_acm_issuer_t *issuer)
         return NGX_CONF_ERROR;
     }
 
+    if (issuer->dns_proof == 1 && !issuer->ca) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "issuer \"%V\" in %s:%ui has \"dns_proof on;\", which "
+                      "is of built-in CAs: remove it, other CAs look "
+                      "themselves", &issuer->name, issuer->file,
+                      issuer->line);
+        return NGX_CONF_ERROR;
+    }
+
+    i->dns_proof = (issuer->dns_proof == 1);
     i->terms = (issuer->terms == 1);
     i->same_origin = (issuer->same_origin == 1);
     i->preflight = (issuer->preflight != 0);
@@ -732,6 +763,14 @@ ngx_acm_issuer_public_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     return ngx_acm_issuer_flag(cf,
                  &ngx_acm_issuer_last((ngx_acm_conf_t *) conf)->public_names);
+}
+
+
+static char *
+ngx_acm_issuer_dns_proof(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    return ngx_acm_issuer_flag(cf,
+                    &ngx_acm_issuer_last((ngx_acm_conf_t *) conf)->dns_proof);
 }
 
 

@@ -28,7 +28,6 @@
 #define ACM_MAX_API_MESSAGE    32768         /* octets of a fault's text */
 #define ACM_MAX_API_DENIED     2048          /* octets, with NUL */
 #define ACM_MAX_API_KEYS       128           /* of conditions, of one call */
-#define ACM_API_VALIDATIONS    "acm-validations.aws"
 
 
 /* who calls, as SigV4 has found out; all borrowed, none NULL but where it

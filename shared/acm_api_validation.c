@@ -14,11 +14,7 @@
 #include <string.h>
 
 #include "acm_api_impl.h"
-#include "acm_challenge.h"
-
-
-#define ACM_MAX_RECORD_NAME  (sizeof("_acme-challenge.") + ACM_MAX_NAME \
-                              + ACM_LABEL_LEN + 4)
+#include "acm_proof.h"
 
 
 static json_t *acm_api_validation(acm_api_t *api, const acm_cert_t *cert,
@@ -185,48 +181,22 @@ acm_api_label(acm_api_t *api, const acm_cert_t *cert, const char *name,
 
 
 /*
- * The record that lets us answer for a name in our own validation zone.
- * Without such a zone it proves nothing to anybody, but clients wait for one,
- * so it is of ACM's form.  NULL: the name has no label.
+ * The record that proves the name: in our own validation zone it lets us
+ * answer for it, and a built-in CA with "dns_proof" looks for it.  NULL: the
+ * name has no label.
  */
 
 json_t *
 acm_api_record(acm_api_t *api, const acm_cert_t *cert, const char *name)
 {
-    char      label[ACM_LABEL_LEN + 1], hex[2 * ACM_HASH_LEN + 1];
-    char      owner[ACM_MAX_RECORD_NAME];
-    char      value[ACM_MAX_NAME + ACM_MAX_RECORD_NAME];
-    char      letters[11];
-    uint8_t   hash[ACM_HASH_LEN];
-    unsigned  i;
+    char  label[ACM_LABEL_LEN + 1];
+    char  owner[ACM_MAX_PROOF_OWNER], value[ACM_MAX_PROOF_VALUE];
 
     if (acm_api_label(api, cert, name, label) != ACM_OK) {
         return NULL;
     }
 
-    name = acm_api_base(name);
-
-    if (api->conf->zone != NULL) {
-        (void) snprintf(owner, sizeof(owner), "_acme-challenge.%s.", name);
-        (void) snprintf(value, sizeof(value), "%s.%s.", label,
-                        api->conf->zone);
-
-    } else {
-        memset(hash, 0, sizeof(hash));
-        (void) EVP_Q_digest(NULL, "SHA256", NULL, label, ACM_LABEL_LEN, hash,
-                            NULL);
-
-        for (i = 0; i < 10; i++) {
-            letters[i] = (char) ('a' + hash[ACM_HASH_LEN / 2 + i] % 26);
-        }
-
-        letters[10] = '\0';
-        (void) acm_hex(hash, ACM_HASH_LEN / 2, hex);
-
-        (void) snprintf(owner, sizeof(owner), "_%s.%s.", label, name);
-        (void) snprintf(value, sizeof(value), "_%s.%s.%s.", hex, letters,
-                        ACM_API_VALIDATIONS);
-    }
+    acm_proof_record(api->conf->zone, label, name, owner, value);
 
     return json_pack("{s:s, s:s, s:s}", "Name", owner, "Type", "CNAME",
                      "Value", value);
@@ -281,7 +251,7 @@ acm_api_redirect(acm_api_t *api, const char *name)
                         hex);
     to = json_sprintf("https://validation.%s.%s/%s/.well-known/"
                       "pki-validation/%s.txt", api->caller->region,
-                      ACM_API_VALIDATIONS, hex, hex);
+                      ACM_PROOF_VALIDATIONS, hex, hex);
 
     return json_pack("{s:o, s:o}", "RedirectFrom", from, "RedirectTo", to);
 }

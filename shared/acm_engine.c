@@ -466,6 +466,15 @@ acm_engine_can(acm_engine_t *e, acm_work_t *work, int64_t now)
                                  &work->demand_at);
     }
 
+    if (e->proof != NULL && issuer != NULL && issuer->directory == NULL
+        && issuer->dns_proof && work->cert.managed
+        && work->cert.type == ACM_TYPE_ISSUED
+        && work->cert.proof == ACM_PROOF_DNS
+        && !acm_engine_late(&work->cert, now))
+    {
+        work->demand = e->proof(e->data, &work->cert, now, &work->demand_at);
+    }
+
     return work->demand != ACM_DEMAND_WAIT;
 }
 

@@ -42,6 +42,10 @@ typedef void (*acm_engine_report_pt)(void *data, acm_step_e step,
 typedef acm_demand_e (*acm_engine_demand_pt)(void *data,
     const acm_cert_t *cert, int64_t now, int64_t *at);
 
+/* "proof" is asked in the same way whether the names of a certificate are
+   proved, each time before a built-in CA with dns_proof issues; it never says
+   ACM_DEMAND_NO. */
+
 
 typedef struct {
     acm_keyring_t          *ring;
@@ -53,6 +57,7 @@ typedef struct {
     acm_orders_t           *orders;      /* NULL: no issuer over ACME */
     acm_engine_report_pt    report;
     acm_engine_demand_pt    demand;      /* NULL: nothing is on demand */
+    acm_engine_demand_pt    proof;       /* NULL: nobody looks */
     void                   *data;
     int64_t                 unused;      /* not renewed if not served for so
                                             long, seconds; 0: renewed */

@@ -41,6 +41,8 @@ struct acm_issuer_s {
     acm_key_e        ca_key;
     int64_t          lifetime;           /* of its certificates, seconds */
     const char      *crl_url;            /* or NULL */
+    unsigned         dns_proof:1;        /* it looks for the records of names
+                                            that are requested over the API */
 
     /* over ACME: directory is not NULL */
 

@@ -333,6 +333,15 @@ bad('public_names', in_acm('issuer x { acme https://ca.example/d; '
 bad('public_names twice', in_acm('issuer x { acme https://ca.example/d; '
     . 'accept_terms on; public_names on; public_names off; }'), '',
     qr/"public_names" directive is duplicate/, $at);
+bad('dns_proof', in_acm('issuer x { ca; dns_proof maybe; }'), '',
+    qr/"dns_proof" directive must be "on" or "off"/, $at);
+bad('dns_proof twice', in_acm('issuer x { ca; dns_proof on; dns_proof on; }'),
+    '', qr/"dns_proof" directive is duplicate/, $at);
+bad('dns_proof of another CA', in_acm('issuer x { acme https://ca.example/d; '
+    . 'accept_terms on; dns_proof on; }'), '',
+    qr/has "dns_proof on;", which is of built-in CAs: remove it/);
+good('dns_proof off', in_acm('issuer x { acme https://ca.example/d; '
+    . 'accept_terms on; dns_proof off; }'), '');
 good('public_names off', in_acm('issuer x { acme https://ca.example/d; '
     . 'accept_terms on; public_names off; }'), '');
 bad('default issuer', in_acm('issuer x { ca; } default_issuer y;'), '',
