@@ -40,6 +40,7 @@ typedef struct {
     acm_rc_t     rc;                     /* of reading the certificate */
     acm_demand_e demand;                 /* YES: it may be renewed */
     int64_t      demand_at;              /* when NOT_NOW */
+    unsigned     unproved:1;             /* NOT_NOW, as names are not */
     char         idle[64];               /* why it is unused, or "" */
 } acm_work_t;
 
@@ -423,6 +424,7 @@ acm_engine_can(acm_engine_t *e, acm_work_t *work, int64_t now)
     const acm_issuer_t  *issuer;
 
     work->demand = ACM_DEMAND_YES;
+    work->unproved = 0;
 
     if (work->rc != ACM_OK || work->cert.due != work->kind
         || work->cert.due_at != work->at || work->idle[0] != '\0'
@@ -473,6 +475,7 @@ acm_engine_can(acm_engine_t *e, acm_work_t *work, int64_t now)
         && !acm_engine_late(&work->cert, now))
     {
         work->demand = e->proof(e->data, &work->cert, now, &work->demand_at);
+        work->unproved = (work->demand == ACM_DEMAND_NOT_NOW);
     }
 
     return work->demand != ACM_DEMAND_WAIT;
@@ -489,6 +492,10 @@ acm_engine_postpone(acm_engine_t *e, acm_work_t *work, int64_t at,
 
     next = work->cert;
     next.due_at = at;
+
+    if (work->unproved && next.version != 0) {
+        acm_renewal_failed(&next, ACM_REASON_PENDING_DOMAIN_VALIDATION, now);
+    }
 
     return acm_certificate_update(e->store, &work->cert, work->revision,
                                   &next, NULL, now, err);

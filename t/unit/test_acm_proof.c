@@ -210,6 +210,23 @@ test_state(test_api_t *t, const char *status, const char *name)
 }
 
 
+/* of the certificate, and of its name */
+
+static void
+test_renewal(test_api_t *t, const char *status)
+{
+    json_t  *cert, *summary;
+
+    cert = test_describe(t);
+    summary = json_object_get(cert, "RenewalSummary");
+    test_is(summary, "RenewalStatus", status);
+    test_is(json_array_get(json_object_get(summary,
+                               "DomainValidationOptions"), 0),
+            "ValidationStatus", status);
+    json_decref(cert);
+}
+
+
 static void
 test_engine(void **state)
 {
@@ -266,6 +283,14 @@ test_engine(void **state)
     test_api_run(&t);
     assert_int_equal(test_asked, 4);
     test_state(&t, "ISSUED", NULL);
+    test_renewal(&t, "PENDING_VALIDATION");
+
+    t.now += ACM_PROOF_WAIT_MAX;
+    test_answer = ACM_DEMAND_YES;
+    test_api_run(&t);
+    assert_int_equal(test_asked, 5);
+    test_renewal(&t, "SUCCESS");
+    test_answer = ACM_DEMAND_NOT_NOW;
 
     /* for 72 hours, and no longer */
 
