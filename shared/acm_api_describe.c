@@ -13,6 +13,7 @@
 #include "acm_renewal.h"
 
 
+static acm_rc_t acm_api_described(acm_api_t *api);
 static json_t *acm_api_detail(acm_api_t *api, const acm_cert_t *cert,
     X509 *x);
 static int acm_api_detail_what(acm_api_t *api, json_t *o,
@@ -33,6 +34,26 @@ static json_t *acm_api_ext_usages(X509 *x);
 
 acm_rc_t
 acm_api_describe(acm_api_t *api)
+{
+    acm_rc_t  rc;
+
+    rc = acm_store_begin(api->store, &api->snap, &api->err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    rc = acm_api_described(api);
+
+    acm_store_end(api->snap);
+    api->snap = NULL;
+
+    return rc;
+}
+
+
+static acm_rc_t
+acm_api_described(acm_api_t *api)
 {
     X509        *x;
     json_t      *detail;

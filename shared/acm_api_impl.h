@@ -52,6 +52,11 @@ typedef struct {
 typedef acm_rc_t (*acm_api_op_pt)(acm_api_t *api);
 
 
+/* The snapshot that is open, or one of its own: most of what is read for an
+   answer is read in one. */
+acm_rc_t acm_api_begin(acm_api_t *api, acm_snap_t **snap);
+void acm_api_end(acm_api_t *api, acm_snap_t *snap);
+
 /* Sets the fault, 400, and returns ACM_DENIED. */
 acm_rc_t acm_api_fault(acm_api_t *api, const char *type, const char *fmt,
     ...) __attribute__((format(printf, 3, 4)));

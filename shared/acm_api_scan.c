@@ -691,10 +691,17 @@ acm_scan_answer(acm_scan_t *scan)
     }
 
     list = json_array();
-    rc = (list == NULL) ? acm_api_nomem(scan->api) : ACM_OK;
+    rc = (list == NULL) ? acm_api_nomem(scan->api)
+                        : acm_store_begin(scan->api->store, &scan->api->snap,
+                                          &scan->api->err);
 
-    for (i = 0; rc == ACM_OK && i < n; i++) {
-        rc = acm_scan_show(scan, list, &scan->found[i]);
+    if (rc == ACM_OK) {
+        for (i = 0; rc == ACM_OK && i < n; i++) {
+            rc = acm_scan_show(scan, list, &scan->found[i]);
+        }
+
+        acm_store_end(scan->api->snap);
+        scan->api->snap = NULL;
     }
 
     if (rc != ACM_OK) {

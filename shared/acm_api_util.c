@@ -63,6 +63,26 @@ acm_api_not_found(acm_api_t *api)
 
 
 acm_rc_t
+acm_api_begin(acm_api_t *api, acm_snap_t **snap)
+{
+    *snap = api->snap;
+
+    return (api->snap != NULL) ? ACM_OK
+                               : acm_store_begin(api->store, snap,
+                                                 &api->err);
+}
+
+
+void
+acm_api_end(acm_api_t *api, acm_snap_t *snap)
+{
+    if (snap != api->snap) {
+        acm_store_end(snap);
+    }
+}
+
+
+acm_rc_t
 acm_api_cert(acm_api_t *api, acm_cert_t *cert, uint64_t *revision)
 {
     acm_rc_t     rc;
@@ -70,7 +90,7 @@ acm_api_cert(acm_api_t *api, acm_cert_t *cert, uint64_t *revision)
 
     memset(cert, 0, sizeof(acm_cert_t));
 
-    rc = acm_store_begin(api->store, &snap, &api->err);
+    rc = acm_api_begin(api, &snap);
 
     if (rc != ACM_OK) {
         return rc;
@@ -78,7 +98,7 @@ acm_api_cert(acm_api_t *api, acm_cert_t *cert, uint64_t *revision)
 
     rc = acm_cert_get(snap, api->caller->account, api->caller->region,
                       api->uuid, cert, revision);
-    acm_store_end(snap);
+    acm_api_end(api, snap);
 
     if (rc == ACM_NOTFOUND) {
         return acm_api_not_found(api);
@@ -100,14 +120,14 @@ acm_api_leaf(acm_api_t *api, const acm_cert_t *cert, X509 **x)
     acm_snap_t      *snap;
     acm_material_t   m;
 
-    rc = acm_store_begin(api->store, &snap, &api->err);
+    rc = acm_api_begin(api, &snap);
 
     if (rc != ACM_OK) {
         return rc;
     }
 
     rc = acm_material_get(snap, cert->uuid, cert->version, &m);
-    acm_store_end(snap);
+    acm_api_end(api, snap);
 
     if (rc == ACM_NOTFOUND) {
 

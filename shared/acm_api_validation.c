@@ -167,14 +167,14 @@ acm_api_label(acm_api_t *api, const acm_cert_t *cert, const char *name,
     acm_rc_t     rc;
     acm_snap_t  *snap;
 
-    rc = acm_store_begin(api->store, &snap, &api->err);
+    rc = acm_api_begin(api, &snap);
 
     if (rc != ACM_OK) {
         return rc;
     }
 
     rc = acm_validation_get(snap, cert->account, name, label);
-    acm_store_end(snap);
+    acm_api_end(api, snap);
 
     return rc;
 }
