@@ -47,6 +47,8 @@ struct acm_cache_s {
     uint32_t            mask;
     uint32_t            turn;        /* how many have left */
     uint64_t            evicted;
+    unsigned            held:1;
+    unsigned            refused:1;   /* while it was held */
     acm_cache_queue_t   fresh;
     acm_cache_queue_t   proven;
     acm_cached_t      **buckets;
@@ -168,6 +170,8 @@ acm_cache_find(acm_cache_t *cache, const void *key, size_t len)
                 entry->uses++;
             }
 
+            entry->hits++;
+
             return entry;
         }
     }
@@ -183,6 +187,7 @@ acm_cache_add(acm_cache_t *cache, acm_cached_t *entry)
 
     entry->hash = acm_cache_hash(cache, entry->key, entry->len);
     entry->uses = 0;
+    entry->hits = !cache->held;
 
     if (!acm_cache_room(cache, 1, entry->size)) {
         return 0;
@@ -194,7 +199,8 @@ acm_cache_add(acm_cache_t *cache, acm_cached_t *entry)
     entry->chained = *bucket;
     *bucket = entry;
 
-    acm_cache_push(cache, entry, acm_cache_returns(cache, entry->hash));
+    acm_cache_push(cache, entry,
+                   cache->held || acm_cache_returns(cache, entry->hash));
 
     return 1;
 }
@@ -250,6 +256,11 @@ acm_cache_room(acm_cache_t *cache, size_t entries, size_t bytes)
             && bytes <= cache->max - cache->bytes)
         {
             return 1;
+        }
+
+        if (cache->held) {
+            cache->refused = 1;
+            return 0;
         }
 
         if (n == 0) {
@@ -371,6 +382,53 @@ acm_cache_pull(acm_cache_t *cache, acm_cached_t *entry)
     }
 
     queue->n--;
+}
+
+
+int
+acm_cache_hold(acm_cache_t *cache, int held)
+{
+    int  refused;
+
+    refused = cache->refused;
+
+    cache->held = (held != 0);
+    cache->refused = 0;
+
+    return refused;
+}
+
+
+int
+acm_cache_held(const acm_cache_t *cache)
+{
+    return cache->held;
+}
+
+
+void
+acm_cache_walk(acm_cache_t *cache, size_t *bucket, size_t n,
+    void (*visit)(void *data, const acm_cached_t *entry), void *data)
+{
+    acm_cached_t  *entry;
+
+    for ( /* void */ ; n != 0; n--) {
+
+        for (entry = cache->buckets[*bucket & cache->mask];
+             entry != NULL;
+             entry = entry->chained)
+        {
+            if (entry->hits != 0) {
+                visit(data, entry);
+                entry->hits = 0;
+            }
+        }
+
+        if (++*bucket > cache->mask) {
+            *bucket = 0;
+            return;
+        }
+    }
 }
 
 

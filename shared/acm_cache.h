@@ -32,6 +32,7 @@ struct acm_cached_s {
     uint16_t          len;
     uint8_t           uses;          /* since it came, or was looked at */
     uint8_t           proven;
+    uint32_t          hits;          /* since acm_cache_walk() was here */
 };
 
 
@@ -65,6 +66,22 @@ void acm_cache_remove(acm_cache_t *cache, acm_cached_t *entry);
    make room.  0 if they do not fit. */
 int acm_cache_charge(acm_cache_t *cache, size_t bytes);
 void acm_cache_discharge(acm_cache_t *cache, size_t bytes);
+
+/*
+ * While it is held nothing makes room: what does not fit is refused, and what
+ * is added counts as proven, but not as used.  Returns, when it is let go,
+ * whether something was refused.
+ */
+int acm_cache_hold(acm_cache_t *cache, int held);
+int acm_cache_held(const acm_cache_t *cache);
+
+/*
+ * Visits entries that were found or added since they were visited last, in the
+ * next n buckets after *bucket, which is 0 at first and again at the end.  No
+ * visit may change the cache; between two calls it may change.
+ */
+void acm_cache_walk(acm_cache_t *cache, size_t *bucket, size_t n,
+    void (*visit)(void *data, const acm_cached_t *entry), void *data);
 
 void acm_cache_stat(const acm_cache_t *cache, acm_cache_stat_t *stat);
 

@@ -391,6 +391,124 @@ test_zipf(void **state)
 }
 
 
+static void
+test_visit(void *data, const acm_cached_t *entry)
+{
+    ((size_t *) data)[0]++;
+    ((size_t *) data)[1] += entry->hits;
+}
+
+
+static size_t
+test_walk(acm_cache_t *cache, size_t seen[2])
+{
+    size_t  bucket, calls;
+
+    seen[0] = 0;
+    seen[1] = 0;
+    bucket = 0;
+    calls = 0;
+
+    do {
+        acm_cache_walk(cache, &bucket, 3, test_visit, seen);
+        calls++;
+    } while (bucket != 0);
+
+    return calls;
+}
+
+
+static void
+test_hits(void **state)
+{
+    size_t        i, seen[2];
+    acm_cache_t  *cache;
+
+    (void) state;
+
+    cache = acm_cache_create(100, ROOM, test_drop);
+
+    assert_int_equal(test_walk(cache, seen), 128 / 3 + 1);
+    assert_int_equal(seen[0], 0);
+
+    for (i = 0; i < 100; i++) {
+        assert_int_equal(test_get(cache, i), 0);
+    }
+
+    for (i = 0; i < 1000; i++) {
+        assert_non_null(test_find(cache, 7));
+    }
+
+    (void) test_walk(cache, seen);
+    assert_int_equal(seen[0], 100);
+    assert_int_equal(seen[1], 1100);
+
+    (void) test_walk(cache, seen);
+    assert_int_equal(seen[0], 0);
+
+    assert_non_null(test_find(cache, 8));
+    (void) test_walk(cache, seen);
+    assert_int_equal(seen[0], 1);
+    assert_int_equal(seen[1], 1);
+
+    acm_cache_free(cache);
+}
+
+
+/* Nothing makes room while it is held. */
+
+static void
+test_held(void **state)
+{
+    size_t            i, seen[2];
+    acm_cache_t      *cache;
+    acm_cache_stat_t  stat;
+
+    (void) state;
+
+    dropped = 0;
+    cache = acm_cache_create(10, 10 * 1024, test_drop);
+    assert_int_equal(acm_cache_held(cache), 0);
+
+    assert_int_equal(test_get(cache, 0), 0);
+    (void) test_walk(cache, seen);
+
+    assert_int_equal(acm_cache_hold(cache, 1), 0);
+    assert_int_equal(acm_cache_held(cache), 1);
+
+    for (i = 1; i < 10; i++) {
+        assert_true(test_add(cache, i, 100));
+    }
+
+    assert_int_equal(acm_cache_hold(cache, 1), 0);
+
+    /* one more entry, or one more octet */
+
+    assert_false(test_add(cache, 10, 100));
+    assert_int_equal(acm_cache_hold(cache, 1), 1);
+    assert_int_equal(acm_cache_hold(cache, 1), 0);
+
+    acm_cache_stat(cache, &stat);
+    assert_true(acm_cache_charge(cache, 10 * 1024 - stat.bytes));
+    assert_false(acm_cache_charge(cache, 1));
+    assert_int_equal(acm_cache_hold(cache, 0), 1);
+
+    assert_int_equal(dropped, 0);
+    assert_int_equal(test_count(cache), 10);
+
+    /* what came so was not used yet, and leaves before what was */
+
+    (void) test_walk(cache, seen);
+    assert_int_equal(seen[0], 0);
+
+    assert_true(acm_cache_charge(cache, 1));
+    assert_int_equal(dropped, 1);
+    assert_string_equal(last, "n1");
+
+    acm_cache_free(cache);
+}
+
+
 int
 main(void)
 {
@@ -402,7 +520,9 @@ main(void)
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_scan),
         cmocka_unit_test(test_change),
-        cmocka_unit_test(test_zipf)
+        cmocka_unit_test(test_zipf),
+        cmocka_unit_test(test_hits),
+        cmocka_unit_test(test_held)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
