@@ -24,6 +24,7 @@
 #include "../shared/acm_name.h"
 #include "../shared/acm_user.h"
 #include "../shared/acm_version.h"
+#include "../shared/acm_warm.h"
 #include "../shared/acm_watch.h"
 #include "ngx_acm_metrics.h"
 
@@ -89,8 +90,9 @@ typedef struct {
 
 
 /* seen by all processes; each field is written by one of them, or counted
-   up, but for the ring of names, which is under the zone's mutex, and the
-   tables of what is served and of the API's calls */
+   up, but for the ring of names and the list of those used most, which are
+   under the zone's mutex, and the tables of what is served and of the API's
+   calls */
 
 typedef struct {
     uint64_t                   layout;           /* NGX_ACM_LAYOUT */
@@ -103,8 +105,9 @@ typedef struct {
     ngx_atomic_t               renewed;
     ngx_atomic_t               failed;
     ngx_atomic_t               overdue;          /* alarms */
-    ngx_atomic_t               hits;             /* these three by */
+    ngx_atomic_t               hits;             /* these four by */
     ngx_atomic_t               misses;           /* ngx_acm_metrics_sum() */
+    ngx_atomic_t               warmed;
     ngx_atomic_t               fallbacks;
     ngx_atomic_t               orders;           /* under way */
     u_char                     helper_error[ACM_MAX_ERROR];
@@ -120,6 +123,9 @@ typedef struct {
     ngx_acm_used_t             used[NGX_ACM_USED];
     ngx_acm_metrics_t          metrics;
     acm_throttle_t             throttle;         /* calls of the API */
+    ngx_atomic_t               warm_loaded;      /* from the file */
+    ngx_atomic_t               warm_saved;       /* so many changes of: */
+    acm_warm_t                 warm;             /* names that are used most */
 } ngx_acm_shared_t;
 
 
@@ -446,7 +452,7 @@ void ngx_acm_helper_given_up(const acm_cert_t *cert, const char *arn,
 
 /* The sum over all workers. */
 uint64_t ngx_acm_metrics_total(ngx_acm_conf_t *amcf, ngx_acm_counter_e what);
-/* Brings hits, misses and fallbacks of the zone up to date. */
+/* Brings hits, misses, warmed and fallbacks of the zone up to date. */
 void ngx_acm_metrics_sum(ngx_acm_conf_t *amcf);
 /* acm_store_watch_pt */
 void ngx_acm_metrics_commit(void *data, acm_rc_t rc, uint64_t took);
@@ -653,8 +659,27 @@ ngx_int_t ngx_acm_cache_get(ngx_acm_conf_t *amcf, ngx_acm_want_t *want,
     const char *name, ngx_acm_pair_t *pair, ngx_log_t *log);
 void ngx_acm_pair_drop(ngx_acm_pair_t *pair);
 void ngx_acm_cache_free(void);
+/*
+ * The same before it is asked for: key is what the cache keeps it under.
+ * NGX_DECLINED: it is there, or the store has nothing for it; NGX_ABORT: it
+ * does not fit into the room that is left.
+ */
+ngx_int_t ngx_acm_cache_warm(ngx_acm_conf_t *amcf, ngx_acm_want_t *want,
+    const char *name, ngx_str_t *key, ngx_log_t *log);
+/* Visits what was asked for; see acm_cache_walk(). */
+void ngx_acm_cache_walk(size_t *bucket, size_t n,
+    void (*visit)(void *data, const acm_cached_t *entry), void *data);
 /* The directive. */
 char *ngx_acm_cache_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+/* names that a new worker has ready: ngx_acm_warm.c */
+
+/* In a worker, at its start and at its end. */
+void ngx_acm_warm_start(ngx_cycle_t *cycle);
+void ngx_acm_warm_stop(ngx_acm_conf_t *amcf, ngx_log_t *log);
+/* In the helper: brings what has changed to the file, now and then. */
+void ngx_acm_warm_run(ngx_acm_conf_t *amcf, ngx_log_t *log);
 
 
 /* which of them are served: ngx_acm_used.c */

@@ -40,8 +40,6 @@ typedef struct {
     ngx_int_t                  names;        /* bounds that it has */
     size_t                     size;
     uint64_t                   evicted;      /* counted up to here */
-    ngx_atomic_uint_t          told_names;   /* in shared memory */
-    ngx_atomic_uint_t          told_bytes;
     time_t                     rung;
 } ngx_acm_cache_t;
 
@@ -146,6 +144,61 @@ ngx_acm_cache_get(ngx_acm_conf_t *amcf, ngx_acm_want_t *want,
     }
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_acm_cache_warm(ngx_acm_conf_t *amcf, ngx_acm_want_t *want,
+    const char *name, ngx_str_t *key, ngx_log_t *log)
+{
+    int               full;
+    uint64_t          generation;
+    ngx_int_t         rc;
+    ngx_acm_pair_t    pair;
+    ngx_acm_cache_t  *cache;
+
+    cache = &ngx_acm_cache;
+    ngx_memzero(&pair, sizeof(ngx_acm_pair_t));
+
+    if (ngx_acm_cache_ready(amcf, cache) != NGX_OK) {
+        return NGX_ABORT;
+    }
+
+    if (ngx_acm_cache_lookup(cache, key)) {
+        return NGX_DECLINED;
+    }
+
+    (void) acm_cache_hold(cache->present, 1);
+
+    rc = ngx_acm_cache_resolve(amcf, cache, want, name, &pair, &generation,
+                               log);
+
+    /* of two certificates one may have been refused */
+
+    full = acm_cache_hold(cache->present, 1);
+
+    if (rc == NGX_OK && !full
+        && ngx_acm_cache_store(cache, NULL, key, &pair, generation) == NULL)
+    {
+        full = 1;
+    }
+
+    (void) acm_cache_hold(cache->present, 0);
+
+    ngx_acm_pair_drop(&pair);
+    ngx_acm_cache_tell(amcf, cache);
+
+    return full ? NGX_ABORT : rc == NGX_OK ? NGX_OK : NGX_DECLINED;
+}
+
+
+void
+ngx_acm_cache_walk(size_t *bucket, size_t n,
+    void (*visit)(void *data, const acm_cached_t *entry), void *data)
+{
+    if (ngx_acm_cache.present) {
+        acm_cache_walk(ngx_acm_cache.present, bucket, n, visit, data);
+    }
 }
 
 
@@ -562,8 +615,7 @@ ngx_acm_cache_tell(ngx_acm_conf_t *amcf, ngx_acm_cache_t *cache)
     *ngx_acm_counter(amcf, NGX_ACM_CACHE_NAMES) = stat.entries;
     *ngx_acm_counter(amcf, NGX_ACM_CACHE_BYTES) = stat.bytes;
 
-    cache->told_names = stat.entries;
-    cache->told_bytes = stat.bytes;
+    *ngx_acm_counter(amcf, NGX_ACM_CACHE_OWNER) = (ngx_atomic_uint_t) ngx_pid;
 }
 
 
@@ -595,11 +647,12 @@ ngx_acm_cache_free(void)
 
     /* after a reload another worker may tell of its own */
 
-    if (amcf->enabled && cache->told_bytes != 0) {
-        (void) ngx_atomic_cmp_set(ngx_acm_counter(amcf, NGX_ACM_CACHE_NAMES),
-                                  cache->told_names, 0);
-        (void) ngx_atomic_cmp_set(ngx_acm_counter(amcf, NGX_ACM_CACHE_BYTES),
-                                  cache->told_bytes, 0);
+    if (amcf->enabled
+        && *ngx_acm_counter(amcf, NGX_ACM_CACHE_OWNER)
+           == (ngx_atomic_uint_t) ngx_pid)
+    {
+        *ngx_acm_counter(amcf, NGX_ACM_CACHE_NAMES) = 0;
+        *ngx_acm_counter(amcf, NGX_ACM_CACHE_BYTES) = 0;
     }
 
     ngx_memzero(cache, sizeof(ngx_acm_cache_t));

@@ -321,6 +321,11 @@ static ngx_command_t  ngx_acm_conf_commands[] = {
      * among them costs its handshake a look into the store; names that are
      * asked for once do not displace those that are used.  Also kept, within
      * the same size, are 1024 names that have no certificate.
+     *
+     * The 1024 names that were asked for most are ready in a new worker, too,
+     * as far as they fit, before they are asked for: after a reload or a
+     * crash, and after a restart, for which "names.warm" in the store's
+     * directory lists them.
      */
     { ngx_string("cache"),
       NGX_ACM_MAIN_CONF|NGX_CONF_TAKE12,
@@ -664,7 +669,9 @@ ngx_acm_init_zone(ngx_shm_zone_t *zone, void *data)
         return NGX_ERROR;
     }
 
-    if (RAND_bytes(shared->throttle.seed, ACM_THROTTLE_SEED) != 1) {
+    if (RAND_bytes(shared->throttle.seed, ACM_THROTTLE_SEED) != 1
+        || RAND_bytes((u_char *) &shared->warm.seed, sizeof(uint64_t)) != 1)
+    {
         return NGX_ERROR;
     }
 

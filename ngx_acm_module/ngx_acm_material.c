@@ -74,6 +74,7 @@ ngx_acm_material_get(acm_cache_t *cache, acm_keyring_t *ring,
     uint32_t              hash;
     ngx_str_t             key;
     acm_err_t             err;
+    ngx_uint_t            level;
     ngx_acm_material_t   *m;
     ngx_acm_materials_t  *all;
 
@@ -102,7 +103,11 @@ ngx_acm_material_get(acm_cache_t *cache, acm_keyring_t *ring,
     m = ngx_acm_material_open(cache, ring, snap, rec, &err);
 
     if (m == NULL) {
-        ngx_log_error(NGX_LOG_ERR, log, 0,
+        /* a handshake that needs it will tell of it */
+
+        level = acm_cache_held(cache) ? NGX_LOG_INFO : NGX_LOG_ERR;
+
+        ngx_log_error(level, log, 0,
                       "acm: certificate %s version %uD cannot be used: %s",
                       rec->uuid, rec->version, err.text);
         return NULL;

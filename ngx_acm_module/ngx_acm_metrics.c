@@ -96,6 +96,8 @@ ngx_acm_metrics_sum(ngx_acm_conf_t *amcf)
                    ngx_acm_metrics_total(amcf, NGX_ACM_CACHE_HIT);
     shared->misses = (ngx_atomic_uint_t)
                      ngx_acm_metrics_total(amcf, NGX_ACM_CACHE_MISS);
+    shared->warmed = (ngx_atomic_uint_t)
+                     ngx_acm_metrics_total(amcf, NGX_ACM_CACHE_WARMED);
     shared->fallbacks = (ngx_atomic_uint_t)
                         (ngx_acm_metrics_total(amcf, NGX_ACM_SERVED_FALLBACK)
                          + ngx_acm_metrics_total(amcf,

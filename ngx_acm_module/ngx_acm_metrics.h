@@ -40,8 +40,10 @@ typedef enum {
     NGX_ACM_CACHE_MISS,
     NGX_ACM_CACHE_EVICTED,
     NGX_ACM_CACHE_WAITED,                    /* for the disk */
+    NGX_ACM_CACHE_WARMED,                    /* before they were asked for */
     NGX_ACM_CACHE_NAMES,                     /* there now */
     NGX_ACM_CACHE_BYTES,
+    NGX_ACM_CACHE_OWNER,                     /* pid: who told of them last */
     NGX_ACM_AUDITED,
     NGX_ACM_AUDIT_FAILED,
     NGX_ACM_COUNTERS

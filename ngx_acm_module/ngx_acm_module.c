@@ -252,6 +252,7 @@ ngx_acm_init_process(ngx_cycle_t *cycle)
         ngx_acm_cloudwatch_forget(amcf);
         ngx_acm_watch_start(cycle);
         (void) ngx_acm_open(amcf, 0, &store, &ring, cycle->log);
+        ngx_acm_warm_start(cycle);
     }
 
     return NGX_OK;
@@ -266,6 +267,7 @@ ngx_acm_exit_process(ngx_cycle_t *cycle)
     }
 
     ngx_acm_audit_finish(ngx_acm_get_conf(cycle));
+    ngx_acm_warm_stop(ngx_acm_get_conf(cycle), cycle->log);
     ngx_acm_cache_free();
     acm_leaf_done();
     ngx_acm_handles_close();

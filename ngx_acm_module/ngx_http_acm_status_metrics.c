@@ -196,6 +196,14 @@ ngx_http_acm_metrics_workers(acm_metrics_t *m, ngx_acm_conf_t *amcf)
                                                        NGX_ACM_CACHE_WAITED),
                                  "Looks into the store that waited for the "
                                  "disk.");
+    ngx_http_acm_metrics_counter(m, "acm_cache_warmed",
+                                 ngx_acm_metrics_total(amcf,
+                                                       NGX_ACM_CACHE_WARMED),
+                                 "Names that new workers made ready before "
+                                 "they were asked for.");
+    ngx_http_acm_metrics_gauge(m, "acm_cache_hot_names",
+                               ngx_acm_shared(amcf)->warm.n,
+                               "Names that a new worker will make ready.");
     ngx_http_acm_metrics_gauge(m, "acm_cache_names",
                                ngx_acm_metrics_total(amcf,
                                                      NGX_ACM_CACHE_NAMES),

@@ -330,9 +330,10 @@ ngx_http_acm_status_helper(ngx_acm_shared_t *shared)
 static json_t *
 ngx_http_acm_status_handshakes(ngx_acm_shared_t *shared)
 {
-    return json_pack("{s:I, s:I, s:I}",
+    return json_pack("{s:I, s:I, s:I, s:I}",
                      "CacheHits", (json_int_t) shared->hits,
                      "CacheMisses", (json_int_t) shared->misses,
+                     "CacheWarmed", (json_int_t) shared->warmed,
                      "Fallbacks", (json_int_t) shared->fallbacks);
 }
 
