@@ -139,6 +139,7 @@ my $all = $NAMES + 3;
 # a new worker starts before the old one ends, and reads what that has noted
 
 ok($t->wait_for(sub { metric('acm_cache_hot_names') == $all }), 'noted');
+ok($t->wait_for(sub { listed() > 0 }), 'and the helper wrote a list');
 
 # Names in the file.
 
@@ -240,6 +241,17 @@ $t->run();
 is(made(), ($all - 1) . " of $all", 'a restart');
 is(metric('acm_cache_warmed_total'), $all - 1, 'counted');
 is($t->status()->{Handshakes}{CacheWarmed}, $all - 1, 'in the status, too');
+
+# another binary, whose memory is its own
+
+my $master = $t->pid();
+
+kill('USR2', $master);
+ok($t->wait_for(sub { $t->pid() && $t->pid() != $master }), 'another binary');
+is(made(), ($all - 1) . " of $all", 'all of them');
+
+kill('QUIT', $master);
+ok($t->wait_for(sub { !Test::Nginx::ACM::alive($master) }), 'the old one ends');
 
 # a list that is damaged, cut short, too long, another thing
 
