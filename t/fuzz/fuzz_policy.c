@@ -139,15 +139,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         data = end + 1;
     }
 
-    for (n = 0; context[n] != '\0'; n++) {
-
-        /* no more of them than the test has room for */
-
-        if (n >= TEST_KEYS && (context[n] == ';' || context[n] == '|')) {
-            context[n] = '.';
-        }
-    }
-
     if (acm_policy_parse((const char *) data, size, "p", &policy, &err)
         != ACM_OK)
     {

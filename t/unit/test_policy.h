@@ -71,7 +71,8 @@ test_case_add(test_case_t *c, acm_policy_e kind, const acm_policy_t *policy)
 }
 
 
-/* "key=a|b;key=c"; "key=" has one empty value, "key" none */
+/* "key=a|b;key=c"; "key=" has one empty value, "key" none; what there is no
+   room for is left out */
 
 static inline void
 test_case_context(test_case_t *c, const char *text)
@@ -82,7 +83,7 @@ test_case_context(test_case_t *c, const char *text)
     c->req.ncontext = 0;
     snprintf(c->text, sizeof(c->text), "%s", text);
 
-    for (p = c->text; *p != '\0'; p = end) {
+    for (p = c->text; *p != '\0' && c->req.ncontext < TEST_KEYS; p = end) {
         end = p + strcspn(p, ";");
 
         if (*end != '\0') {
@@ -109,7 +110,7 @@ test_case_context(test_case_t *c, const char *text)
             c->values[x - c->context][x->n].len = next - p;
             x->n++;
             p = next + 1;
-        } while (*next != '\0');
+        } while (*next != '\0' && x->n < TEST_VALUES);
     }
 }
 
