@@ -64,6 +64,7 @@ static acm_rc_t ngx_acm_cache_find_auto(acm_snap_t *snap,
     acm_err_t *err);
 static ngx_uint_t ngx_acm_pair_empty(ngx_acm_pair_t *pair);
 static void ngx_acm_pair_hold(ngx_acm_pair_t *pair);
+static void ngx_acm_pair_prefetch(ngx_acm_pair_t *pair);
 static ngx_acm_entry_t *ngx_acm_cache_store(ngx_acm_cache_t *cache,
     ngx_acm_entry_t *entry, ngx_str_t *key, ngx_acm_pair_t *pair,
     uint64_t generation);
@@ -136,6 +137,7 @@ ngx_acm_cache_get(ngx_acm_conf_t *amcf, ngx_acm_want_t *want,
     if (entry) {
         *pair = entry->pair;
         ngx_acm_pair_hold(pair);
+        ngx_acm_pair_prefetch(pair);
     }
 
     if (ngx_acm_pair_empty(pair)) {
@@ -471,6 +473,19 @@ ngx_acm_pair_hold(ngx_acm_pair_t *pair)
 {
     ngx_acm_material_hold(pair->ec);
     ngx_acm_material_hold(pair->rsa);
+}
+
+
+static void
+ngx_acm_pair_prefetch(ngx_acm_pair_t *pair)
+{
+    if (pair->ec) {
+        acm_leaf_prefetch(&pair->ec->leaf);
+    }
+
+    if (pair->rsa) {
+        acm_leaf_prefetch(&pair->rsa->leaf);
+    }
 }
 
 

@@ -6,30 +6,25 @@
  * decoder for the public key, and d2i_PrivateKey() looks for one as well.
  * So the certificate is decoded without its key, which stays octets; the
  * private key is decoded without looking for a decoder, and put where the
- * public key would be.
- *
- * At the first signature OpenSSL would copy such a key for the provider, and
- * keep both; unless it has a method of its own, even if that does the same.
- * RSA is left alone, as the key exchange of TLS 1.2 needs the provider.
+ * public key would be.  An RSA key is left alone, as the key exchange of
+ * TLS 1.2 needs the provider.
  */
 
 
 #define OPENSSL_SUPPRESS_DEPRECATED  /* the decoders of one type */
 
-#include <pthread.h>
 #include <string.h>
 
-#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #include "acm_der.h"
+#include "acm_ec.h"
 #include "acm_leaf.h"
 
 
-#define ACM_LEAF_CURVES   (ACM_KEY_EC_P521 - ACM_KEY_EC_P256 + 1)
 #define ACM_LEAF_SPKI     1024       /* octets; of RSA-4096 550 */
 
 /*
@@ -43,24 +38,26 @@
 #define ACM_LEAF_EC       2800
 #define ACM_LEAF_RSA      3400
 
+#define ACM_LEAF_LINE     64         /* octets that come to the cache at once */
+
 
 static acm_rc_t acm_leaf_fast(acm_leaf_t *leaf, acm_key_e key,
     const acm_str_t *der, const acm_str_t *der_secret);
 static EVP_PKEY *acm_leaf_key(acm_key_e key, const acm_str_t *der_secret);
 static RSA *acm_leaf_rsa(const acm_str_t *der_secret);
-static EC_KEY *acm_leaf_ec(acm_key_e key, const acm_str_t *der_secret);
-static EC_KEY *acm_leaf_curve(acm_key_e key);
 static int acm_leaf_join(X509 *x, EVP_PKEY *pkey, const acm_str_t *der);
 static int acm_leaf_spki(X509 *x, uint8_t *spki);
 static acm_rc_t acm_leaf_slow(acm_leaf_t *leaf, acm_key_e key,
     const acm_str_t *der, const acm_str_t *der_secret, acm_err_t *err);
 static acm_rc_t acm_leaf_names(acm_leaf_t *leaf, acm_err_t *err);
 static size_t acm_leaf_bytes(const acm_leaf_t *leaf, size_t len);
+static void acm_leaf_hot(acm_leaf_t *leaf);
 
 
-static EC_KEY_METHOD    *acm_leaf_method;    /* OpenSSL's */
-static EC_KEY           *acm_leaf_curves[ACM_LEAF_CURVES];  /* without a key */
-static pthread_mutex_t   acm_leaf_lock = PTHREAD_MUTEX_INITIALIZER;
+/* of each object that a handshake reads, in the order of acm_leaf_t.hot */
+
+static const uint8_t  acm_leaf_lines[ACM_LEAF_HOT] = { 7, 3, 1, 1, 2, 2,
+                                                       3, 1, 1 };
 
 
 acm_rc_t
@@ -95,6 +92,7 @@ acm_leaf_open(acm_leaf_t *leaf, acm_key_e key, const acm_str_t *der,
     }
 
     out.bytes = acm_leaf_bytes(&out, der->len);
+    acm_leaf_hot(&out);
     *leaf = out;
 
     return ACM_OK;
@@ -115,22 +113,7 @@ acm_leaf_close(acm_leaf_t *leaf)
 void
 acm_leaf_done(void)
 {
-    size_t  i;
-
-    (void) pthread_mutex_lock(&acm_leaf_lock);
-
-    for (i = 0; i < ACM_LEAF_CURVES; i++) {
-        EC_KEY_free(acm_leaf_curves[i]);
-        acm_leaf_curves[i] = NULL;
-    }
-
-    if (acm_leaf_method != NULL) {
-        EC_KEY_METHOD_free(acm_leaf_method);
-        acm_leaf_method = NULL;
-    }
-
-    (void) pthread_mutex_unlock(&acm_leaf_lock);
-
+    acm_ec_done();
     acm_der_done();
 }
 
@@ -188,7 +171,7 @@ acm_leaf_key(acm_key_e key, const acm_str_t *der_secret)
         }
 
     } else {
-        ec = acm_leaf_ec(key, der_secret);
+        ec = acm_ec_key(key, der_secret);
         ok = ec != NULL && EVP_PKEY_assign_EC_KEY(pkey, ec) == 1;
 
         if (!ok) {
@@ -220,72 +203,6 @@ acm_leaf_rsa(const acm_str_t *der_secret)
     }
 
     return rsa;
-}
-
-
-/* With both of what is optional, as OpenSSL encodes it. */
-
-static EC_KEY *
-acm_leaf_ec(acm_key_e key, const acm_str_t *der_secret)
-{
-    EC_KEY        *ec, *curve;
-    acm_der_ec_t   parts;
-
-    if (!acm_der_ec(der_secret, &parts)
-        || parts.oid.len == 0 || parts.point.len == 0)
-    {
-        return NULL;
-    }
-
-    curve = acm_leaf_curve(key);
-    ec = (curve != NULL) ? EC_KEY_dup(curve) : NULL;
-
-    /* which curve it is of is seen by the certificate */
-
-    if (ec == NULL
-        || EC_KEY_oct2key(ec, parts.point.data, parts.point.len, NULL) != 1
-        || EC_KEY_oct2priv(ec, parts.scalar.data, parts.scalar.len) != 1)
-    {
-        EC_KEY_free(ec);
-        return NULL;
-    }
-
-    return ec;
-}
-
-
-/* To make a curve from its number takes OpenSSL five times as long as all the
-   rest of a key, so that is done once. */
-
-static EC_KEY *
-acm_leaf_curve(acm_key_e key)
-{
-    EC_KEY  *ec, **curve;
-
-    (void) pthread_mutex_lock(&acm_leaf_lock);
-
-    if (acm_leaf_method == NULL) {
-        acm_leaf_method = EC_KEY_METHOD_new(EC_KEY_OpenSSL());
-    }
-
-    curve = &acm_leaf_curves[key - ACM_KEY_EC_P256];
-
-    if (*curve == NULL && acm_leaf_method != NULL) {
-        ec = EC_KEY_new_by_curve_name(acm_key_nid(key));
-
-        if (ec != NULL && EC_KEY_set_method(ec, acm_leaf_method) == 1) {
-            *curve = ec;
-
-        } else {
-            EC_KEY_free(ec);
-        }
-    }
-
-    ec = *curve;
-
-    (void) pthread_mutex_unlock(&acm_leaf_lock);
-
-    return ec;
 }
 
 
@@ -416,4 +333,53 @@ acm_leaf_bytes(const acm_leaf_t *leaf, size_t len)
 
     return ACM_LEAF_X509 + ACM_LEAF_OCTETS * len
            + ACM_LEAF_NAME * leaf->nnames + key;
+}
+
+
+static void
+acm_leaf_hot(acm_leaf_t *leaf)
+{
+    const void             **hot;
+    const EC_KEY            *ec;
+    const X509_ALGOR        *algorithm;
+    const ASN1_BIT_STRING   *sig;
+
+    X509_get0_signature(&sig, &algorithm, leaf->x);
+
+    hot = leaf->hot;
+
+    *hot++ = leaf->x;
+    *hot++ = leaf->pkey;
+    *hot++ = X509_get_X509_PUBKEY(leaf->x);
+    *hot++ = sig;
+    *hot++ = sig->data;
+
+    /* another key would be converted for that */
+
+    ec = (EVP_PKEY_get_base_id(leaf->pkey) == EVP_PKEY_EC
+          && X509_get0_pubkey(leaf->x) == leaf->pkey)
+         ? EVP_PKEY_get0_EC_KEY(leaf->pkey) : NULL;
+
+    if (ec != NULL) {
+        *hot++ = ec;
+        *hot++ = EC_KEY_get0_group(ec);
+        *hot++ = EC_KEY_get0_private_key(ec);
+        *hot = EC_GROUP_get0_order(EC_KEY_get0_group(ec));
+    }
+}
+
+
+void
+acm_leaf_prefetch(const acm_leaf_t *leaf)
+{
+    size_t       i, n;
+    const char  *p;
+
+    for (i = 0; i < ACM_LEAF_HOT; i++) {
+        p = leaf->hot[i];
+
+        for (n = 0; p != NULL && n < acm_leaf_lines[i]; n++) {
+            __builtin_prefetch(p + n * ACM_LEAF_LINE);
+        }
+    }
 }

@@ -13,9 +13,13 @@
 #include "acm_x509.h"
 
 
+#define ACM_LEAF_HOT         9
+
+
 typedef struct {
     X509       *x;
     EVP_PKEY   *pkey;
+    const void *hot[ACM_LEAF_HOT];   /* what a handshake reads of them */
     char      **names;           /* lower case; one allocation */
     size_t      nnames;
     size_t      bytes;           /* of heap, once it has signed */
@@ -31,6 +35,13 @@ typedef struct {
 acm_rc_t acm_leaf_open(acm_leaf_t *leaf, acm_key_e key, const acm_str_t *der,
     const acm_str_t *der_secret, acm_err_t *err);
 void acm_leaf_close(acm_leaf_t *leaf);
+
+/*
+ * A handshake is about to use it.  What it reads is scattered, and of many
+ * certificates hardly one's is in the processor's cache: it comes from memory
+ * all at once, and not piece by piece when it is needed.
+ */
+void acm_leaf_prefetch(const acm_leaf_t *leaf);
 
 /* What the process keeps for all of them; when none is left. */
 void acm_leaf_done(void);
