@@ -6,8 +6,8 @@
  * decoder for the public key, and d2i_PrivateKey() looks for one as well.
  * So the certificate is decoded without its key, which stays octets; the
  * private key is decoded without looking for a decoder, and put where the
- * public key would be.  An RSA key is left alone, as the key exchange of
- * TLS 1.2 needs the provider.
+ * public key would be.  An RSA key is copied for the provider at once, as the
+ * key exchange of TLS 1.2 needs that.
  */
 
 
@@ -23,6 +23,7 @@
 #include "acm_der.h"
 #include "acm_ec.h"
 #include "acm_leaf.h"
+#include "acm_rsa.h"
 
 
 #define ACM_LEAF_SPKI     1024       /* octets; of RSA-4096 550 */
@@ -36,7 +37,7 @@
 #define ACM_LEAF_OCTETS   2
 #define ACM_LEAF_NAME     170
 #define ACM_LEAF_EC       2800
-#define ACM_LEAF_RSA      3400
+#define ACM_LEAF_RSA      2700
 
 #define ACM_LEAF_LINE     64         /* octets that come to the cache at once */
 
@@ -114,6 +115,7 @@ void
 acm_leaf_done(void)
 {
     acm_ec_done();
+    acm_rsa_done();
     acm_der_done();
 }
 
@@ -168,6 +170,9 @@ acm_leaf_key(acm_key_e key, const acm_str_t *der_secret)
 
         if (!ok) {
             RSA_free(rsa);
+
+        } else {
+            acm_rsa_prepare(pkey);
         }
 
     } else {
@@ -319,7 +324,7 @@ acm_leaf_bytes(const acm_leaf_t *leaf, size_t len)
 {
     size_t  key;
 
-    /* of RSA that is nine numbers, three moduli and a blinding */
+    /* of RSA that is twice nine numbers, three moduli and a blinding */
 
     key = (EVP_PKEY_get_base_id(leaf->pkey) == EVP_PKEY_RSA)
           ? ACM_LEAF_RSA + (size_t) EVP_PKEY_get_bits(leaf->pkey) * 2

@@ -39,6 +39,7 @@ http {
     }
     server {
         listen 127.0.0.1:8445 ssl;
+        ssl_protocols TLSv1.2 TLSv1.3;
         acm_certificate sni fallback=%%DIR%%/fallback.pem;
     }
     server {
@@ -135,6 +136,39 @@ for my $round (1 .. 2) {
         for 1 .. 12;
 }
 
+# an RSA key, whatever signs or decrypts with it first, and more than one of it
+
+my $rsa = "$t->{dir}/rsa";
+system("openssl req -x509 -newkey rsa:2048 -nodes -days 30 -keyout $rsa.key "
+    . "-out $rsa.crt -subj /CN=rsa.example.net "
+    . "-addext subjectAltName=DNS:rsa.example.net >/dev/null 2>&1");
+my ($rc, $out) = $t->acmctl('import', '--cert', "$rsa.crt", '--key',
+    "$rsa.key");
+is($rc, 0, 'import rsa') or diag($out);
+
+for my $case (
+    ['TLS 1.3, PSS', qr/signature type: RSA-PSS/, '-tls1_3'],
+    ['TLS 1.2, PSS', qr/signature type: RSA-PSS/, '-tls1_2',
+        '-sigalgs', 'rsa_pss_rsae_sha256'],
+    ['TLS 1.2, PKCS #1', qr/signature type: RSA\n/, '-tls1_2',
+        '-sigalgs', 'RSA+SHA512'],
+    ['TLS 1.2, key exchange', qr/Cipher is AES128-GCM-SHA256/, '-tls1_2',
+        '-cipher', 'AES128-GCM-SHA256'])
+{
+    my ($name, $re, @args) = @$case;
+
+    # so many others that it is not in memory
+
+    served(8445, "n$_.example.net", "n$_", "$name: others") for 1 .. 8;
+
+    for (1 .. 3) {
+        $r = $t->handshake(8445, 'rsa.example.net', args => \@args,
+            root => "$rsa.crt");
+        ok($r->{verified}, "$name, handshake $_");
+        like($r->{text}, $re, "$name, as asked for");
+    }
+}
+
 # whatever clients ask for, nothing is ordered
 
 is_deeply([grep { $_->{Type} ne 'IMPORTED' }
@@ -144,7 +178,7 @@ is($t->status()->{Helper}{Issued}, 0, 'nothing was issued');
 # reimport and delete are seen by the next handshake
 
 my ($crt, $key) = $t->self_signed('www2', 'www.example.com');
-my ($rc, $out) = $t->acmctl('import', '--cert', $crt, '--key', $key,
+($rc, $out) = $t->acmctl('import', '--cert', $crt, '--key', $key,
     '--arn', $arn);
 is($rc, 0, 'reimport') or diag($out);
 served(8443, 'www.example.com', 'www2', 'the new version at once');
