@@ -37,6 +37,8 @@ static acm_rc_t acmctl_record(const json_t *json, acm_x509_seen_t *seen,
 static acm_rc_t acmctl_record_text(const json_t *json, const char *name,
     acm_str_t *text, acm_err_t *err);
 static void acmctl_record_split(acm_str_t *cert, acm_str_t *chain);
+static const char *acmctl_record_place(const char *text,
+    char place[ACMCTL_MAX_PATH]);
 static int acmctl_tree_dir(char *path, unsigned depth, FILE *out);
 static int acmctl_tree_file(char *path, const char *name, FILE *out);
 static int acmctl_tree_pair(char *path, const char *name, FILE *out);
@@ -68,6 +70,7 @@ void
 acmctl_bulk_parse(const char *line, size_t len, acm_x509_seen_t *seen,
     acm_imported_t *item, char **place)
 {
+    char           text[ACMCTL_MAX_PATH];
     json_t        *json;
     json_error_t   error;
 
@@ -88,7 +91,8 @@ acmctl_bulk_parse(const char *line, size_t len, acm_x509_seen_t *seen,
     }
 
     if (json_is_string(json_object_get(json, "file"))) {
-        *place = acm_strdup(json_string_value(json_object_get(json, "file")));
+        *place = acm_strdup(acmctl_record_place(
+                     json_string_value(json_object_get(json, "file")), text));
     }
 
     item->rc = acmctl_record(json, seen, &item->bundle, &item->err);
@@ -169,6 +173,24 @@ acmctl_record_text(const json_t *json, const char *name, acm_str_t *text,
     text->len = json_string_length(value);
 
     return ACM_OK;
+}
+
+
+/* As it may be shown in a terminal, whoever has made the record. */
+
+static const char *
+acmctl_record_place(const char *text, char place[ACMCTL_MAX_PATH])
+{
+    size_t  i;
+
+    for (i = 0; text[i] != '\0' && i < ACMCTL_MAX_PATH - 1; i++) {
+        place[i] = ((uint8_t) text[i] < 0x20 || (uint8_t) text[i] >= 0x7f)
+                   ? '?' : text[i];
+    }
+
+    place[i] = '\0';
+
+    return place;
 }
 
 
@@ -462,28 +484,22 @@ acmctl_tree_write(const char *place, const char *error,
 {
     int      rc;
     char     safe[ACMCTL_MAX_PATH];
-    size_t   i;
     json_t  *json;
 
-    for (i = 0; place[i] != '\0' && i < sizeof(safe) - 1; i++) {
-        safe[i] = ((uint8_t) place[i] < 0x20 || (uint8_t) place[i] >= 0x7f)
-                  ? '?' : place[i];
-    }
-
-    safe[i] = '\0';
+    place = acmctl_record_place(place, safe);
 
     if (error != NULL) {
-        json = json_pack("{s:s, s:s}", "file", safe, "error", error);
+        json = json_pack("{s:s, s:s}", "file", place, "error", error);
 
     } else {
-        json = json_pack("{s:s, s:s%, s:s%, s:s%}", "file", safe,
+        json = json_pack("{s:s, s:s%, s:s%, s:s%}", "file", place,
                          "certificate", cert->data, cert->len,
                          "key", key->data, key->len,
                          "chain", chain->len ? (char *) chain->data : "",
                          chain->len);
 
         if (json == NULL) {
-            json = json_pack("{s:s, s:s}", "file", safe, "error",
+            json = json_pack("{s:s, s:s}", "file", place, "error",
                              "it is no text");
         }
     }
