@@ -166,13 +166,16 @@ put('tree/bad/live/cert.pem', $pem{b});
 put('tree/bad/live/chain.pem', $pem{inter});
 put('tree/bad/binary.crt', "\xff\xfe");
 put('tree/bad/binary.key', $key{a});
+put('tree/bad/der.crt', "0\x01\0");
+put('tree/bad/der.key', $key{a});
 symlink('..', "$dir/tree/bad/round");
 
 is(ctl('import', '--bulk', "$dir/tree"), 1, 'tree with bad ones');
 like($out, qr/lonely\.key".*no certificate beside/, 'a key alone');
 like($out, qr/live\/cert\.pem".*match/, 'the key of another');
 like($out, qr/binary\.crt".*no text/, 'no text');
-like($out, qr/acmctl: 0 imported, 5 there already, 3 refused/, 'told');
+like($out, qr/der\.crt".*no text; give it as PEM/, 'an octet 0');
+like($out, qr/acmctl: 0 imported, 5 there already, 4 refused/, 'told');
 
 # 32 directories deep, and one more
 

@@ -43,6 +43,7 @@ static int acmctl_tree_dir(char *path, unsigned depth, FILE *out);
 static int acmctl_tree_file(char *path, const char *name, FILE *out);
 static int acmctl_tree_pair(char *path, const char *name, FILE *out);
 static int acmctl_tree_combined(const char *path, FILE *out);
+static int acmctl_tree_nul(const acm_str_t *part);
 static int acmctl_tree_write(const char *place, const char *error,
     const acm_str_t *cert, const acm_str_t *key, const acm_str_t *chain,
     FILE *out);
@@ -477,6 +478,15 @@ acmctl_tree_combined(const char *path, FILE *out)
 }
 
 
+/* 1 for what JSON has no text for, as a key in DER. */
+
+static int
+acmctl_tree_nul(const acm_str_t *part)
+{
+    return part->len != 0 && memchr(part->data, '\0', part->len) != NULL;
+}
+
+
 static int
 acmctl_tree_write(const char *place, const char *error,
     const acm_str_t *cert, const acm_str_t *key, const acm_str_t *chain,
@@ -488,20 +498,21 @@ acmctl_tree_write(const char *place, const char *error,
 
     place = acmctl_record_place(place, safe);
 
-    if (error != NULL) {
-        json = json_pack("{s:s, s:s}", "file", place, "error", error);
+    /* NULL also for what is not UTF-8 */
 
-    } else {
-        json = json_pack("{s:s, s:s%, s:s%, s:s%}", "file", place,
-                         "certificate", cert->data, cert->len,
-                         "key", key->data, key->len,
-                         "chain", chain->len ? (char *) chain->data : "",
-                         chain->len);
+    json = (error != NULL || acmctl_tree_nul(cert) || acmctl_tree_nul(key)
+            || acmctl_tree_nul(chain))
+           ? NULL
+           : json_pack("{s:s, s:s%, s:s%, s:s%}", "file", place,
+                       "certificate", cert->data, cert->len,
+                       "key", key->data, key->len,
+                       "chain", chain->len ? (char *) chain->data : "",
+                       chain->len);
 
-        if (json == NULL) {
-            json = json_pack("{s:s, s:s}", "file", place, "error",
-                             "it is no text");
-        }
+    if (json == NULL) {
+        json = json_pack("{s:s, s:s}", "file", place, "error",
+                         error != NULL ? error
+                                       : "it is no text; give it as PEM");
     }
 
     if (json == NULL) {
