@@ -11,6 +11,7 @@
 
 #include "acm_outbox.h"
 #include "acm_revocation.h"
+#include "acm_tags.h"
 #include "acm_used.h"
 
 
@@ -39,6 +40,48 @@ fuzz_cert(const uint8_t *data, size_t size)
 
     acm_buf_free(&buf);
     acm_cert_free(&cert);
+}
+
+
+static void
+fuzz_tags(const uint8_t *data, size_t size)
+{
+    acm_buf_t   buf, again;
+    acm_str_t   text;
+    acm_tags_t  tags;
+
+    text.data = (uint8_t *) data;
+    text.len = size;
+
+    if (acm_tags_decode(&text, &tags) != ACM_OK) {
+        return;
+    }
+
+    acm_buf_init(&buf, ACM_MAX_STORE_VALUE);
+    acm_buf_init(&again, ACM_MAX_STORE_VALUE);
+
+    if (tags.ntags > ACM_MAX_TAGS) {
+        __builtin_trap();
+    }
+
+    if (acm_tags_encode(&tags, &buf) == ACM_OK) {
+        acm_tags_free(&tags);
+
+        text.data = buf.data;
+        text.len = buf.len;
+
+        if (acm_tags_decode(&text, &tags) != ACM_OK
+            || acm_tags_encode(&tags, &again) != ACM_OK
+            || again.len != buf.len
+            || (buf.len != 0 && memcmp(again.data, buf.data, buf.len) != 0))
+        {
+            __builtin_trap();
+        }
+    }
+
+    acm_tags_free(&tags);
+    acm_buf_free(&buf);
+    acm_buf_free(&again);
 }
 
 
@@ -74,6 +117,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     acm_material_t  m;
 
     acm_revocation_t  revoked;
+    acm_master_rec_t  master;
 
     if (size == 0) {
         return 0;
@@ -89,6 +133,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (acm_material_decode(data + 1, size - 1, &m) == ACM_OK) {
             acm_material_free(&m);
         }
+
+        fuzz_tags(data + 1, size - 1);
         break;
 
     case 2:
@@ -98,6 +144,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
 
     case 3:
+        (void) acm_master_rec_decode(data + 1, size - 1, &master);
+
         if (acm_seal_rec_decode(data + 1, size - 1, &seal) == ACM_OK) {
             acm_seal_rec_free(&seal);
         }
@@ -123,6 +171,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 6:
         (void) acm_due_key_parse(data + 1, size - 1, &at, &kind, uuid);
         (void) acm_time_key_parse(data + 1, size - 1, &at, uuid);
+        (void) acm_dead_key_parse(data + 1, size - 1, "sink");
+        (void) acm_number_parse(data + 1, size - 1);
         (void) acm_arn_parse((const char *) data + 1, size - 1, &account,
                              &region, uuid, &err);
         break;
