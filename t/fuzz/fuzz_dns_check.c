@@ -27,7 +27,9 @@ static int
 fuzz_answer(const acm_dns_ask_t *ask, const uint8_t *data, size_t size,
     acm_buf_t *out)
 {
-    out->len = 0;
+    /* what did not fit before is forgotten */
+
+    acm_buf_free(out);
 
     if (size < 3
         || acm_dns_query(ask->name, ask->type, 0, out, NULL) != ACM_OK)

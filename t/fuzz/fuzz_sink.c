@@ -92,11 +92,13 @@ event(const char *text, size_t len)
             check_mail(&buf);
         }
 
-        buf.len = 0;
+        /* what is too long for one may fit for another */
+
+        acm_buf_free(&buf);
         (void) acm_syslog_text(&e, 14, s, s, &buf);
-        buf.len = 0;
+        acm_buf_free(&buf);
         (void) acm_cloudevent_json(&e, &buf);
-        buf.len = 0;
+        acm_buf_free(&buf);
         n = 1;
         (void) acm_put_events_json(list, &n, "x", NULL, &buf);
     }
