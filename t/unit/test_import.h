@@ -24,7 +24,7 @@ static inline void
 test_import_body(const char *leaf, const char *key, const char *chain,
     const char *more)
 {
-    char           *out;
+    char           *out, *end;
     size_t          i;
     const char     *in[3];
 
@@ -37,6 +37,7 @@ test_import_body(const char *leaf, const char *key, const char *chain,
     in[2] = chain;
 
     out = test_body;
+    end = test_body + sizeof(test_body);
     out += snprintf(out, 32, "{");
 
     for (i = 0; i < 3; i++) {
@@ -44,13 +45,18 @@ test_import_body(const char *leaf, const char *key, const char *chain,
             continue;
         }
 
+        /* base64, and what is around it */
+
+        assert_true((size_t) (end - out) > strlen(in[i]) / 3 * 4 + 4 + 64);
+
         out += snprintf(out, 64, "%s'%s': '", (i != 0) ? ", " : "", names[i]);
         out += EVP_EncodeBlock((uint8_t *) out, (const uint8_t *) in[i],
                                (int) strlen(in[i]));
         *out++ = '\'';
     }
 
-    snprintf(out, 1024, "%s}", more);
+    assert_true((size_t) (end - out) > strlen(more) + 1);
+    snprintf(out, (size_t) (end - out), "%s}", more);
 }
 
 

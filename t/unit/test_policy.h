@@ -10,6 +10,7 @@
 #define _TEST_POLICY_H_INCLUDED_
 
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "acm_policy.h"
@@ -66,6 +67,11 @@ test_case_add(test_case_t *c, acm_policy_e kind, const acm_policy_t *policy)
 
     p = &c->user.policies[kind];
     p->list = c->list[kind];
+
+    if (p->n == TEST_VALUES) {
+        abort();
+    }
+
     p->list[p->n++] = policy;
     p->set = 1;
 }
