@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "acm_store_lmdb.h"
 
@@ -315,15 +315,18 @@ acm_lmdb_expect(acm_lmdb_t *s, MDB_txn *txn, const acm_op_t *op,
  * LMDB may leave the last pages of the file unwritten when they are free.
  * With them in place the size of a file tells whether it is whole, without
  * a walk through its trees.  fallocate() never shrinks a file, so other
- * writers do not matter; a failure only costs that walk.
+ * writers do not matter; a failure only costs that walk.  The offset of the
+ * descriptor must not be moved: another thread may be between LMDB's lseek()
+ * and its writev(), and its pages would go elsewhere.
  */
 
 static void
 acm_lmdb_extend(acm_lmdb_t *s)
 {
     int          fd;
-    off_t        end, size;
+    off_t        end;
     MDB_envinfo  info;
+    struct stat  st;
 
     if (mdb_env_get_fd(s->e->env, &fd) != 0
         || mdb_env_info(s->e->env, &info) != 0)
@@ -332,9 +335,8 @@ acm_lmdb_extend(acm_lmdb_t *s)
     }
 
     end = (off_t) ((info.me_last_pgno + 1) * s->e->page_size);
-    size = lseek(fd, 0, SEEK_END);
 
-    if (size != -1 && size < end) {
+    if (fstat(fd, &st) == 0 && st.st_size < end) {
         (void) fallocate(fd, 0, end - 1, 1);    /* see above */
     }
 }

@@ -9,12 +9,16 @@
 
 #include "test.h"
 
+#include <fcntl.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 
 #define TEST_THREADS  6
 #define TEST_ROUNDS   50
+#define TEST_PAGES    12         /* values of a batch, each a page or two */
+#define TEST_VALUE    3000       /* octets */
 
 
 typedef struct {
@@ -240,6 +244,84 @@ test_threads(void **state)
 }
 
 
+/* The descriptor that LMDB writes pages to: the other one syncs. */
+
+static int
+test_data_fd(const char *path)
+{
+    int          fd, flags;
+    char         name[4096];
+    struct stat  st, data;
+
+    snprintf(name, sizeof(name), "%s/data.mdb", path);
+    assert_int_equal(stat(name, &data), 0);
+
+    for (fd = 3; fd < 1024; fd++) {
+        flags = fcntl(fd, F_GETFL);
+
+        if (flags != -1 && (flags & O_ACCMODE) == O_RDWR
+            && (flags & O_DSYNC) == 0
+            && fstat(fd, &st) == 0
+            && st.st_dev == data.st_dev && st.st_ino == data.st_ino)
+        {
+            return fd;
+        }
+    }
+
+    fail_msg("the store has no descriptor");
+
+    return -1;
+}
+
+
+/*
+ * A commit leaves the offset of the descriptor where LMDB has put it: another
+ * thread may be between LMDB's lseek() and its writev().  Pages in the middle
+ * of the file are used again and again here, so that it is not at the end.
+ */
+
+static void
+test_offset(void **state)
+{
+    int           fd;
+    char         *path;
+    uint8_t       data[TEST_VALUE];
+    unsigned      away, i, k;
+    acm_batch_t   batch;
+    acm_store_t  *store;
+    struct stat   st;
+
+    (void) state;
+
+    path = test_mkdir();
+    test_open(path, 4 << 20, &store);
+
+    fd = test_data_fd(path);
+    away = 0;
+
+    for (i = 0; i < 40; i++) {
+        memset(data, (int) i, sizeof(data));
+        acm_batch_init(&batch);
+
+        for (k = 0; k < TEST_PAGES; k++) {
+            acm_batch_put(&batch, ACM_DB_USED, &k, sizeof(k), data,
+                          sizeof(data));
+        }
+
+        test_ok(acm_store_commit(store, &batch, NULL));
+        acm_batch_free(&batch);
+
+        assert_int_equal(fstat(fd, &st), 0);
+        away += (lseek(fd, 0, SEEK_CUR) != st.st_size);
+    }
+
+    assert_true(away > 0);
+
+    acm_store_close(store);
+    test_rmdir(path);
+}
+
+
 static void
 test_memory(void **state)
 {
@@ -264,6 +346,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_offset),
         cmocka_unit_test(test_memory),
     };
 
