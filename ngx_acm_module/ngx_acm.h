@@ -22,6 +22,7 @@
 #include "../shared/acm_engine.h"
 #include "../shared/acm_leaf.h"
 #include "../shared/acm_name.h"
+#include "../shared/acm_replay.h"
 #include "../shared/acm_user.h"
 #include "../shared/acm_version.h"
 #include "../shared/acm_warm.h"
@@ -92,7 +93,7 @@ typedef struct {
 /* seen by all processes; each field is written by one of them, or counted
    up, but for the ring of names and the list of those used most, which are
    under the zone's mutex, and the tables of what is served and of the API's
-   calls */
+   calls and their signatures */
 
 typedef struct {
     uint64_t                   layout;           /* NGX_ACM_LAYOUT */
@@ -123,6 +124,7 @@ typedef struct {
     ngx_acm_used_t             used[NGX_ACM_USED];
     ngx_acm_metrics_t          metrics;
     acm_throttle_t             throttle;         /* calls of the API */
+    acm_replay_t               replay;           /* what they were signed by */
     ngx_atomic_t               warm_loaded;      /* from the file */
     ngx_atomic_t               warm_saved;       /* so many changes of: */
     acm_warm_t                 warm;             /* names that are used most */

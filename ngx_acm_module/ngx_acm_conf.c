@@ -670,6 +670,7 @@ ngx_acm_init_zone(ngx_shm_zone_t *zone, void *data)
     }
 
     if (RAND_bytes(shared->throttle.seed, ACM_THROTTLE_SEED) != 1
+        || RAND_bytes(shared->replay.seed, ACM_REPLAY_SEED) != 1
         || RAND_bytes((u_char *) &shared->warm.seed, sizeof(uint64_t)) != 1)
     {
         return NGX_ERROR;

@@ -12,7 +12,6 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "../shared/acm_replay.h"
 #include "ngx_acm.h"
 #include "ngx_http_acm.h"
 
@@ -74,13 +73,8 @@ static void ngx_http_acm_api_finish(ngx_http_acm_api_ctx_t *ctx);
 
 /* requests that wait for a handle; touched by the event loop only */
 
-static ngx_queue_t       ngx_http_acm_api_queue;
-static ngx_uint_t        ngx_http_acm_api_waiting;
-
-/* signatures that were used; of all threads */
-
-static acm_replay_t     *ngx_http_acm_api_replay;
-static pthread_mutex_t   ngx_http_acm_api_mutex = PTHREAD_MUTEX_INITIALIZER;
+static ngx_queue_t  ngx_http_acm_api_queue;
+static ngx_uint_t   ngx_http_acm_api_waiting;
 
 
 ngx_int_t
@@ -314,13 +308,8 @@ ngx_http_acm_api_start(ngx_http_acm_api_ctx_t *ctx)
 
     r = ctx->request;
 
-    if (ngx_http_acm_api_replay == NULL) {
+    if (ngx_http_acm_api_queue.next == NULL) {
         ngx_queue_init(&ngx_http_acm_api_queue);
-
-        ngx_http_acm_api_replay = acm_replay_new(ACM_REPLAY_SIZE);
-        if (ngx_http_acm_api_replay == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
     }
 
     if (ctx->task == NULL) {
@@ -538,20 +527,13 @@ static ngx_int_t
 ngx_http_acm_api_replayed(ngx_http_acm_api_ctx_t *ctx,
     acm_sigv4_user_t *user, int64_t now)
 {
-    ngx_int_t  used;
-
     if (!acm_api_changes(&ctx->api.target)) {
         return 0;
     }
 
-    (void) pthread_mutex_lock(&ngx_http_acm_api_mutex);
-
-    used = acm_replay_used(ngx_http_acm_api_replay, user->signature,
+    return acm_replay_used(&ngx_acm_shared(ctx->amcf)->replay,
+                           user->signature,
                            acm_add_sat(user->at, ACM_SIGV4_SKEW), now);
-
-    (void) pthread_mutex_unlock(&ngx_http_acm_api_mutex);
-
-    return used;
 }
 
 

@@ -2,210 +2,143 @@
 /*
  * Copyright (C) The ngx_acm authors
  *
- * Entries are a ring in the order in which they came, and chained from a
- * table of as many buckets.  An entry of no use keeps its place until the
- * ring comes round to it.
+ * A place: 38 bits of a hash of the signature, 26 bits of the second up to
+ * which it is taken.  Another 11 bits of the hash say which set it is in.
  */
 
 
-#include <openssl/rand.h>
+#include <openssl/evp.h>
 #include <string.h>
 
 #include "acm_replay.h"
 
 
-#define ACM_REPLAY_NONE  UINT32_MAX
+#define ACM_REPLAY_TIME  ((UINT64_C(1) << 26) - 1)
 
 
-typedef struct {
-    uint8_t                signature[ACM_HASH_LEN];
-    int64_t                expires;
-    uint32_t               next;         /* of the chain */
-    unsigned               used:1;
-} acm_replay_entry_t;
-
-
-struct acm_replay_s {
-    uint64_t               seed;         /* of each process another */
-    uint64_t               evicted;
-    size_t                 size;
-    size_t                 head;         /* the next place of the ring */
-    uint32_t              *buckets;
-    acm_replay_entry_t    *entries;
-};
-
-
-static uint32_t *acm_replay_bucket(const acm_replay_t *replay,
-    const uint8_t *signature);
-static acm_replay_entry_t *acm_replay_find(const acm_replay_t *replay,
-    const uint8_t *signature);
-static void acm_replay_remove(acm_replay_t *replay, acm_replay_entry_t *e);
-
-
-acm_replay_t *
-acm_replay_new(size_t size)
-{
-    size_t         i;
-    acm_replay_t  *replay;
-
-    if (size == 0 || size > ACM_MAX_REPLAY_SIZE) {
-        return NULL;
-    }
-
-    replay = acm_calloc(1, sizeof(acm_replay_t));
-
-    if (replay == NULL) {
-        return NULL;
-    }
-
-    replay->size = size;
-    replay->buckets = acm_calloc(size, sizeof(uint32_t));
-    replay->entries = acm_calloc(size, sizeof(acm_replay_entry_t));
-
-    if (replay->buckets == NULL || replay->entries == NULL
-        || RAND_bytes((unsigned char *) &replay->seed,
-                      sizeof(replay->seed))
-           != 1)
-    {
-        acm_replay_free(replay);
-        return NULL;
-    }
-
-    for (i = 0; i < size; i++) {
-        replay->buckets[i] = ACM_REPLAY_NONE;
-    }
-
-    return replay;
-}
-
-
-void
-acm_replay_free(acm_replay_t *replay)
-{
-    if (replay == NULL) {
-        return;
-    }
-
-    acm_free(replay->buckets);
-    acm_free(replay->entries);
-    acm_free(replay);
-}
+static uint64_t *acm_replay_set(acm_replay_t *replay,
+    const uint8_t *signature, uint64_t *tag);
+static int acm_replay_find(uint64_t *set, const uint64_t *mine, uint64_t tag,
+    int64_t now);
+static uint64_t *acm_replay_place(uint64_t *set, int64_t now, uint64_t *value);
+static uint64_t acm_replay_left(uint64_t value, int64_t now);
 
 
 int
 acm_replay_used(acm_replay_t *replay, const uint8_t *signature,
     int64_t expires, int64_t now)
 {
-    uint32_t            *bucket;
-    acm_replay_entry_t  *e;
+    uint64_t  *set, *place, tag, old, value;
 
-    e = acm_replay_find(replay, signature);
+    set = acm_replay_set(replay, signature, &tag);
 
-    if (e != NULL) {
-        if (e->expires >= now) {
+    if (expires > acm_add_sat(now, ACM_REPLAY_LIFE)) {
+        expires = acm_add_sat(now, ACM_REPLAY_LIFE);
+    }
+
+    value = tag | ((uint64_t) expires & ACM_REPLAY_TIME);
+
+    do {
+        if (acm_replay_find(set, NULL, tag, now)) {
             return 1;
         }
 
-        e->expires = expires;
-        return 0;
+        place = acm_replay_place(set, now, &old);
+
+    } while (!__atomic_compare_exchange_n(place, &old, value, 0,
+                                          __ATOMIC_SEQ_CST,
+                                          __ATOMIC_SEQ_CST));
+
+    /* for another one with it a second place may have been free: whoever
+       wrote last sees the other, and if both do, neither was the first */
+
+    return acm_replay_find(set, place, tag, now);
+}
+
+
+static uint64_t *
+acm_replay_set(acm_replay_t *replay, const uint8_t *signature, uint64_t *tag)
+{
+    size_t    i;
+    uint8_t   text[ACM_REPLAY_SEED + ACM_HASH_LEN], md[EVP_MAX_MD_SIZE];
+    uint64_t  hash;
+
+    memset(md, 0, sizeof(md));
+    memcpy(text, replay->seed, ACM_REPLAY_SEED);
+    memcpy(text + ACM_REPLAY_SEED, signature, ACM_HASH_LEN);
+
+    (void) EVP_Digest(text, sizeof(text), md, NULL, EVP_sha256(), NULL);
+
+    hash = 0;
+
+    for (i = 0; i < 8; i++) {
+        hash = hash << 8 | md[i];
     }
 
-    e = &replay->entries[replay->head];
-    replay->head = (replay->head + 1) % replay->size;
+    *tag = hash & ~ACM_REPLAY_TIME;
 
-    if (e->used) {
-        replay->evicted += (e->expires >= now);
-        acm_replay_remove(replay, e);
+    return replay->slots[hash % ACM_REPLAY_SETS];
+}
+
+
+/* Whether a place other than "mine" has it. */
+
+static int
+acm_replay_find(uint64_t *set, const uint64_t *mine, uint64_t tag,
+    int64_t now)
+{
+    size_t    i;
+    uint64_t  v;
+
+    for (i = 0; i < ACM_REPLAY_WAYS; i++) {
+        v = __atomic_load_n(&set[i], __ATOMIC_SEQ_CST);
+
+        if (&set[i] != mine && (v & ~ACM_REPLAY_TIME) == tag
+            && acm_replay_left(v, now))
+        {
+            return 1;
+        }
     }
-
-    bucket = acm_replay_bucket(replay, signature);
-
-    memcpy(e->signature, signature, ACM_HASH_LEN);
-    e->expires = expires;
-    e->used = 1;
-    e->next = *bucket;
-    *bucket = (uint32_t) (e - replay->entries);
 
     return 0;
 }
 
 
-void
-acm_replay_forget(acm_replay_t *replay, const uint8_t *signature)
+/* The first that is free, or the one that will be soonest. */
+
+static uint64_t *
+acm_replay_place(uint64_t *set, int64_t now, uint64_t *value)
 {
-    acm_replay_entry_t  *e;
+    size_t     i;
+    uint64_t   v, left, least, *place;
 
-    e = acm_replay_find(replay, signature);
+    place = set;
+    *value = __atomic_load_n(place, __ATOMIC_SEQ_CST);
+    least = acm_replay_left(*value, now);
 
-    if (e != NULL) {
-        acm_replay_remove(replay, e);
-    }
-}
+    for (i = 1; i < ACM_REPLAY_WAYS && least; i++) {
+        v = __atomic_load_n(&set[i], __ATOMIC_SEQ_CST);
+        left = acm_replay_left(v, now);
 
-
-uint64_t
-acm_replay_evicted(const acm_replay_t *replay)
-{
-    return replay->evicted;
-}
-
-
-/*
- * Whoever has a key can choose among signatures, but not such that share
- * their first eight octets, and does not know the seed.
- */
-
-static uint32_t *
-acm_replay_bucket(const acm_replay_t *replay, const uint8_t *signature)
-{
-    uint64_t  x;
-
-    memcpy(&x, signature, sizeof(x));
-
-    x = (x ^ replay->seed) * 0x9e3779b97f4a7c15ULL;
-    x ^= x >> 32;
-    x *= 0xc4ceb9fe1a85ec53ULL;
-    x ^= x >> 33;
-
-    return &replay->buckets[x % replay->size];
-}
-
-
-static acm_replay_entry_t *
-acm_replay_find(const acm_replay_t *replay, const uint8_t *signature)
-{
-    uint32_t             i;
-    acm_replay_entry_t  *e;
-
-    i = *acm_replay_bucket(replay, signature);
-
-    while (i != ACM_REPLAY_NONE) {
-        e = &replay->entries[i];
-
-        if (memcmp(e->signature, signature, ACM_HASH_LEN) == 0) {
-            return e;
+        if (left < least) {
+            place = &set[i];
+            least = left;
+            *value = v;
         }
-
-        i = e->next;
     }
 
-    return NULL;
+    return place;
 }
 
 
-static void
-acm_replay_remove(acm_replay_t *replay, acm_replay_entry_t *e)
+/* Seconds, the last one counts; 0: it is free. */
+
+static uint64_t
+acm_replay_left(uint64_t value, int64_t now)
 {
-    uint32_t  *link, i;
+    uint64_t  left;
 
-    i = (uint32_t) (e - replay->entries);
+    left = (value - (uint64_t) now) & ACM_REPLAY_TIME;
 
-    link = acm_replay_bucket(replay, e->signature);
-
-    while (*link != i) {
-        link = &replay->entries[*link].next;
-    }
-
-    *link = e->next;
-    e->used = 0;
+    return (value && left <= ACM_REPLAY_LIFE) ? left + 1 : 0;
 }

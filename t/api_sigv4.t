@@ -25,6 +25,7 @@ my ($secret) = $out =~ /aws_secret_access_key = (\S+)/;
 
 $t->write_config(<<'EOF_CONF');
 %%GLOBALS%%
+worker_processes 3;
 events { }
 acm {
     store %%DIR%%/store;
@@ -35,8 +36,8 @@ acm {
 http {
     %%HTTP%%
     server {
-        listen 127.0.0.1:8080;
-        location / { acm_api; }
+        listen 127.0.0.1:8080 reuseport;
+        location / { acm_api; add_header X-Worker $pid always; }
     }
 }
 EOF_CONF
@@ -201,6 +202,50 @@ my $add = $api->request(op => 'AddTagsToCertificate', body =>
 like($api->send($add), qr{^HTTP/1\.1 200 }, 'a change');
 $add =~ s/\r\n\r\n/\r\nAmz-Sdk-Request: attempt=2\r\n\r\n/;
 like($api->send($add), qr/ThrottlingException/, 'a change: not again');
+
+# nor by any other worker, or one that comes later
+
+sub refused_by_all {
+    my ($name) = @_;
+
+    my (%by, @taken);
+
+    my $all = $t->wait_for(sub {
+        my $response = $api->send($add);
+
+        push @taken, $response if $response !~ /ThrottlingException/;
+        $by{$1} = 1 if $response =~ /\nX-Worker: (\d+)/;
+
+        my @workers = $t->workers();
+        return @workers == 3 && !grep { !$by{$_} } @workers;
+    });
+
+    ok($all, "not again by any worker$name");
+    is(scalar @taken, 0, "refused each time$name") or diag($taken[0]);
+
+    return;
+}
+
+sub anew {
+    my ($code) = @_;
+
+    my %old = map { $_ => 1 } $t->workers();
+    $code->();
+
+    $t->wait_for(sub {
+        my @workers = $t->workers();
+        return @workers == 3 && !grep { $old{$_} } @workers;
+    });
+
+    return;
+}
+
+refused_by_all('');
+anew(sub { $t->reload() });
+refused_by_all(' after a reload');
+$t->allow(qr/exited on signal 9/);
+anew(sub { kill('KILL', $t->workers()) });
+refused_by_all(' after their death');
 
 # what is in a request does not come to other lines of answers and logs
 
