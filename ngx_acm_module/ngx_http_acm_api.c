@@ -51,6 +51,7 @@ typedef struct {
 } ngx_http_acm_api_ctx_t;
 
 
+static void ngx_http_acm_api_wipe(void *data);
 static void ngx_http_acm_api_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_acm_api_payload(ngx_http_request_t *r,
     acm_str_t *payload);
@@ -80,7 +81,18 @@ static ngx_uint_t   ngx_http_acm_api_waiting;
 ngx_int_t
 ngx_http_acm_api_handler(ngx_http_request_t *r)
 {
-    ngx_int_t  rc;
+    ngx_int_t            rc;
+    ngx_pool_cleanup_t  *cln;
+
+    /* also of a request that is never complete */
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln->handler = ngx_http_acm_api_wipe;
+    cln->data = r;
 
     /* in memory, and never in a file: private keys come this way */
 
@@ -89,6 +101,27 @@ ngx_http_acm_api_handler(ngx_http_request_t *r)
     rc = ngx_http_read_client_request_body(r, ngx_http_acm_api_body);
 
     return (rc >= NGX_HTTP_SPECIAL_RESPONSE) ? rc : NGX_DONE;
+}
+
+
+/* What has come of the body; what is behind it is another request. */
+
+static void
+ngx_http_acm_api_wipe(void *data)
+{
+    ngx_http_request_t *r = data;
+
+    ngx_chain_t  *cl;
+
+    if (r->request_body == NULL) {
+        return;
+    }
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        if (ngx_buf_in_memory(cl->buf)) {
+            ngx_explicit_memzero(cl->buf->pos, cl->buf->last - cl->buf->pos);
+        }
+    }
 }
 
 
@@ -171,9 +204,7 @@ ngx_http_acm_api_payload(ngx_http_request_t *r, acm_str_t *payload)
     payload->len = len;
 
     for (cl = r->request_body->bufs; cl; cl = cl->next) {
-        len = cl->buf->last - cl->buf->pos;
-        p = ngx_cpymem(p, cl->buf->pos, len);
-        ngx_explicit_memzero(cl->buf->pos, len);
+        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
     }
 
     return NGX_OK;

@@ -307,6 +307,26 @@ acm_realloc(void *p, size_t size)
 
 
 void *
+acm_realloc_secret(void *p, size_t used, size_t size)
+{
+    void  *copy;
+
+    copy = acm_alloc(size);
+    if (copy == NULL) {
+        return NULL;
+    }
+
+    if (used != 0) {
+        memcpy(copy, p, used);
+    }
+
+    acm_free_secret(p, used);
+
+    return copy;
+}
+
+
+void *
 acm_memdup(const void *p, size_t len)
 {
     void  *copy;

@@ -106,6 +106,9 @@ int64_t acm_add_sat(int64_t a, int64_t b);
 void *acm_alloc(size_t size);
 void *acm_calloc(size_t n, size_t size);
 void *acm_realloc(void *p, size_t size);
+/* For secrets, of which realloc() leaves copies: of the old octets the first
+   "used" are there, and wiped where they were.  NULL leaves p as it is. */
+void *acm_realloc_secret(void *p, size_t used, size_t size);
 void *acm_memdup(const void *p, size_t len);
 char *acm_strdup(const char *s);
 void acm_free(void *p);

@@ -68,11 +68,6 @@ acm_buf_add(acm_buf_t *b, const void *data, size_t len)
 }
 
 
-/*
- * Never realloc(): it would leave a copy of what may be a secret in memory
- * that nobody wipes.
- */
-
 static int
 acm_buf_reserve(acm_buf_t *b, size_t len)
 {
@@ -98,17 +93,11 @@ acm_buf_reserve(acm_buf_t *b, size_t len)
         size = b->len + len;
     }
 
-    data = acm_alloc(size);
+    data = acm_realloc_secret(b->data, b->len, size);
     if (data == NULL) {
         b->rc = ACM_NOMEM;
         return 0;
     }
-
-    if (b->len != 0) {
-        memcpy(data, b->data, b->len);
-    }
-
-    acm_free_secret(b->data, b->len);
 
     b->data = data;
     b->size = size;

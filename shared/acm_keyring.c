@@ -402,18 +402,14 @@ acm_keyring_keep(acm_keyring_t *ring, const char *account,
     if (ring->nkeys == ring->size) {
         size = (ring->size == 0) ? 4 : ring->size * 2;
 
-        /* no realloc(): it would leave keys behind */
-        keys = acm_calloc(size, sizeof(acm_data_key_t));
+        keys = acm_realloc_secret(ring->keys,
+                                  ring->nkeys * sizeof(acm_data_key_t),
+                                  size * sizeof(acm_data_key_t));
 
         if (keys == NULL) {
             return acm_fail(err, ACM_NOMEM, "no memory for a data key");
         }
 
-        if (ring->nkeys != 0) {
-            memcpy(keys, ring->keys, ring->nkeys * sizeof(acm_data_key_t));
-        }
-
-        acm_free_secret(ring->keys, ring->size * sizeof(acm_data_key_t));
         ring->keys = keys;
         ring->size = size;
     }

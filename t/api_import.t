@@ -12,6 +12,7 @@ use Test::More;
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use JSON::PP;
 use MIME::Base64;
 use Test::Nginx::ACM;
 use Test::Nginx::API;
@@ -328,6 +329,53 @@ taken('again without a chain', text('self.pem'), $pem, undef,
     CertificateArn => $arn);
 is_deeply(got($arn), { Certificate => text('self.pem'),
     CertificateChain => text('self.pem') }, 'no chain of another');
+
+# of a key nothing is left in a worker's memory, not even if its request is
+# never complete
+
+SKIP: {
+    skip('memory cannot be read', 1)
+        unless defined $t->memory(($t->workers())[0]);
+
+    my $secret = join('', map { sprintf('%02x', int(rand(256))) } 1 .. 24);
+    my @forms = ($secret, encode_base64($secret, ''));
+    my $json = encode_json(body($leaf, $secret x 500, $chain));
+
+    my $there = sub {
+        return grep { my $m = $t->memory($_);
+            grep { index($m, $_) >= 0 } @forms } $t->workers();
+    };
+
+    my $whole = $api->request(op => 'ImportCertificate', body => $json);
+    my ($head, $rest) = $whole =~ /^(.*?\r\n\r\n)(.*)/s;
+    my $chunked = $head =~ s/Content-Length: \d+/Transfer-Encoding: chunked/ir;
+    my $end = index($json, 'PrivateKey') + 8000;
+
+    for my $case ([ 'with its head', [ substr($whole, 0, length($head) + $end)
+        ] ], [ 'after its head', [ $head, substr($rest, 0, $end) ] ],
+        [ 'with a bit of it', [ $head . substr($rest, 0, 20),
+            substr($rest, 20, $end - 20) ] ],
+        [ 'in chunks', [ $chunked . sprintf("%x\r\n", $end)
+            . substr($rest, 0, $end) . "\r\n" ] ])
+    {
+        my ($name, $parts) = @$case;
+        my $s = $api->connect();
+
+        $s->autoflush(1);
+
+        for (@$parts) {
+            print $s $_;
+            $t->wait_for(sub { !unread($s) });
+        }
+
+        ok($t->wait_for($there), "a key that came $name");
+        close($s);
+        ok($t->wait_for(sub { !$there->() }), "$name: wiped") or diag($name);
+    }
+
+    like($api->send($whole), qr/ValidationException/, 'a whole one');
+    ok($t->wait_for(sub { !$there->() }), 'a whole one: wiped');
+}
 
 $t->finish();
 

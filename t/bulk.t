@@ -132,6 +132,42 @@ for my $more (0, 1) {
     like($out, qr/^arn:\S+ g\.example\.com/m, "long line $more: the next");
 }
 
+# of keys nothing is left in memory when their records are done, though more
+# follow
+
+SKIP: {
+    my $secret = join('', map { sprintf('%02x', int(rand(256))) } 1 .. 16);
+    my $pid = open(my $in, '|-') // die "fork: $!";
+
+    if (!$pid) {
+        open(STDOUT, '>', "$dir/out");
+        open(STDERR, '>', "$dir/err");
+        exec(@cmd) or POSIX::_exit(127);
+    }
+
+    $in->autoflush(1);
+    print $in record('a', key => "-----BEGIN PRIVATE KEY-----\n$secret"
+        . ' ' x 20000 . $secret) for 1 .. 512;
+
+    my $read = defined $t->memory($pid);
+    my $had = $read && $t->wait_for(sub {
+        index($t->memory($pid), $secret) >= 0 });
+
+    print $in record('a', key => 'none', file => 'x' x 300)
+        for 1 .. 8 * 512;
+
+    $t->wait_for(sub { $t->read_file('err') =~ /cannot/
+        && (() = $t->read_file('err') =~ /cannot/g) >= 1024 });
+    my $left = $read && index($t->memory($pid), $secret) >= 0;
+
+    close($in);
+    like($t->read_file('err'), qr/ 4608 refused/, 'keys that are none');
+
+    skip('memory cannot be read', 2) unless $read;
+    ok($had, 'keys are in memory');
+    ok(!$left, 'and wiped when they were done');
+}
+
 # directories
 
 put('tree/certbot/live/a/cert.pem', $pem{a});

@@ -102,6 +102,7 @@ main(int argc, char **argv)
 
     /* a core file would hold keys */
     (void) prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    acm_json_wipe_begin();
 
     while ((ch = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
 
@@ -391,6 +392,9 @@ acmctl_read_file(const char *path, acm_str_t *data)
         return acmctl_fail("cannot open \"%s\": %s", path,
                            strerror((int) n));
     }
+
+    /* it would copy what may be a key */
+    (void) setvbuf(f, NULL, _IONBF, 0);
 
     n = fread(data->data, 1, ACM_MAX_PEM + 1, f);
 

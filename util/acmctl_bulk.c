@@ -53,6 +53,7 @@ typedef struct {
 typedef struct {
     acmctl_t         *ctl;
     FILE             *in;
+    char             *buffer;                    /* of it: keys come by it */
     size_t            line;                      /* read so far */
     acmctl_group_t    groups[ACMCTL_BULK_GROUPS];
     size_t            given;                     /* groups, to the threads */
@@ -118,9 +119,8 @@ acmctl_bulk(acmctl_t *ctl, const char *from)
                     "refused\n", b->imported, b->there, b->refused);
         }
 
-        if (b->in != stdin) {
-            fclose(b->in);
-        }
+        fclose(b->in);
+        acm_free_secret(b->buffer, ACMCTL_BULK_BUFFER);
     }
 
     if (child != -1 && acmctl_bulk_child(child) != ACMCTL_OK) {
@@ -215,7 +215,13 @@ acmctl_bulk_run(acmctl_bulk_t *b)
     int     rc, end;
     size_t  i, done;
 
-    (void) setvbuf(b->in, NULL, _IOFBF, ACMCTL_BULK_BUFFER);
+    b->buffer = acm_alloc(ACMCTL_BULK_BUFFER);
+
+    if (b->buffer == NULL
+        || setvbuf(b->in, b->buffer, _IOFBF, ACMCTL_BULK_BUFFER) != 0)
+    {
+        return acmctl_fail("no memory");
+    }
 
     rc = acmctl_bulk_start(b);
     end = 0;
@@ -358,6 +364,7 @@ acmctl_bulk_thread(void *data)
 
     b = data;
     memset(&seen, 0, sizeof(acm_x509_seen_t));
+    acm_json_wipe_begin();
 
     pthread_mutex_lock(&b->lock);
 
@@ -391,6 +398,7 @@ acmctl_bulk_thread(void *data)
 
     pthread_mutex_unlock(&b->lock);
 
+    acm_json_wipe_end();
     acm_x509_seen_free(&seen);
 
     return NULL;
@@ -449,7 +457,7 @@ acmctl_bulk_line(acmctl_bulk_t *b, acmctl_line_t *l)
 
         if (l->len == size && size < ACMCTL_MAX_LINE) {
             size = (size == 0) ? 8192 : size * 2;
-            line = acm_realloc(l->line, size);
+            line = acm_realloc_secret(l->line, l->len, size);
 
             if (line == NULL) {
                 return acmctl_fail("no memory");

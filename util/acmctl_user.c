@@ -90,12 +90,9 @@ acmctl_user(acmctl_t *ctl, int argc, char **argv)
         return rc;
     }
 
-    acm_json_wipe_begin();
-
     rc = acmctl_user_run(&u, argc - optind, argv + optind);
 
     json_decref(u.root);
-    acm_json_wipe_end();
 
     if (u.dir != -1) {
         (void) close(u.dir);

@@ -430,6 +430,31 @@ sub descriptors {
 }
 
 
+# What a process has in memory that it can write to; undef if it may not be
+# read.
+
+sub memory {
+    my ($self, $pid) = @_;
+
+    my ($all, $data) = ('');
+
+    open(my $maps, '<', "/proc/$pid/maps") or return;
+    open(my $mem, '<:raw', "/proc/$pid/mem") or return;
+
+    no warnings 'portable';
+
+    while (<$maps>) {
+        my ($from, $to) = map { hex } /^(\w+)-(\w+) rw/ or next;
+
+        next if $to - $from > 1 << 26;
+        sysseek($mem, $from, 0) or next;
+        $all .= $data if sysread($mem, $data, $to - $from);
+    }
+
+    return $all;
+}
+
+
 sub http_get {
     my ($self, $port, $uri) = @_;
 

@@ -16,7 +16,7 @@ use POSIX ();
 
 use base 'Exporter';
 
-our @EXPORT = qw/ api_new /;
+our @EXPORT = qw/ api_new unread /;
 
 
 sub api_new {
@@ -163,6 +163,21 @@ sub connect {
 
     return IO::Socket::INET->new(Proto => 'tcp',
         PeerAddr => "127.0.0.1:$self->{port}") || die "connect: $!";
+}
+
+
+# Whether nginx has not read all that was sent: it is in the queue of the other
+# end until then.
+
+sub unread {
+    my ($s) = @_;
+
+    my $ends = sprintf('0100007F:%04X 0100007F:%04X', $s->peerport(),
+        $s->sockport());
+    my ($octets) = Test::Nginx::ACM::slurp('/proc/net/tcp')
+        =~ /\Q$ends\E [0-9A-F]{2} [0-9A-F]{8}:([0-9A-F]{8})/;
+
+    return !defined $octets || hex($octets);
 }
 
 
