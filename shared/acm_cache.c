@@ -43,6 +43,7 @@ struct acm_cache_s {
     size_t              entries;
     size_t              max;         /* octets */
     size_t              bytes;
+    size_t              own;         /* of them, of the cache itself */
     uint64_t            seed;
     uint32_t            mask;
     uint32_t            turn;        /* how many have left */
@@ -93,8 +94,9 @@ acm_cache_create(size_t entries, size_t bytes,
     cache->drop = drop;
     cache->buckets = acm_calloc(n, sizeof(acm_cached_t *));
     cache->ghosts = acm_calloc(n, sizeof(acm_cache_ghost_t));
-    cache->bytes = sizeof(acm_cache_t)
-                   + n * (sizeof(acm_cached_t *) + sizeof(acm_cache_ghost_t));
+    cache->own = sizeof(acm_cache_t)
+                 + n * (sizeof(acm_cached_t *) + sizeof(acm_cache_ghost_t));
+    cache->bytes = cache->own;
 
     if (cache->buckets == NULL || cache->ghosts == NULL
         || RAND_bytes((uint8_t *) &cache->seed, sizeof(uint64_t)) != 1)
@@ -248,6 +250,12 @@ static int
 acm_cache_room(acm_cache_t *cache, size_t entries, size_t bytes)
 {
     size_t  n;
+
+    /* others need not leave for what will not fit anyway */
+
+    if (cache->own > cache->max || bytes > cache->max - cache->own) {
+        return 0;
+    }
 
     for ( ;; ) {
         n = cache->fresh.n + cache->proven.n;

@@ -56,8 +56,8 @@ void acm_cache_free(acm_cache_t *cache);
 acm_cached_t *acm_cache_find(acm_cache_t *cache, const void *key, size_t len);
 
 /* Takes an entry whose key is not there.  Others make room first, so that
-   the bounds hold at any time; 0 if it does not fit into the empty cache, and
-   stays the caller's. */
+   the bounds hold at any time; 0 if it does not fit, and stays the caller's.
+   For one that would not fit into the empty cache none leaves. */
 int acm_cache_add(acm_cache_t *cache, acm_cached_t *entry);
 /* Without drop. */
 void acm_cache_remove(acm_cache_t *cache, acm_cached_t *entry);
@@ -70,7 +70,7 @@ void acm_cache_discharge(acm_cache_t *cache, size_t bytes);
 /*
  * While it is held nothing makes room: what does not fit is refused, and what
  * is added counts as proven, but not as used.  Returns, when it is let go,
- * whether something was refused.
+ * whether something was refused that would have fitted into the empty cache.
  */
 int acm_cache_hold(acm_cache_t *cache, int held);
 int acm_cache_held(const acm_cache_t *cache);

@@ -215,10 +215,8 @@ test_bytes_bound(void **state)
 
     /* what is charged makes room as well, down to nothing */
 
-    assert_int_equal(acm_cache_charge(cache, bound - empty + 1), 0);
-    assert_int_equal(test_count(cache), 0);
-    assert_int_equal(test_bytes(cache), empty);
     assert_int_equal(acm_cache_charge(cache, bound - empty), 1);
+    assert_int_equal(test_count(cache), 0);
     assert_int_equal(test_bytes(cache), bound);
     assert_int_equal(test_add(cache, 1, 1), 0);
     assert_null(test_find(cache, 1));
@@ -455,6 +453,42 @@ test_hits(void **state)
 }
 
 
+/* For what is larger than all there may be nothing leaves. */
+
+static void
+test_large(void **state)
+{
+    size_t            i, room;
+    acm_cache_t      *cache;
+
+    (void) state;
+
+    dropped = 0;
+    cache = acm_cache_create(10, 10 * 1024, test_drop);
+    room = 10 * 1024 - test_bytes(cache);
+
+    for (i = 0; i < 10; i++) {
+        assert_int_equal(test_get(cache, i), 0);
+    }
+
+    assert_false(test_add(cache, 10, room + 1));
+    assert_false(acm_cache_charge(cache, room + 1));
+    assert_false(acm_cache_charge(cache, SIZE_MAX));
+    assert_int_equal(test_count(cache), 10);
+    assert_int_equal(dropped, 0);
+
+    assert_int_equal(acm_cache_hold(cache, 1), 0);
+    assert_false(test_add(cache, 10, room + 1));
+    assert_int_equal(acm_cache_hold(cache, 0), 0);
+
+    assert_true(test_add(cache, 10, room));
+    assert_int_equal(test_count(cache), 1);
+    assert_int_equal(dropped, 10);
+
+    acm_cache_free(cache);
+}
+
+
 /* Nothing makes room while it is held. */
 
 static void
@@ -522,6 +556,7 @@ main(void)
         cmocka_unit_test(test_change),
         cmocka_unit_test(test_zipf),
         cmocka_unit_test(test_hits),
+        cmocka_unit_test(test_large),
         cmocka_unit_test(test_held)
     };
 
