@@ -19,6 +19,8 @@
 
 
 #define ACM_STAPLE_JOBS        16        /* responders asked at a time */
+#define ACM_STAPLE_SCAN        256       /* entries of the index looked at in
+                                            one turn */
 #define ACM_STAPLE_RETRY       60        /* seconds, then doubled */
 #define ACM_STAPLE_RETRY_MAX   21600
 #define ACM_STAPLE_LEAST       60        /* seconds between two responses */
@@ -69,14 +71,17 @@ typedef struct {
 
     acm_stapler_job_t       *jobs;       /* under way */
     size_t                   njobs;
+    size_t                   from_len;   /* where the next turn begins; 0: at
+                                            the start of the index */
+    uint8_t                  from[ACM_MAX_STORE_KEY];
 } acm_stapler_t;
 
 
 /*
  * Asks for what is due at `now`, up to ACM_STAPLE_JOBS at a time.  ACM_OK:
  * something was done, call again soon; ACM_NOTFOUND: *next is when something
- * will be due (INT64_MAX: never, or when an answer has come).  Else a fault
- * of the store.
+ * will be due, or `now` if there was nothing among those that a turn looks at
+ * (INT64_MAX: never, or when an answer has come).  Else a fault of the store.
  */
 acm_rc_t acm_stapler_tick(acm_stapler_t *stapler, int64_t now, int64_t *next,
     acm_err_t *err);

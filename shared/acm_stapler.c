@@ -17,7 +17,6 @@
 #include "acm_watch.h"
 
 
-#define ACM_STAPLE_SCAN    256       /* entries looked at in one turn */
 #define ACM_STAPLE_RACES   3         /* times that a commit is tried */
 
 
@@ -82,14 +81,17 @@ acm_stapler_tick(acm_stapler_t *s, int64_t now, int64_t *next,
 }
 
 
-/* The first that is due and not under way. */
+/*
+ * The first that is due and not under way.  However many entries of no use are
+ * in front, each turn begins where the one before has ended.
+ */
 
 static acm_rc_t
 acm_stapler_due(acm_stapler_t *s, int64_t now, int64_t *next,
     acm_ref_t *ref, int64_t *due, acm_err_t *err)
 {
     char          uuid[ACM_UUID_LEN + 1];
-    size_t        n;
+    size_t        n, from;
     int64_t       at;
     acm_rc_t      rc;
     acm_snap_t   *snap;
@@ -102,12 +104,17 @@ acm_stapler_due(acm_stapler_t *s, int64_t now, int64_t *next,
     }
 
     n = 0;
+    from = s->from_len;
+    s->from_len = 0;
 
-    for (rc = acm_store_seek(snap, ACM_DB_OCSP, NULL, 0, &entry);
+    for (rc = acm_store_seek(snap, ACM_DB_OCSP, s->from, from, &entry);
          rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL);
          rc = acm_store_next(snap, ACM_DB_OCSP, &entry))
     {
         if (n++ == ACM_STAPLE_SCAN) {
+            memcpy(s->from, entry.key, entry.key_len);
+            s->from_len = entry.key_len;
+            from = s->from_len;
             rc = ACM_NOTFOUND;
             break;
         }
@@ -127,12 +134,19 @@ acm_stapler_due(acm_stapler_t *s, int64_t now, int64_t *next,
         }
 
         if (acm_ref_decode(entry.data, entry.len, ref) == ACM_OK) {
+            s->from_len = from;
             *due = at;
             break;
         }
     }
 
     acm_store_end(snap);
+
+    /* there is more, behind or in front */
+
+    if (rc == ACM_NOTFOUND && from != 0) {
+        *next = now;
+    }
 
     if (rc != ACM_OK && rc != ACM_NOTFOUND) {
         return acm_fail(err, rc, "the index of OCSP responses cannot be "

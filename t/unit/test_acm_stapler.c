@@ -540,6 +540,67 @@ test_damaged(void **state)
 }
 
 
+/* However many entries of no use are in front of it, it is come to; as many as
+   a turn looks at, less one, and one more than that. */
+
+static void
+test_useless(void **state)
+{
+    char         id[ACM_UUID_LEN + 1];
+    test_t       t;
+    size_t       i, n, len;
+    int64_t      next;
+    uint8_t      key[ACM_MAX_STORE_KEY];
+    acm_err_t    err;
+    acm_batch_t  batch;
+
+    (void) state;
+
+    for (n = ACM_STAPLE_SCAN - 1; n <= 3 * ACM_STAPLE_SCAN; n += n) {
+        test_start(&t);
+        acm_batch_init(&batch);
+
+        for (i = 0; i < n; i++) {
+            test_ok(acm_uuid(id));
+            len = acm_time_key(key, NOW - 1, id);
+            acm_batch_put(&batch, ACM_DB_OCSP, key, len, "x", 1);
+        }
+
+        test_ok(acm_store_commit(t.store, &batch, &err));
+        acm_batch_free(&batch);
+        test_import(&t, leaf, 1, NULL);
+
+        for (i = 0; i < n / ACM_STAPLE_SCAN; i++) {
+            assert_int_equal(acm_stapler_tick(&t.stapler, NOW, &next, &err),
+                             ACM_NOTFOUND);
+            assert_true(next == NOW);
+        }
+
+        test_ok(acm_stapler_tick(&t.stapler, NOW, &next, &err));
+        assert_int_equal(t.nasked, 1);
+
+        /* then it begins at the front, where another one may have come */
+
+        while (acm_stapler_tick(&t.stapler, NOW, &next, &err) == ACM_NOTFOUND
+               && next == NOW && t.stapler.from_len != 0)
+        {
+            /* void */
+        }
+
+        assert_int_equal(t.nasked, 1);
+        assert_int_equal(t.stapler.from_len != 0, 0);
+
+        acm_now_set(NOW - 2);
+        test_import(&t, leaf, 1, NULL);
+        test_ok(acm_stapler_tick(&t.stapler, NOW, &next, &err));
+        assert_int_equal(t.nasked, 2);
+
+        test_stop(&t);
+        n += (n < ACM_STAPLE_SCAN);
+    }
+}
+
+
 /* As many at a time as there may be; a long URL is POSTed to. */
 
 static void
@@ -596,6 +657,7 @@ main(void)
         cmocka_unit_test(test_revoked),
         cmocka_unit_test(test_none),
         cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_useless),
         cmocka_unit_test(test_many)
     };
 
