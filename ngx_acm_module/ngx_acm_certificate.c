@@ -113,6 +113,15 @@ ngx_acm_certificate_init(ngx_conf_t *cf, ngx_acm_want_t *want,
         return NGX_ERROR;
     }
 
+    if (ngx_acm_displaced(s->ctx)) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"acm_certificate\" in %s:%ui takes the place of what "
+                      "another module, as \"ssl_certificate_by_lua\" does, "
+                      "would choose a certificate by in server \"%V\": it is "
+                      "not called; remove one of them",
+                      want->file, want->line, &s->name);
+    }
+
     SSL_CTX_set_cert_cb(s->ctx, ngx_acm_ssl_cert_cb, want);
     ngx_acm_staple_init(ngx_acm_get_conf(cf->cycle), s->ctx);
 

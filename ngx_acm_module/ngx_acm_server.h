@@ -94,6 +94,12 @@ ngx_int_t ngx_acm_address_name(ngx_acm_address_t *a, ngx_str_t *name);
 ngx_int_t ngx_acm_address_end(ngx_acm_address_t *a, ngx_acm_hello_t *hello);
 
 
+/* another module's certificate callback: ngx_acm_displaced.c */
+
+/* 1 if the context has one; 0 also if that cannot be seen. */
+ngx_uint_t ngx_acm_displaced(SSL_CTX *ctx);
+
+
 /* ClientHello: ngx_acm_hello.c */
 
 /*

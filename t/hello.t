@@ -127,6 +127,23 @@ for my $first (1, 0) {
     ok($r->{pem}, "$order: a server without lua");
 }
 
+# a callback for the certificate is not called, and that is told
+
+unlike($t->read_file('error.log'), qr/takes the place of/, 'no warning');
+
+write_config(1);
+my $conf = $t->read_file('nginx.conf');
+$conf =~ s/(server_name www.*\n)/$1 ssl_certificate_by_lua_block { }\n/;
+$t->write_file('nginx.conf', $conf);
+
+my ($rc, $out) = $t->nginx('-t');
+is($rc, 0, 'a certificate by lua: is no mistake') or diag($out);
+my @warnings = $out =~ /\[warn\].*"acm_certificate" in \S+:(\d+) takes the place of .* in server "www\.example\.com": it is not called/g;
+is(scalar @warnings, 1, 'a certificate by lua: warned of, there only')
+    or diag($out);
+my @lines = split(/\n/, $conf);
+like($lines[($warnings[0] // 1) - 1], qr/acm_certificate auto/, 'and where');
+
 $t->finish();
 
 done_testing();
