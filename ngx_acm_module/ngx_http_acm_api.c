@@ -28,6 +28,14 @@
 #define NGX_HTTP_ACM_API_PAUSE  30           /* between two attempts */
 
 
+/* of a request whose body has not come yet */
+
+typedef struct {
+    ngx_http_request_t        *request;
+    ngx_http_event_handler_pt  read;         /* nginx's own */
+} ngx_http_acm_api_body_t;
+
+
 typedef struct {
     ngx_queue_t                queue;
     ngx_http_request_t        *request;
@@ -51,6 +59,7 @@ typedef struct {
 } ngx_http_acm_api_ctx_t;
 
 
+static void ngx_http_acm_api_read(ngx_http_request_t *r);
 static void ngx_http_acm_api_wipe(void *data);
 static void ngx_http_acm_api_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_acm_api_payload(ngx_http_request_t *r,
@@ -81,18 +90,20 @@ static ngx_uint_t   ngx_http_acm_api_waiting;
 ngx_int_t
 ngx_http_acm_api_handler(ngx_http_request_t *r)
 {
-    ngx_int_t            rc;
-    ngx_pool_cleanup_t  *cln;
+    ngx_int_t                 rc;
+    ngx_pool_cleanup_t       *cln;
+    ngx_http_acm_api_body_t  *body;
 
     /* also of a request that is never complete */
 
-    cln = ngx_pool_cleanup_add(r->pool, 0);
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_acm_api_body_t));
     if (cln == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    body = cln->data;
+    body->request = r;
     cln->handler = ngx_http_acm_api_wipe;
-    cln->data = r;
 
     /* in memory, and never in a file: private keys come this way */
 
@@ -100,7 +111,47 @@ ngx_http_acm_api_handler(ngx_http_request_t *r)
 
     rc = ngx_http_read_client_request_body(r, ngx_http_acm_api_body);
 
+    if (rc == NGX_AGAIN) {
+        body->read = r->read_event_handler;
+        r->read_event_handler = ngx_http_acm_api_read;
+    }
+
     return (rc >= NGX_HTTP_SPECIAL_RESPONSE) ? rc : NGX_DONE;
+}
+
+
+/* nginx would close the connection without a word. */
+
+static void
+ngx_http_acm_api_read(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    ngx_event_t              *rev;
+    ngx_pool_cleanup_t       *cln;
+    ngx_http_acm_api_body_t  *body;
+
+    rev = r->connection->read;
+
+    if (!rev->timedout) {
+
+        for (cln = r->pool->cleanup; cln; cln = cln->next) {
+            if (cln->handler == ngx_http_acm_api_wipe) {
+                body = cln->data;
+                body->read(r);
+                return;
+            }
+        }
+    }
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, NGX_ETIMEDOUT,
+                  "client timed out");
+
+    rev->timedout = 0;
+    r->read_event_handler = ngx_http_block_reading;
+
+    rc = ngx_http_special_response_handler(r, NGX_HTTP_REQUEST_TIME_OUT);
+
+    ngx_http_finalize_request(r, rc);
 }
 
 
@@ -109,9 +160,12 @@ ngx_http_acm_api_handler(ngx_http_request_t *r)
 static void
 ngx_http_acm_api_wipe(void *data)
 {
-    ngx_http_request_t *r = data;
+    ngx_http_acm_api_body_t *body = data;
 
-    ngx_chain_t  *cl;
+    ngx_chain_t         *cl;
+    ngx_http_request_t  *r;
+
+    r = body->request;
 
     if (r->request_body == NULL) {
         return;

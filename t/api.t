@@ -40,6 +40,7 @@ $t->write_config(<<'EOF');
 %%GLOBALS%%
 worker_processes 2;
 events { }
+        location /slow { acm_api; client_body_timeout 200ms; }
 acm {
     store %%DIR%%/store;
     master_key %%DIR%%/acm.key;
@@ -176,6 +177,12 @@ sub page {
     my ($body) = $response =~ /\r\n\r\n(.*)$/s;
     is((eval { decode_json($body) } || {})->{__type}, $type, "$name: body");
     return;
+page('a body that does not come', 408, $admin->send("POST /slow HTTP/1.1\r\n"
+    . "Host: a\r\nContent-Length: 10\r\n\r\n"), 'RequestTimeoutException');
+page('half a body', 408, $admin->send("POST /slow HTTP/1.1\r\nHost: a\r\n"
+    . "Content-Length: 10\r\n\r\n{"), 'RequestTimeoutException');
+page('half a chunk', 408, $admin->send("POST /slow HTTP/1.1\r\nHost: a\r\n"
+    . "Transfer-Encoding: chunked\r\n\r\n5\r\n{"), 'RequestTimeoutException');
 }
 
 page('too large', 413, $admin->send("POST / HTTP/1.1\r\nHost: a\r\n"
