@@ -271,8 +271,8 @@ typedef struct {
     acm_users_t               *users;        /* NULL: no "users" */
     acm_api_conf_t             api;
     acm_api_limits_t          *limits;       /* NULL: none */
-    unsigned                   rate_set:1;   /* api_rate was given, and */
-    unsigned                   quota_set:1;  /* api_quota */
+    ngx_flag_t                 rate_set;     /* api_rate was given, and */
+    ngx_flag_t                 quota_set;    /* api_quota */
     time_t                     in_use;       /* seconds, 0: off */
     u_char                    *api_file;     /* of the first acm_api, or NULL */
     ngx_uint_t                 api_line;

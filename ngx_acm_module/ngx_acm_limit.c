@@ -28,17 +28,56 @@ typedef struct {
 } ngx_acm_quota_t;
 
 
-static char *ngx_acm_api_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *ngx_acm_api_rate_of(ngx_conf_t *cf, acm_api_limits_t *limits,
-    ngx_str_t *value, uint64_t *given);
-static ngx_int_t ngx_acm_api_rate_parse(ngx_str_t *s, acm_rate_t *rate);
-static char *ngx_acm_api_quota(ngx_conf_t *cf, ngx_command_t *cmd,
+/* what the two directives do not have in common */
+
+typedef struct {
+    const char                *what;
+    const char                *use;
+    ngx_uint_t                 n;            /* of names, at most 64 */
+    const char              *(*name)(ngx_uint_t i);
+    void                     (*acm)(acm_api_limits_t *limits);
+    char                    *(*set)(ngx_conf_t *cf, acm_api_limits_t *limits,
+                                    ngx_uint_t i, ngx_str_t *value);
+} ngx_acm_limit_t;
+
+
+static char *ngx_acm_api_limit(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_acm_api_quota_of(ngx_conf_t *cf, acm_api_limits_t *limits,
-    ngx_str_t *value, uint64_t *given);
+static char *ngx_acm_api_limit_of(ngx_conf_t *cf, const ngx_acm_limit_t *limit,
+    acm_api_limits_t *limits, ngx_str_t *value, uint64_t *given);
+static const char *ngx_acm_api_rate_name(ngx_uint_t i);
+static void ngx_acm_api_rate_acm(acm_api_limits_t *limits);
+static char *ngx_acm_api_rate_set(ngx_conf_t *cf, acm_api_limits_t *limits,
+    ngx_uint_t i, ngx_str_t *value);
+static ngx_int_t ngx_acm_api_rate_parse(ngx_str_t *s, acm_rate_t *rate);
+static const char *ngx_acm_api_quota_name(ngx_uint_t i);
+static void ngx_acm_api_quota_acm(acm_api_limits_t *limits);
+static char *ngx_acm_api_quota_set(ngx_conf_t *cf, acm_api_limits_t *limits,
+    ngx_uint_t i, ngx_str_t *value);
 static char *ngx_acm_api_in_use(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static acm_api_limits_t *ngx_acm_limits(ngx_conf_t *cf, ngx_acm_conf_t *amcf);
+
+
+static ngx_acm_limit_t  ngx_acm_limit_rate = {
+    "operation",
+    "an operation and a number, like \"ListCertificates=8r/s\"",
+    ACM_OPERATION_MAX,
+    ngx_acm_api_rate_name,
+    ngx_acm_api_rate_acm,
+    ngx_acm_api_rate_set
+};
+
+
+static ngx_acm_limit_t  ngx_acm_limit_quota = {
+    "quota",
+    "\"certificates=\", \"certificates_per_year=\", \"imported=\", "
+        "\"imported_per_year=\", \"private=\" or \"names=\" and a number",
+    ACM_QUOTA_MAX,
+    ngx_acm_api_quota_name,
+    ngx_acm_api_quota_acm,
+    ngx_acm_api_quota_set
+};
 
 
 static ngx_command_t  ngx_acm_limit_commands[] = {
@@ -59,10 +98,10 @@ static ngx_command_t  ngx_acm_limit_commands[] = {
      */
     { ngx_string("api_rate"),
       NGX_ACM_MAIN_CONF|NGX_CONF_1MORE,
-      ngx_acm_api_rate,
+      ngx_acm_api_limit,
       0,
-      0,
-      NULL },
+      offsetof(ngx_acm_conf_t, rate_set),
+      &ngx_acm_limit_rate },
 
     /*
      * Syntax:  api_quota [acm] [name=number | name=off ...] | off;
@@ -85,10 +124,10 @@ static ngx_command_t  ngx_acm_limit_commands[] = {
      */
     { ngx_string("api_quota"),
       NGX_ACM_MAIN_CONF|NGX_CONF_1MORE,
-      ngx_acm_api_quota,
+      ngx_acm_api_limit,
       0,
-      0,
-      NULL },
+      offsetof(ngx_acm_conf_t, quota_set),
+      &ngx_acm_limit_quota },
 
     /*
      * Syntax:  api_in_use time | off;
@@ -164,21 +203,26 @@ static const ngx_acm_quota_t  ngx_acm_quotas[] = {
 
 
 static char *
-ngx_acm_api_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_acm_api_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_acm_conf_t  *amcf = conf;
 
-    char              *rv;
-    uint64_t           given;
-    ngx_str_t         *value;
-    ngx_uint_t         i, k;
-    acm_api_limits_t  *limits;
+    char                   *rv;
+    uint64_t                given;
+    ngx_str_t              *value;
+    ngx_flag_t             *set;
+    ngx_uint_t              i;
+    acm_api_limits_t       *limits;
+    const ngx_acm_limit_t  *limit;
 
-    if (amcf->rate_set) {
+    set = (ngx_flag_t *) ((char *) conf + cmd->offset);
+
+    if (*set) {
         return "is duplicate";
     }
 
-    amcf->rate_set = 1;
+    *set = 1;
+    limit = cmd->post;
     value = cf->args->elts;
 
     if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
@@ -193,19 +237,14 @@ ngx_acm_api_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     i = 1;
 
     if (ngx_strcmp(value[1].data, "acm") == 0) {
-        for (k = 0; k < sizeof(ngx_acm_rates) / sizeof(ngx_acm_rate_t); k++) {
-            limits->rates[ngx_acm_rates[k].operation].number =
-                                                     ngx_acm_rates[k].number;
-            limits->rates[ngx_acm_rates[k].operation].period = 1;
-        }
-
+        limit->acm(limits);
         i++;
     }
 
     given = 0;
 
     for ( /* void */ ; i < cf->args->nelts; i++) {
-        rv = ngx_acm_api_rate_of(cf, limits, &value[i], &given);
+        rv = ngx_acm_api_limit_of(cf, limit, limits, &value[i], &given);
         if (rv != NGX_CONF_OK) {
             return rv;
         }
@@ -215,11 +254,11 @@ ngx_acm_api_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* given: a bit for each operation that has its number already */
+/* given: a bit for each name that has its number already */
 
 static char *
-ngx_acm_api_rate_of(ngx_conf_t *cf, acm_api_limits_t *limits,
-    ngx_str_t *value, uint64_t *given)
+ngx_acm_api_limit_of(ngx_conf_t *cf, const ngx_acm_limit_t *limit,
+    acm_api_limits_t *limits, ngx_str_t *value, uint64_t *given)
 {
     u_char      *p;
     size_t       len;
@@ -229,25 +268,24 @@ ngx_acm_api_rate_of(ngx_conf_t *cf, acm_api_limits_t *limits,
     p = ngx_strlchr(value->data, value->data + value->len, '=');
     len = p ? (size_t) (p - value->data) : 0;
 
-    for (i = 0; i < ACM_OPERATION_MAX; i++) {
-        if (p && ngx_strlen(acm_operations[i].name) == len
-            && ngx_strncmp(acm_operations[i].name, value->data, len) == 0)
+    for (i = 0; i < limit->n; i++) {
+        if (p && ngx_strlen(limit->name(i)) == len
+            && ngx_strncmp(limit->name(i), value->data, len) == 0)
         {
             break;
         }
     }
 
-    if (i == ACM_OPERATION_MAX) {
+    if (i == limit->n) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid parameter \"%V\": use \"acm\" first, or "
-                           "an operation and a number, like "
-                           "\"ListCertificates=8r/s\"", value);
+                           "%s", value, limit->use);
         return NGX_CONF_ERROR;
     }
 
     if (*given & (uint64_t) 1 << i) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "duplicate operation \"%s\"",
-                           acm_operations[i].name);
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "duplicate %s \"%s\"",
+                           limit->what, limit->name(i));
         return NGX_CONF_ERROR;
     }
 
@@ -256,10 +294,38 @@ ngx_acm_api_rate_of(ngx_conf_t *cf, acm_api_limits_t *limits,
     s.data = p + 1;
     s.len = value->len - len - 1;
 
-    if (ngx_acm_api_rate_parse(&s, &limits->rates[i]) != NGX_OK) {
+    return limit->set(cf, limits, i, &s);
+}
+
+
+static const char *
+ngx_acm_api_rate_name(ngx_uint_t i)
+{
+    return acm_operations[i].name;
+}
+
+
+static void
+ngx_acm_api_rate_acm(acm_api_limits_t *limits)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < sizeof(ngx_acm_rates) / sizeof(ngx_acm_rate_t); i++) {
+        limits->rates[ngx_acm_rates[i].operation].number =
+                                                     ngx_acm_rates[i].number;
+        limits->rates[ngx_acm_rates[i].operation].period = 1;
+    }
+}
+
+
+static char *
+ngx_acm_api_rate_set(ngx_conf_t *cf, acm_api_limits_t *limits, ngx_uint_t i,
+    ngx_str_t *value)
+{
+    if (ngx_acm_api_rate_parse(value, &limits->rates[i]) != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid rate \"%V\" of %s: use 1 to %d, with "
-                           "\"r/s\" or \"r/m\" behind it, or \"off\"", &s,
+                           "\"r/s\" or \"r/m\" behind it, or \"off\"", value,
                            acm_operations[i].name, NGX_ACM_MAX_RATE);
         return NGX_CONF_ERROR;
     }
@@ -302,111 +368,44 @@ ngx_acm_api_rate_parse(ngx_str_t *s, acm_rate_t *rate)
 }
 
 
-static char *
-ngx_acm_api_quota(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+static const char *
+ngx_acm_api_quota_name(ngx_uint_t i)
 {
-    ngx_acm_conf_t  *amcf = conf;
+    return ngx_acm_quotas[i].name;
+}
 
-    char              *rv;
-    uint64_t           given;
-    ngx_str_t         *value;
-    ngx_uint_t         i, k;
-    acm_api_limits_t  *limits;
 
-    if (amcf->quota_set) {
-        return "is duplicate";
+static void
+ngx_acm_api_quota_acm(acm_api_limits_t *limits)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < ACM_QUOTA_MAX; i++) {
+        limits->quotas[ngx_acm_quotas[i].quota] = ngx_acm_quotas[i].number;
     }
-
-    amcf->quota_set = 1;
-    value = cf->args->elts;
-
-    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
-        return NGX_CONF_OK;
-    }
-
-    limits = ngx_acm_limits(cf, amcf);
-    if (limits == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    i = 1;
-
-    if (ngx_strcmp(value[1].data, "acm") == 0) {
-        for (k = 0; k < ACM_QUOTA_MAX; k++) {
-            limits->quotas[ngx_acm_quotas[k].quota] =
-                                                    ngx_acm_quotas[k].number;
-        }
-
-        i++;
-    }
-
-    given = 0;
-
-    for ( /* void */ ; i < cf->args->nelts; i++) {
-        rv = ngx_acm_api_quota_of(cf, limits, &value[i], &given);
-        if (rv != NGX_CONF_OK) {
-            return rv;
-        }
-    }
-
-    return NGX_CONF_OK;
 }
 
 
 static char *
-ngx_acm_api_quota_of(ngx_conf_t *cf, acm_api_limits_t *limits,
-    ngx_str_t *value, uint64_t *given)
+ngx_acm_api_quota_set(ngx_conf_t *cf, acm_api_limits_t *limits, ngx_uint_t i,
+    ngx_str_t *value)
 {
-    u_char                 *p;
-    size_t                  len;
     ngx_int_t               n;
-    ngx_str_t               s;
-    ngx_uint_t              i;
     const ngx_acm_quota_t  *q;
 
-    p = ngx_strlchr(value->data, value->data + value->len, '=');
-    len = p ? (size_t) (p - value->data) : 0;
-    q = ngx_acm_quotas;
+    q = &ngx_acm_quotas[i];
 
-    for (i = 0; i < ACM_QUOTA_MAX; i++, q++) {
-        if (p && ngx_strlen(q->name) == len
-            && ngx_strncmp(q->name, value->data, len) == 0)
-        {
-            break;
-        }
-    }
-
-    if (i == ACM_QUOTA_MAX) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\": use \"acm\" first, or "
-                           "\"certificates=\", \"certificates_per_year=\", "
-                           "\"imported=\", \"imported_per_year=\", "
-                           "\"private=\" or \"names=\" and a number", value);
-        return NGX_CONF_ERROR;
-    }
-
-    if (*given & (uint64_t) 1 << i) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "duplicate quota \"%s\"",
-                           q->name);
-        return NGX_CONF_ERROR;
-    }
-
-    *given |= (uint64_t) 1 << i;
-
-    s.data = p + 1;
-    s.len = value->len - len - 1;
-
-    if (s.len == 3 && ngx_strncmp(s.data, "off", 3) == 0) {
+    if (value->len == 3 && ngx_strncmp(value->data, "off", 3) == 0) {
         limits->quotas[q->quota] = 0;
         return NGX_CONF_OK;
     }
 
-    n = ngx_atoi(s.data, s.len);
+    n = ngx_atoi(value->data, value->len);
 
     if (n < 1 || n > q->max) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid quota \"%V\" of \"%s\": use 1 to %i, or "
-                           "\"off\"", &s, q->name, q->max);
+                           "\"off\"", value, q->name, q->max);
         return NGX_CONF_ERROR;
     }
 
