@@ -18,20 +18,8 @@ use Test::Nginx::ACM;
 use Test::Nginx::API;
 
 my $t = Test::Nginx::ACM->new();
-my $users = "$t->{dir}/users.json";
 
-sub user {
-    my ($name, $policy) = @_;
-
-    my ($rc, $out) = $t->acmctl('user', 'add', $name, '--policy', $policy,
-        '--file', $users);
-
-    my ($key, $secret) = $out =~ /aws_access_key_id\ =\ (\S+)\n
-        aws_secret_access_key\ =\ (\S+)\n/xm;
-    die $out unless $secret;
-
-    return api_new(port => $t->port(8080), key => $key, secret => $secret);
-}
+sub user { return api_new(api_user($t, @_)) }
 
 my $admin = user('admin', 'AWSCertificateManagerFullAccess');
 my $reader = user('reader', 'AWSCertificateManagerReadOnly');
@@ -40,7 +28,6 @@ $t->write_config(<<'EOF');
 %%GLOBALS%%
 worker_processes 2;
 events { }
-        location /slow { acm_api; client_body_timeout 200ms; }
 acm {
     store %%DIR%%/store;
     master_key %%DIR%%/acm.key;
@@ -53,6 +40,7 @@ http {
     server {
         listen 127.0.0.1:8080;
         location / { acm_api; }
+        location /slow { acm_api; client_body_timeout 200ms; }
         location /status { acm_status; }
         location /page { return 200 "a page"; }
     }
@@ -177,12 +165,6 @@ sub page {
     my ($body) = $response =~ /\r\n\r\n(.*)$/s;
     is((eval { decode_json($body) } || {})->{__type}, $type, "$name: body");
     return;
-page('a body that does not come', 408, $admin->send("POST /slow HTTP/1.1\r\n"
-    . "Host: a\r\nContent-Length: 10\r\n\r\n"), 'RequestTimeoutException');
-page('half a body', 408, $admin->send("POST /slow HTTP/1.1\r\nHost: a\r\n"
-    . "Content-Length: 10\r\n\r\n{"), 'RequestTimeoutException');
-page('half a chunk', 408, $admin->send("POST /slow HTTP/1.1\r\nHost: a\r\n"
-    . "Transfer-Encoding: chunked\r\n\r\n5\r\n{"), 'RequestTimeoutException');
 }
 
 page('too large', 413, $admin->send("POST / HTTP/1.1\r\nHost: a\r\n"
@@ -195,6 +177,12 @@ page('a long field', 400, $admin->send("POST / HTTP/1.1\r\nHost: a\r\n"
     'ValidationException');
 page('no host', 400, $admin->send("POST / HTTP/1.1\r\n\r\n"),
     'ValidationException');
+page('a body that does not come', 408, $admin->send("POST /slow HTTP/1.1\r\n"
+    . "Host: a\r\nContent-Length: 10\r\n\r\n"), 'RequestTimeoutException');
+page('half a body', 408, $admin->send("POST /slow HTTP/1.1\r\nHost: a\r\n"
+    . "Content-Length: 10\r\n\r\n{"), 'RequestTimeoutException');
+page('half a chunk', 408, $admin->send("POST /slow HTTP/1.1\r\nHost: a\r\n"
+    . "Transfer-Encoding: chunked\r\n\r\n5\r\n{"), 'RequestTimeoutException');
 page('no request', 400, $admin->send("nonsense\r\n\r\n"),
     'ValidationException');
 

@@ -19,19 +19,8 @@ use Test::Nginx::ACM;
 use Test::Nginx::API;
 
 my $t = Test::Nginx::ACM->new();
-my $users = "$t->{dir}/users.json";
 
-sub user {
-    my ($name, $policy) = @_;
-
-    my ($rc, $out) = $t->acmctl('user', 'add', $name, '--policy', $policy,
-        '--file', $users);
-    my ($key) = $out =~ /aws_access_key_id = (\S+)/;
-    my ($secret) = $out =~ /aws_secret_access_key = (\S+)/;
-    die $out unless $secret;
-
-    return api_new(port => $t->port(8080), key => $key, secret => $secret);
-}
+sub user { return api_new(api_user($t, @_)) }
 
 my $admin = user('admin', 'AWSCertificateManagerFullAccess');
 my $reader = user('reader', 'AWSCertificateManagerReadOnly');

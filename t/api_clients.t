@@ -20,10 +20,7 @@ use Test::Nginx::API;
 
 my $t = Test::Nginx::ACM->new();
 
-my ($rc, $out) = $t->acmctl('user', 'add', 'clients', '--policy',
-    'AWSCertificateManagerFullAccess', '--file', "$t->{dir}/users.json");
-my ($key) = $out =~ /aws_access_key_id = (\S+)/;
-my ($secret) = $out =~ /aws_secret_access_key = (\S+)/;
+my %args = api_user($t, 'clients');
 
 $t->write_config(<<'EOF_CONF');
 %%GLOBALS%%
@@ -52,7 +49,6 @@ EOF_CONF
 
 $t->run();
 
-my %args = (port => $t->port(8080), key => $key, secret => $secret);
 my $js = api_new(%args, style => 'js');
 my $go = api_new(%args, style => 'go');
 my $boto = api_new(%args);

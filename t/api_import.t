@@ -19,11 +19,7 @@ use Test::Nginx::API;
 
 my $t = Test::Nginx::ACM->new();
 my $dir = $t->{dir};
-
-my ($rc, $out) = $t->acmctl('user', 'add', 'importer', '--policy',
-    'AWSCertificateManagerFullAccess', '--file', "$dir/users.json");
-my ($key) = $out =~ /aws_access_key_id = (\S+)/;
-my ($secret) = $out =~ /aws_secret_access_key = (\S+)/;
+my $api = api_new(api_user($t, 'importer'));
 
 $t->write_config(<<'EOF_CONF');
 %%GLOBALS%%
@@ -48,8 +44,6 @@ http {
 EOF_CONF
 
 $t->run();
-
-my $api = api_new(port => $t->port(8080), key => $key, secret => $secret);
 
 sub openssl {
     my ($command) = @_;

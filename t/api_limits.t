@@ -18,13 +18,7 @@ use Test::Nginx::API;
 
 my $t = Test::Nginx::ACM->new();
 
-my ($rc, $out) = $t->acmctl('user', 'add', 'admin', '--policy',
-    'AWSCertificateManagerFullAccess', '--file', "$t->{dir}/users.json");
-my ($key, $secret) = $out =~ /aws_access_key_id\ =\ (\S+)\n
-    aws_secret_access_key\ =\ (\S+)\n/xm;
-die $out unless $secret;
-
-my $api = api_new(port => $t->port(8080), key => $key, secret => $secret);
+my $api = api_new(api_user($t, 'admin'));
 my $other = api_new(%$api, region => 'eu-central-1');
 
 sub config {

@@ -22,11 +22,7 @@ plan(skip_all => 'needs named') unless $Test::Nginx::Named::NAMED;
 my $t = Test::Nginx::ACM->new();
 my $named = Test::Nginx::Named->new(zones => { 'proof.test' => '' });
 
-my ($rc, $out) = $t->acmctl('user', 'add', 'admin', '--policy',
-    'AWSCertificateManagerFullAccess', '--file', "$t->{dir}/users.json");
-my ($key, $secret) = $out =~ /aws_access_key_id\ =\ (\S+)\n
-    aws_secret_access_key\ =\ (\S+)\n/xm;
-my $api = api_new(port => $t->port(8080), key => $key, secret => $secret);
+my $api = api_new(api_user($t, 'admin'));
 
 $t->raw(RESOLVER => "127.0.0.1:$named->{port}");
 

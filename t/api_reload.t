@@ -16,11 +16,7 @@ use Test::Nginx::ACM;
 use Test::Nginx::API;
 
 my $t = Test::Nginx::ACM->new();
-
-my ($rc, $out) = $t->acmctl('user', 'add', 'client', '--policy',
-    'AWSCertificateManagerFullAccess', '--file', "$t->{dir}/users.json");
-my ($key) = $out =~ /aws_access_key_id = (\S+)/;
-my ($secret) = $out =~ /aws_secret_access_key = (\S+)/;
+my $api = api_new(api_user($t, 'client'));
 
 $t->write_config(<<'EOF_CONF');
 %%GLOBALS%%
@@ -41,8 +37,6 @@ http {
 EOF_CONF
 
 $t->run();
-
-my $api = api_new(port => $t->port(8080), key => $key, secret => $secret);
 
 $api->ok('ListCertificates');
 

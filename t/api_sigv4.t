@@ -18,10 +18,7 @@ use Test::Nginx::API;
 
 my $t = Test::Nginx::ACM->new();
 
-my ($rc, $out) = $t->acmctl('user', 'add', 'client', '--policy',
-    'AWSCertificateManagerFullAccess', '--file', "$t->{dir}/users.json");
-my ($key) = $out =~ /aws_access_key_id = (\S+)/;
-my ($secret) = $out =~ /aws_secret_access_key = (\S+)/;
+my %args = api_user($t, 'client');
 
 $t->write_config(<<'EOF_CONF');
 %%GLOBALS%%
@@ -44,7 +41,6 @@ EOF_CONF
 
 $t->run();
 
-my %args = (port => $t->port(8080), key => $key, secret => $secret);
 my $api = api_new(%args);
 my $port = $t->port(8080);
 

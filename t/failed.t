@@ -24,12 +24,7 @@ my ($rc, $out);
 
 sub ctl { ($rc, $out) = $t->acmctl(@_); return $rc }
 
-ctl('user', 'add', 'admin', '--policy', 'AWSCertificateManagerFullAccess',
-    '--file', "$t->{dir}/users.json");
-
-my ($key, $secret) = $out =~ /aws_access_key_id\ =\ (\S+)\n
-    aws_secret_access_key\ =\ (\S+)\n/xm;
-my $api = api_new(port => $t->port(8080), key => $key, secret => $secret);
+my $api = api_new(api_user($t, 'admin'));
 
 $t->raw(CA => $ca->url());
 

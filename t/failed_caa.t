@@ -28,11 +28,7 @@ my $named = Test::Nginx::Named->new(zones => {
     'broken.test' => undef,
 });
 
-my ($rc, $out) = $t->acmctl('user', 'add', 'admin', '--policy',
-    'AWSCertificateManagerFullAccess', '--file', "$t->{dir}/users.json");
-my ($key, $secret) = $out =~ /aws_access_key_id\ =\ (\S+)\n
-    aws_secret_access_key\ =\ (\S+)\n/xm;
-my $api = api_new(port => $t->port(8080), key => $key, secret => $secret);
+my $api = api_new(api_user($t, 'admin'));
 
 $t->raw(CA => $ca->url());
 $t->raw(RESOLVER => "127.0.0.1:$named->{port}");

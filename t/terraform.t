@@ -17,11 +17,7 @@ use Test::Nginx::ACM;
 use Test::Nginx::API;
 
 my $t = Test::Nginx::ACM->new();
-
-my ($rc, $out) = $t->acmctl('user', 'add', 'terraform', '--policy',
-    'AWSCertificateManagerFullAccess', '--file', "$t->{dir}/users.json");
-my ($key) = $out =~ /aws_access_key_id = (\S+)/;
-my ($secret) = $out =~ /aws_secret_access_key = (\S+)/;
+my $api = api_new(api_user($t, 'terraform'), style => 'go');
 
 # its answers are compressed, as it asks for that
 
@@ -55,9 +51,6 @@ http {
 EOF_CONF
 
 $t->run();
-
-my $api = api_new(port => $t->port(8080), key => $key, secret => $secret,
-    style => 'go');
 
 my $request = $api->request(op => 'ListCertificates');
 like($request, qr/SignedHeaders=amz-sdk-invocation-id;amz-sdk-request;content-length;content-type;host;x-amz-date;x-amz-target,/,

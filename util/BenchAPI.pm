@@ -14,7 +14,8 @@ use MIME::Base64;
 use Time::HiRes qw/ time sleep /;
 
 use Test::Nginx::ACM;
-use Test::Nginx::Bench;
+use Test::Nginx::API;
+use Test::Nginx::Bench qw/ median quiet csv /;
 
 use constant ACCOUNT => '123456789012';
 use constant REGION => 'us-east-1';
@@ -77,7 +78,10 @@ sub run {
         push @csv, [ 'changes', @row ];
     }
 
-    csv($args{csv}, \@csv) if $args{csv};
+    csv($args{csv}, [ '# call', 'certificates', 'a second', 'p50 ms',
+        'p99 ms', 'worker CPU us', 'ratio' ], [ '# changes', 'certificates',
+        'changes a second', 'p99 ms of a change', 'handshake p99 ms',
+        'idle p99 ms', 'ratio' ], @csv) if $args{csv};
 
     $_->{t}->stop() for @servers;
 
@@ -91,12 +95,7 @@ sub server {
     my ($count) = @_;
 
     my $t = Test::Nginx::ACM->new();
-    my ($rc, $out) = $t->acmctl('user', 'add', 'bench', '--policy',
-        'AWSCertificateManagerFullAccess', '--file', "$t->{dir}/users.json");
-
-    my ($key) = $out =~ /aws_access_key_id = (\S+)/;
-    my ($secret) = $out =~ /aws_secret_access_key = (\S+)/;
-    die $out unless $secret;
+    my %user = api_user($t, 'bench');
 
     $t->write_config(<<'EOF_CONF');
 %%GLOBALS%%
@@ -144,9 +143,9 @@ EOF_CONF
                 encode_base64($t->read_file("import.$_->[1]"), '')) }
         [ Certificate => 'crt' ], [ PrivateKey => 'key' ]));
 
-    my $self = { t => $t, count => $count, key => $key, secret => $secret };
+    my $self = { t => $t, count => $count, %user };
 
-    quiet($self);
+    quiet($t, ($t->helpers())[0]) or die "the helper is busy\n";
     @$self{qw/ api other /} = sort { $a <=> $b } $t->workers();
 
     # all of them, for those who ask for any
@@ -157,27 +156,6 @@ EOF_CONF
     close($fh) or die "apiload failed\n";
 
     return $self;
-}
-
-
-# Until the helper has looked at all certificates once.
-
-sub quiet {
-    my ($s) = @_;
-
-    my ($pid) = $s->{t}->helpers();
-    my ($last, $still) = (-1, 0);
-
-    for (1 .. 600) {
-        my ($now) = Test::Nginx::ACM::slurp("/proc/$pid/schedstat")
-            =~ /^(\d+)/;
-        $still = $now - $last < 5e6 ? $still + 1 : 0;
-        return if $still == 4;
-        $last = $now;
-        sleep(0.25);
-    }
-
-    die "the helper is busy\n";
 }
 
 
@@ -253,28 +231,6 @@ sub busy {
 
     return (sprintf('%.0f', median(@rate)), map { sprintf('%.2f', median(@$_)) }
         \@change, \@busy, \@idle, \@ratio);
-}
-
-
-sub median {
-    my @v = sort { $a <=> $b } @_;
-    return @v % 2 ? $v[$#v / 2] : ($v[$#v / 2] + $v[@v / 2]) / 2;
-}
-
-
-sub csv {
-    my ($path, $rows) = @_;
-
-    open(my $fh, '>', $path) or die "$path: $!\n";
-
-    print $fh "# call,certificates,a second,p50 ms,p99 ms,worker CPU us,"
-        . "ratio\n# \"changes\",certificates,changes a second,p99 ms of a "
-        . "change,handshake p99 ms,idle p99 ms,ratio\n";
-
-    print $fh join(',', map { /,/ ? "\"$_\"" : $_ } @$_), "\n" for @$rows;
-    close($fh) or die "$path: $!\n";
-
-    return;
 }
 
 

@@ -16,7 +16,7 @@ use POSIX ();
 
 use base 'Exporter';
 
-our @EXPORT = qw/ api_new unread /;
+our @EXPORT = qw/ api_new api_user unread /;
 
 
 sub api_new {
@@ -24,6 +24,23 @@ sub api_new {
 
     return bless { region => 'us-east-1', service => 'acm', %args },
         __PACKAGE__;
+}
+
+
+# A new user who may do everything, or what a policy says; returns what
+# api_new() takes.
+
+sub api_user {
+    my ($t, $name, $policy) = @_;
+
+    my ($rc, $out) = $t->acmctl('user', 'add', $name, '--policy',
+        $policy || 'AWSCertificateManagerFullAccess', '--file',
+        "$t->{dir}/users.json");
+
+    my ($key, $secret) = $out =~ /aws_access_key_id\ =\ (\S+)\n
+        aws_secret_access_key\ =\ (\S+)\n/xm or die "acmctl user: $out";
+
+    return (port => $t->port(8080), key => $key, secret => $secret);
 }
 
 

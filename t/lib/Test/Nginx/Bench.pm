@@ -15,7 +15,7 @@ use Test::Nginx::ACM;
 
 use Exporter 'import';
 our @EXPORT_OK = qw/ size cpu cpu_exact memory median quantile
-    tlsload background collect store quiet fill cores /;
+    tlsload background collect store quiet fill cores csv /;
 
 our $FORMAT = 'n%07d.example.com';
 
@@ -182,6 +182,19 @@ sub quiet {
 
         return $used / $took < 0.01;
     }, $seconds || 600);
+}
+
+
+# Rows of cells, as a file.
+
+sub csv {
+    my ($file, @rows) = @_;
+
+    open(my $fh, '>', $file) or die "$file: $!\n";
+    print $fh join(',', map { /,/ ? qq/"$_"/ : $_ } @$_), "\n" for @rows;
+    close($fh) or die "$file: $!\n";
+
+    return;
 }
 
 

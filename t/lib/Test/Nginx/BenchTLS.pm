@@ -83,8 +83,8 @@ sub run {
     print "| what | measure | ngx_acm | static nginx | ratio "
         . "| quartiles | | goal |\n|---|---|---|---|---|---|---|---|\n";
 
-    push @{$self->{csv}}, 'what,measure,ngx_acm,static nginx,ratio,'
-        . 'quartile,quartile,goal';
+    push @{$self->{csv}}, [ 'what', 'measure', 'ngx_acm', 'static nginx',
+        'ratio', 'quartile', 'quartile', 'goal' ];
 
     $do{$_->{kind}}->($self, $_) for @rows;
 
@@ -121,7 +121,7 @@ sub say {
             0.5, 0.25, 0.75), $goal // '');
 
     print '| ', join(' | ', @cells), " |\n";
-    push @{$self->{csv}}, join(',', map { /,/ ? qq/"$_"/ : $_ } @cells);
+    push @{$self->{csv}}, \@cells;
 
     return;
 }
@@ -595,9 +595,7 @@ sub least { return $_[0] < $_[1] ? $_[0] : $_[1] }
 sub csv {
     my ($self, $file) = @_;
 
-    open(my $fh, '>', $file) or die "$file: $!\n";
-    print $fh join("\n", @{$self->{csv}}), "\n";
-    close($fh) or die "$file: $!\n";
+    Test::Nginx::Bench::csv($file, @{$self->{csv}});
 
     return;
 }
