@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 
 #include "ngx_acm.h"
+#include "../shared/acm_revocation.h"
 #include "../shared/acm_sweep.h"
 
 
@@ -41,6 +42,8 @@ typedef struct {
     time_t             housekeep;            /* not before */
     time_t             sweep_at;             /* not before */
     acm_sweep_t        sweep;
+    acm_revoked_sweep_t
+                       revoked;              /* behind that */
     ngx_msec_t         wait;                 /* after a fault */
     int64_t            wall;                 /* the clock, seconds, and */
     int64_t            ticks;                /* real time, ms, when it was
@@ -50,6 +53,7 @@ typedef struct {
     unsigned           exit:1;               /* atexit() was called */
     unsigned           look:1;               /* at what is due */
     unsigned           recovered:1;          /* orders of the one before */
+    unsigned           swept:1;              /* chains, revocations not yet */
 } ngx_acm_helper_t;
 
 
@@ -61,6 +65,8 @@ static void ngx_acm_helper_wake(void *data);
 static void ngx_acm_helper_ended(void *data);
 static void ngx_acm_helper_housekeep(ngx_acm_helper_t *h, ngx_log_t *log);
 static ngx_uint_t ngx_acm_helper_sweep(ngx_acm_helper_t *h, ngx_log_t *log);
+static ngx_uint_t ngx_acm_helper_sweep_revoked(ngx_acm_helper_t *h,
+    ngx_log_t *log);
 static ngx_msec_t ngx_acm_helper_orders(ngx_acm_helper_t *h,
     ngx_msec_t wait, ngx_log_t *log);
 static acm_rc_t ngx_acm_helper_recover(ngx_acm_helper_t *h, acm_err_t *err);
@@ -354,6 +360,8 @@ ngx_acm_helper_adopt(ngx_acm_helper_t *h, ngx_acm_conf_t *amcf,
     h->housekeep = 0;
     h->sweep_at = ngx_time() + NGX_ACM_SWEEP_FIRST;
     ngx_memzero(&h->sweep, sizeof(acm_sweep_t));
+    ngx_memzero(&h->revoked, sizeof(acm_revoked_sweep_t));
+    h->swept = 0;
 
     ngx_memzero(&h->engine, sizeof(acm_engine_t));
 
@@ -529,6 +537,10 @@ ngx_acm_helper_sweep(ngx_acm_helper_t *h, ngx_log_t *log)
         return 0;
     }
 
+    if (h->swept) {
+        return ngx_acm_helper_sweep_revoked(h, log);
+    }
+
     removed = h->sweep.removed;
 
     if (acm_sweep_step(&h->sweep, h->engine.store, &more, &err) != ACM_OK) {
@@ -542,7 +554,36 @@ ngx_acm_helper_sweep(ngx_acm_helper_t *h, ngx_log_t *log)
                       h->sweep.removed - removed);
     }
 
+    h->swept = !more;
+
+    return 1;
+}
+
+
+static ngx_uint_t
+ngx_acm_helper_sweep_revoked(ngx_acm_helper_t *h, ngx_log_t *log)
+{
+    int        more;
+    uint64_t   removed;
+    acm_err_t  err;
+
+    removed = h->revoked.removed;
+
+    if (acm_revoked_sweep(&h->revoked, h->engine.store, ngx_time(), &more,
+                          &err)
+        != ACM_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, log, 0, "acm: %s", err.text);
+    }
+
+    if (h->revoked.removed != removed) {
+        ngx_log_error(NGX_LOG_NOTICE, log, 0, "acm: removed %uL revocations "
+                      "of certificates that have expired",
+                      h->revoked.removed - removed);
+    }
+
     if (!more) {
+        h->swept = 0;
         h->sweep_at = ngx_time() + NGX_ACM_SWEEP;
     }
 

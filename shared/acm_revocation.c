@@ -27,6 +27,7 @@ static size_t acm_revocation_time(uint8_t *buf, const uint8_t *key,
     size_t len, int64_t at);
 static acm_rc_t acm_revocation_read(acm_snap_t *snap, const uint8_t *key,
     size_t len, acm_revocation_t *r, uint64_t *revision);
+static int acm_revoked_over(const acm_entry_t *entry, int64_t now);
 static acm_rc_t acm_revocation_write(acm_store_t *store,
     const acm_revocation_t *r, uint64_t revision, int64_t due_at,
     int64_t now, acm_err_t *err);
@@ -337,6 +338,100 @@ acm_revocation_due(acm_snap_t *snap, int64_t now, acm_revocation_t *r,
     }
 
     return rc;
+}
+
+
+acm_rc_t
+acm_revoked_sweep(acm_revoked_sweep_t *sweep, acm_store_t *store, int64_t now,
+    int *more, acm_err_t *err)
+{
+    size_t       n;
+    acm_rc_t     rc;
+    acm_snap_t  *snap;
+    acm_batch_t  batch;
+    acm_entry_t  entry;
+
+    *more = 0;
+
+    rc = acm_store_begin(store, &snap, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    if (sweep->len == 0) {
+        sweep->key[0] = 'r';
+        sweep->len = 1;
+    }
+
+    acm_batch_init(&batch);
+    n = 0;
+
+    for (rc = acm_store_seek(snap, ACM_DB_REVOCATION, sweep->key, sweep->len,
+                             &entry);
+         (rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL))
+         && entry.key_len != 0 && entry.key[0] == 'r';
+         rc = acm_store_next(snap, ACM_DB_REVOCATION, &entry))
+    {
+        if (n++ == ACM_REVOKED_STEP) {
+            memcpy(sweep->key, entry.key, entry.key_len);
+            sweep->len = entry.key_len;
+            *more = 1;
+            break;
+        }
+
+        if (rc == ACM_OK && acm_revoked_over(&entry, now)) {
+            acm_batch_expect(&batch, ACM_DB_REVOCATION, entry.key,
+                             entry.key_len, entry.revision);
+            acm_batch_delete(&batch, ACM_DB_REVOCATION, entry.key,
+                             entry.key_len);
+        }
+    }
+
+    acm_store_end(snap);
+
+    if (!*more) {
+        sweep->len = 0;
+    }
+
+    n = batch.nops / 2;
+    rc = (n != 0) ? acm_store_commit(store, &batch, err) : ACM_OK;
+    acm_batch_free(&batch);
+
+    /* somebody has changed one of them: it is looked at the next time */
+
+    if (rc == ACM_CONFLICT) {
+        return ACM_OK;
+    }
+
+    if (rc != ACM_OK) {
+        sweep->len = 0;
+        *more = 0;
+        return rc;
+    }
+
+    sweep->removed += n;
+
+    return ACM_OK;
+}
+
+
+static int
+acm_revoked_over(const acm_entry_t *entry, int64_t now)
+{
+    int               over;
+    acm_revocation_t  r;
+
+    if (acm_revocation_decode(entry->data, entry->len, &r) != ACM_OK) {
+        return 0;
+    }
+
+    over = (r.state != ACM_REVOKING_WANTED
+            && acm_add_sat(r.not_after, ACM_REVOKED_KEPT) < now);
+
+    acm_revocation_free(&r);
+
+    return over;
 }
 
 

@@ -3,9 +3,10 @@
  * Copyright (C) The ngx_acm authors
  *
  * Certificates that were revoked: one record for each, from the moment that
- * somebody wants it.  Those of a built-in CA are its list, what a CRL is made
- * of; to a CA over ACME each is a job as well, which lives until the CA has
- * answered, whatever becomes of the certificate here (RFC 8555 s7.6).
+ * somebody wants it until ACM_REVOKED_KEPT after its end.  Those of a built-in
+ * CA are its list, what a CRL is made of; to a CA over ACME each is a job as
+ * well, which lives until the CA has answered, whatever becomes of the
+ * certificate here (RFC 8555 s7.6).
  */
 
 
@@ -23,6 +24,11 @@
                                         was put off by a clock that was ahead
                                         */
 #define ACM_REVOKE_TRIES       10    /* against others that write */
+#define ACM_REVOKED_KEPT       604800    /* seconds after the certificate has
+                                        expired: a list that is made in this
+                                        time has it once more (RFC 5280 s5.1)
+                                        */
+#define ACM_REVOKED_STEP       500   /* records read in one step */
 
 
 typedef struct {
@@ -102,6 +108,23 @@ acm_rc_t acm_revocation_entry(acm_snap_t *snap, const acm_revocation_t *r,
  */
 acm_rc_t acm_revocation_update(acm_store_t *store, acm_revocation_t *r,
     uint64_t *revision, int64_t due_at, int64_t now, acm_err_t *err);
+
+/* where it is; all zero before the first step */
+
+typedef struct {
+    uint8_t            key[ACM_MAX_STORE_KEY];
+    size_t             len;
+    uint64_t           removed;      /* of all steps */
+} acm_revoked_sweep_t;
+
+
+/*
+ * One step: removes what nobody needs any more.  more: there are others.
+ * What cannot be read stays, and what is still wanted.  After a failure the
+ * next step begins anew.
+ */
+acm_rc_t acm_revoked_sweep(acm_revoked_sweep_t *sweep, acm_store_t *store,
+    int64_t now, int *more, acm_err_t *err);
 
 /* RFC 5280 s5.3.1, of both spellings; -1: none is said. */
 int acm_revocation_code(acm_revocation_e reason);

@@ -106,6 +106,56 @@ ok($t->wait_for(sub { chains() == 1 }), 'a day later');
 
 $r = $t->handshake(8443, 'one2.example.com');
 like($r->{text}, qr/s:CN = one\.example\.com/, 'what is used is served');
+
+# a revocation is in the list until a week after its certificate has expired
+
+$t->write_config(<<'EOC');
+%%GLOBALS%%
+events { }
+acm {
+    store %%DIR%%/store;
+    master_key %%DIR%%/acm.key;
+    issuer internal { ca; lifetime 6d; }
+}
+http {
+    %%HTTP%%
+    server {
+        listen 127.0.0.1:8443 ssl;
+        server_name revoked.example.com;
+        acm_certificate auto;
+    }
+}
+EOC
+
+$t->reload();
+
+my ($arn, $out);
+
+ok($t->wait_for(sub {
+    $out = ($t->acmctl('list'))[1];
+    return ($arn) = $out =~ /^(arn:\S+) .*ISSUED.*revoked\.example\.com/m;
+}), 'issued') or diag($out);
+
+sub revocations {
+    return scalar @{decode_json(($t->acmctl('revocations', '--json'))[1])};
+}
+
+my ($rc, $text) = $t->acmctl('revoke', $arn);
+is($rc, 0, 'revoked') or diag($text);
+is(revocations(), 1, 'in the list');
+
+$two = put('two2', 'two');
+my $chains = chains();
+is(($t->acmctl('delete', $two))[0], 0, 'delete');
+
+$clock->set($clock->now() + 12 * 86400);
+ok($t->wait_for(sub { chains() == $chains - 1 }), 'a sweep, it has expired');
+is(revocations(), 1, 'still in the list');
+
+$clock->set($clock->now() + 2 * 86400);
+ok($t->wait_for(sub { revocations() == 0 }), 'and gone a week later');
+like($t->read_file('error.log'), qr/removed 1 revocations/, 'logged');
+
 is(($t->acmctl('verify'))[0], 0, 'verify');
 
 $t->finish();

@@ -1,0 +1,136 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ */
+
+
+#include "acm_certificate_impl.h"
+#include "acm_revocation.h"
+#include "acm_store_impl.h"
+#include "test.h"
+
+
+static void
+test_put(acm_store_t *store, uint32_t n, acm_revoking_e state,
+    int64_t not_after)
+{
+    acm_err_t         err;
+    acm_batch_t       batch;
+    acm_revocation_t  r;
+
+    memset(&r, 0, sizeof(r));
+    r.issuer = (n % 2) ? "one" : "two";
+    r.account = "123456789012";
+    r.region = "us-east-1";
+    r.domain = "a.example";
+    r.serial = "01";
+    r.error = "";
+    r.state = state;
+    r.reason = ACM_REVOKED_UNSPECIFIED;
+    r.at = 1;
+    r.not_after = not_after;
+    r.due_at = (state == ACM_REVOKING_WANTED) ? 1 : 0;
+    memcpy(r.hash, &n, sizeof(n));
+    test_ok(acm_uuid(r.uuid));
+
+    acm_batch_init(&batch);
+    acm_batch_revocation(&batch, &r, 0, 0);
+    test_ok(acm_store_commit(store, &batch, &err));
+    acm_batch_free(&batch);
+}
+
+
+static acm_rc_t
+test_note(void *data, const acm_revocation_t *r)
+{
+    size_t  *n = data;
+
+    (void) r;
+    ++*n;
+
+    return ACM_OK;
+}
+
+
+static size_t
+test_count(acm_store_t *store)
+{
+    size_t       n;
+    acm_snap_t  *snap;
+
+    n = 0;
+
+    test_ok(acm_store_begin(store, &snap, NULL));
+    test_ok(acm_revocation_each(snap, NULL, test_note, &n));
+    acm_store_end(snap);
+
+    return n;
+}
+
+
+/* Records of what has expired go, a step at a time; what is wanted, or was
+   valid a second longer, stays. */
+
+static void
+test_sweep(void **state)
+{
+    int                  more;
+    int64_t              now;
+    uint32_t             i;
+    acm_err_t            err;
+    acm_store_t         *store;
+    acm_store_conf_t     conf;
+    acm_revoked_sweep_t  sweep;
+
+    (void) state;
+
+    memset(&conf, 0, sizeof(conf));
+    memset(&sweep, 0, sizeof(sweep));
+    conf.path = "memory";
+    conf.create = 1;
+    test_ok(acm_store_mem_open(&conf, &store, NULL));
+
+    now = 10 * ACM_REVOKED_KEPT;
+
+    for (i = 0; i < ACM_REVOKED_STEP - 3; i++) {
+        test_put(store, i, (i % 3) ? ACM_REVOKING_DONE : ACM_REVOKING_REFUSED,
+                 now - ACM_REVOKED_KEPT - 1);
+    }
+
+    test_put(store, i, ACM_REVOKING_DONE, now - ACM_REVOKED_KEPT);
+    test_put(store, i + 1, ACM_REVOKING_DONE, now + 1);
+    test_put(store, i + 2, ACM_REVOKING_WANTED, 1);
+
+    /* as many as one step reads; the index of what is due is not of them */
+
+    test_ok(acm_revoked_sweep(&sweep, store, now, &more, &err));
+    assert_int_equal(more, 0);
+    assert_int_equal(sweep.removed, ACM_REVOKED_STEP - 3);
+    assert_int_equal(test_count(store), 3);
+
+    /* one more than that */
+
+    for (i = 3; i <= ACM_REVOKED_STEP; i++) {
+        test_put(store, 10000 + i, ACM_REVOKING_DONE, 1);
+    }
+
+    test_ok(acm_revoked_sweep(&sweep, store, now + 1, &more, &err));
+    assert_int_equal(more, 1);
+    test_ok(acm_revoked_sweep(&sweep, store, now + 1, &more, &err));
+    assert_int_equal(more, 0);
+    assert_int_equal(sweep.removed, 2 * ACM_REVOKED_STEP - 4);
+    assert_int_equal(test_count(store), 2);
+
+    acm_store_close(store);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_sweep)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
