@@ -23,6 +23,7 @@
 #include "../shared/acm_leaf.h"
 #include "../shared/acm_name.h"
 #include "../shared/acm_replay.h"
+#include "../shared/acm_resident.h"
 #include "../shared/acm_user.h"
 #include "../shared/acm_version.h"
 #include "../shared/acm_warm.h"
@@ -43,6 +44,9 @@
 #define NGX_ACM_CACHE_LEAST    (4 * 1024 * 1024)  /* octets: a certificate of
                                                 any length fits */
 #define NGX_ACM_CACHE_MOST     ((off_t) 1 << 40)
+#define NGX_ACM_RESIDENT       (256 * 1024 * 1024)
+#define NGX_ACM_RESIDENT_LEAST (1024 * 1024)
+#define NGX_ACM_RESIDENT_MOST  ((off_t) 1 << 40)
 #define NGX_ACM_MAX_ISSUERS    64
 #define NGX_ACM_MAX_TROUBLE    256           /* octets, with NUL */
 #define NGX_ACM_MAX_RESOLVERS  8
@@ -90,6 +94,18 @@ typedef struct {
 } ngx_acm_used_t;
 
 
+/* what of the store is in memory: acm_resident_stat_t */
+
+typedef struct {
+    ngx_atomic_t               rounds;           /* 0: nothing is known */
+    ngx_atomic_t               store;            /* octets */
+    ngx_atomic_t               resident;
+    ngx_atomic_t               wanted;
+    ngx_atomic_t               kept;
+    ngx_atomic_t               reads;            /* since there is the zone */
+} ngx_acm_resident_t;
+
+
 /* seen by all processes; each field is written by one of them, or counted
    up, but for the ring of names and the list of those used most, which are
    under the zone's mutex, and the tables of what is served and of the API's
@@ -125,6 +141,7 @@ typedef struct {
     ngx_acm_metrics_t          metrics;
     acm_throttle_t             throttle;         /* calls of the API */
     acm_replay_t               replay;           /* what they were signed by */
+    ngx_acm_resident_t         resident;         /* told by the helper */
     ngx_atomic_t               warm_loaded;      /* from the file */
     ngx_atomic_t               warm_saved;       /* so many changes of: */
     acm_warm_t                 warm;             /* names that are used most */
@@ -225,6 +242,7 @@ typedef struct {
     ngx_flag_t                 enabled;      /* acm {} was given */
     ngx_str_t                  store;
     off_t                      map_size;
+    off_t                      resident;     /* octets kept in memory; 0: off */
     ngx_str_t                  master_key;
     ngx_str_t                  account;
     ngx_array_t               *regions;      /* of ngx_str_t; NULL: default */
@@ -675,6 +693,11 @@ void ngx_acm_cache_walk(size_t *bucket, size_t n,
 char *ngx_acm_cache_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 
+/* What serves a name, in a store. */
+acm_rc_t ngx_acm_cache_find(acm_snap_t *snap, ngx_acm_want_t *want,
+    const char *name, acm_found_t *found, acm_err_t *err);
+
+
 /* names that a new worker has ready: ngx_acm_warm.c */
 
 /* In a worker, at its start and at its end. */
@@ -682,6 +705,20 @@ void ngx_acm_warm_start(ngx_cycle_t *cycle);
 void ngx_acm_warm_stop(ngx_acm_conf_t *amcf, ngx_log_t *log);
 /* In the helper: brings what has changed to the file, now and then. */
 void ngx_acm_warm_run(ngx_acm_conf_t *amcf, ngx_log_t *log);
+/* A copy of the list; NGX_DECLINED: not now. */
+ngx_int_t ngx_acm_warm_copy(ngx_acm_conf_t *amcf, acm_warm_t *list);
+/* What serves one of its names; ACM_NOTFOUND also if no server wants it. */
+acm_rc_t ngx_acm_warm_find(ngx_acm_conf_t *amcf, acm_warm_name_t *name,
+    acm_snap_t *snap, acm_found_t *found);
+
+
+/* what of the store is kept in memory: ngx_acm_resident.c */
+
+/* A parameter of "store" that may be "resident=". */
+char *ngx_acm_resident_parameter(ngx_conf_t *cf, ngx_acm_conf_t *amcf,
+    ngx_str_t *value);
+/* In the helper: begins with it. */
+void ngx_acm_resident_run(ngx_acm_conf_t *amcf, ngx_log_t *log);
 
 
 /* which of them are served: ngx_acm_used.c */

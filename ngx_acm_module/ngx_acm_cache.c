@@ -57,8 +57,6 @@ static ngx_int_t ngx_acm_cache_resolve(ngx_acm_conf_t *amcf,
 static ngx_acm_material_t *ngx_acm_cache_material(ngx_acm_cache_t *cache,
     acm_keyring_t *ring, acm_snap_t *snap, acm_name_rec_t *rec,
     const char *name, ngx_log_t *log);
-static acm_rc_t ngx_acm_cache_find(acm_snap_t *snap, ngx_acm_want_t *want,
-    const char *name, acm_found_t *found, acm_err_t *err);
 static acm_rc_t ngx_acm_cache_find_auto(acm_snap_t *snap,
     ngx_acm_want_t *want, const char *name, acm_found_t *found,
     acm_err_t *err);
@@ -385,7 +383,7 @@ ngx_acm_cache_material(ngx_acm_cache_t *cache, acm_keyring_t *ring,
 }
 
 
-static acm_rc_t
+acm_rc_t
 ngx_acm_cache_find(acm_snap_t *snap, ngx_acm_want_t *want, const char *name,
     acm_found_t *found, acm_err_t *err)
 {

@@ -21,6 +21,8 @@ static ngx_int_t ngx_acm_default_store(ngx_conf_t *cf, ngx_str_t *store);
 static ngx_int_t ngx_acm_add_path(ngx_conf_t *cf, ngx_acm_conf_t *amcf);
 static ngx_int_t ngx_acm_init_zone(ngx_shm_zone_t *zone, void *data);
 static char *ngx_acm_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_acm_store_parameter(ngx_conf_t *cf, ngx_acm_conf_t *amcf,
+    ngx_str_t *value);
 static char *ngx_acm_account(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_acm_default_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -40,17 +42,24 @@ static ngx_conf_num_bounds_t  ngx_acm_timeout_bounds = {
 static ngx_command_t  ngx_acm_conf_commands[] = {
 
     /*
-     * Syntax:  store path [size=size];
-     * Default: store acm;
+     * Syntax:  store path [size=size] [resident=size | resident=off];
+     * Default: store acm size=64g resident=256m;
      * Context: acm
      *
      * The directory of the store, made by nginx for the worker user.  It must
      * be on a local file system.  The default is a directory beside nginx's
      * temporary directories.  "size" limits the store; the file grows as it is
      * filled.  64g by default, at least 1m.
+     *
+     * "resident" is how much of the store the helper sees to that it is in
+     * memory, 1m to 1024g: the index of names, 170 octets for each, and the
+     * records of the names that are asked for most.  Every ten seconds it
+     * looks what of that the system has dropped, and reads it again, so that
+     * workers need not wait for the disk.  Of an index that is larger a part
+     * is kept.  The memory is the system's cache of files, and no process's.
      */
     { ngx_string("store"),
-      NGX_ACM_MAIN_CONF|NGX_CONF_TAKE12,
+      NGX_ACM_MAIN_CONF|NGX_CONF_TAKE123,
       ngx_acm_store,
       0,
       0,
@@ -551,6 +560,7 @@ ngx_acm_block_done(ngx_conf_t *cf, ngx_acm_conf_t *amcf)
     }
 
     ngx_conf_init_value(amcf->map_size, (off_t) ACM_STORE_MAP_SIZE);
+    ngx_conf_init_value(amcf->resident, NGX_ACM_RESIDENT);
     ngx_conf_init_value(amcf->cache, NGX_ACM_CACHE);
 
     if (amcf->cache_size == 0) {
@@ -692,7 +702,9 @@ ngx_acm_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_acm_conf_t  *amcf = conf;
 
-    ngx_str_t  *value, size;
+    char        *rv;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
 
     if (amcf->store.data) {
         return "is duplicate: one acm {} has one store";
@@ -712,32 +724,49 @@ ngx_acm_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         amcf->store.data[--amcf->store.len] = '\0';
     }
 
-    if (cf->args->nelts == 2) {
-        return NGX_CONF_OK;
-    }
+    for (i = 2; i < cf->args->nelts; i++) {
 
-    if (ngx_strncmp(value[2].data, "size=", 5) != 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\": \"size=\" is the only "
-                           "one", &value[2]);
-        return NGX_CONF_ERROR;
-    }
+        rv = ngx_acm_store_parameter(cf, amcf, &value[i]);
 
-    size.data = value[2].data + 5;
-    size.len = value[2].len - 5;
-
-    amcf->map_size = ngx_parse_offset(&size);
-
-    if (amcf->map_size == NGX_ERROR
-        || amcf->map_size < (off_t) ACM_STORE_MIN_MAP)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid store size \"%V\": use at least 1m, "
-                           "like \"size=64g\"", &size);
-        return NGX_CONF_ERROR;
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
     }
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_acm_store_parameter(ngx_conf_t *cf, ngx_acm_conf_t *amcf,
+    ngx_str_t *value)
+{
+    ngx_str_t  size;
+
+    if (ngx_strncmp(value->data, "size=", 5) == 0) {
+
+        if (amcf->map_size != NGX_CONF_UNSET) {
+            return "has \"size\" twice";
+        }
+
+        size.data = value->data + 5;
+        size.len = value->len - 5;
+
+        amcf->map_size = ngx_parse_offset(&size);
+
+        if (amcf->map_size == NGX_ERROR
+            || amcf->map_size < (off_t) ACM_STORE_MIN_MAP)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid store size \"%V\": use at least 1m, "
+                               "like \"size=64g\"", &size);
+            return NGX_CONF_ERROR;
+        }
+
+        return NGX_CONF_OK;
+    }
+
+    return ngx_acm_resident_parameter(cf, amcf, value);
 }
 
 

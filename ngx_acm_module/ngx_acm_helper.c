@@ -476,6 +476,7 @@ ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log)
 
     ngx_acm_used_run(h->amcf, &h->engine, log);
     ngx_acm_warm_run(h->amcf, log);
+    ngx_acm_resident_run(h->amcf, log);
 
     if (h->engine.orders == NULL) {
         wait = ngx_acm_helper_due(h, log);

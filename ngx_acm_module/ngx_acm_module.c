@@ -99,6 +99,7 @@ ngx_acm_create_conf(ngx_cycle_t *cycle)
      */
 
     amcf->map_size = NGX_CONF_UNSET;
+    amcf->resident = NGX_CONF_UNSET;
     amcf->cache = NGX_CONF_UNSET;
     amcf->unused = NGX_CONF_UNSET;
     amcf->stapling = NGX_CONF_UNSET;

@@ -50,6 +50,8 @@ static ngx_int_t ngx_acm_warm_take(ngx_acm_warm_t *w, ngx_acm_conf_t *amcf,
     ngx_log_t *log);
 static ngx_int_t ngx_acm_warm_name(ngx_acm_conf_t *amcf,
     acm_warm_name_t *name, ngx_log_t *log);
+static ngx_int_t ngx_acm_warm_parse(ngx_acm_conf_t *amcf,
+    acm_warm_name_t *name, ngx_acm_want_t **want, char *buf, char **text);
 static ngx_acm_want_t *ngx_acm_warm_want(ngx_acm_conf_t *amcf,
     ngx_str_t *key);
 static ngx_msec_t ngx_acm_warm_look(ngx_acm_warm_t *w, ngx_acm_conf_t *amcf);
@@ -231,11 +233,61 @@ ngx_acm_warm_take(ngx_acm_warm_t *w, ngx_acm_conf_t *amcf, ngx_log_t *log)
 static ngx_int_t
 ngx_acm_warm_name(ngx_acm_conf_t *amcf, acm_warm_name_t *name, ngx_log_t *log)
 {
-    char             buf[ACM_MAX_NAME + 1];
-    u_char          *p;
-    size_t           len;
+    char             buf[ACM_MAX_NAME + 1], *text;
     ngx_str_t        key;
     ngx_acm_want_t  *want;
+
+    if (ngx_acm_warm_parse(amcf, name, &want, buf, &text) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    key.data = name->key;
+    key.len = name->len;
+
+    return ngx_acm_cache_warm(amcf, want, text, &key, log);
+}
+
+
+ngx_int_t
+ngx_acm_warm_copy(ngx_acm_conf_t *amcf, acm_warm_t *list)
+{
+    if (ngx_acm_warm_lock(amcf) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    ngx_memcpy(list, &ngx_acm_shared(amcf)->warm, sizeof(acm_warm_t));
+
+    ngx_acm_warm_unlock(amcf);
+
+    return NGX_OK;
+}
+
+
+acm_rc_t
+ngx_acm_warm_find(ngx_acm_conf_t *amcf, acm_warm_name_t *name,
+    acm_snap_t *snap, acm_found_t *found)
+{
+    char             buf[ACM_MAX_NAME + 1], *text;
+    acm_err_t        err;
+    ngx_acm_want_t  *want;
+
+    if (ngx_acm_warm_parse(amcf, name, &want, buf, &text) != NGX_OK) {
+        return ACM_NOTFOUND;
+    }
+
+    return ngx_acm_cache_find(snap, want, text, found, &err);
+}
+
+
+/* text becomes NULL for a server without a name, or buf. */
+
+static ngx_int_t
+ngx_acm_warm_parse(ngx_acm_conf_t *amcf, acm_warm_name_t *name,
+    ngx_acm_want_t **want, char *buf, char **text)
+{
+    u_char     *p;
+    size_t      len;
+    ngx_str_t   key;
 
     if (name->len > ACM_WARM_KEY) {
         return NGX_DECLINED;
@@ -244,21 +296,22 @@ ngx_acm_warm_name(ngx_acm_conf_t *amcf, acm_warm_name_t *name, ngx_log_t *log)
     key.data = name->key;
     key.len = name->len;
 
-    want = ngx_acm_warm_want(amcf, &key);
+    *text = NULL;
+    *want = ngx_acm_warm_want(amcf, &key);
 
-    if (want == NULL) {
+    if (*want == NULL) {
         return NGX_DECLINED;
     }
 
     p = key.data;
     len = key.len;
 
-    if (want->mode != NGX_ACM_SNI) {
+    if ((*want)->mode != NGX_ACM_SNI) {
         p += ACM_HASH_LEN;
         len -= ACM_HASH_LEN;
 
         if (len == 0) {
-            return ngx_acm_cache_warm(amcf, want, NULL, &key, log);
+            return NGX_OK;
         }
     }
 
@@ -268,7 +321,9 @@ ngx_acm_warm_name(ngx_acm_conf_t *amcf, acm_warm_name_t *name, ngx_log_t *log)
         return NGX_DECLINED;
     }
 
-    return ngx_acm_cache_warm(amcf, want, buf, &key, log);
+    *text = buf;
+
+    return NGX_OK;
 }
 
 

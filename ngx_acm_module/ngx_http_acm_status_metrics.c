@@ -24,6 +24,8 @@ static void ngx_http_acm_metrics_helper(acm_metrics_t *m,
     ngx_acm_conf_t *amcf);
 static void ngx_http_acm_metrics_workers(acm_metrics_t *m,
     ngx_acm_conf_t *amcf);
+static void ngx_http_acm_metrics_memory(acm_metrics_t *m,
+    ngx_acm_conf_t *amcf);
 static void ngx_http_acm_metrics_orders(acm_metrics_t *m,
     ngx_acm_metrics_t *counted);
 static void ngx_http_acm_metrics_failures(acm_metrics_t *m,
@@ -65,6 +67,7 @@ ngx_http_acm_status_metrics(ngx_http_request_t *r, ngx_acm_conf_t *amcf,
 
     ngx_http_acm_metrics_helper(&m, amcf);
     ngx_http_acm_metrics_workers(&m, amcf);
+    ngx_http_acm_metrics_memory(&m, amcf);
     ngx_http_acm_metrics_orders(&m, &ngx_acm_shared(amcf)->metrics);
     ngx_http_acm_metrics_failures(&m, &ngx_acm_shared(amcf)->metrics);
     ngx_http_acm_metrics_cas(&m, &ngx_acm_shared(amcf)->metrics);
@@ -220,6 +223,33 @@ ngx_http_acm_metrics_workers(acm_metrics_t *m, ngx_acm_conf_t *amcf)
                                  ngx_acm_metrics_total(amcf,
                                                        NGX_ACM_AUDIT_FAILED),
                                  "Calls that are missing there.");
+}
+
+
+/* Nothing before the helper has looked, or if it does not. */
+
+static void
+ngx_http_acm_metrics_memory(acm_metrics_t *m, ngx_acm_conf_t *amcf)
+{
+    ngx_acm_resident_t  *r;
+
+    r = &ngx_acm_shared(amcf)->resident;
+
+    if (amcf->resident == 0 || r->rounds == 0) {
+        return;
+    }
+
+    ngx_http_acm_metrics_gauge(m, "acm_store_file_bytes", r->store,
+                               "Octets of the store's file.");
+    ngx_http_acm_metrics_gauge(m, "acm_store_resident_bytes", r->resident,
+                               "Octets of these that are in memory.");
+    ngx_http_acm_metrics_gauge(m, "acm_store_wanted_bytes", r->wanted,
+                               "Octets of the index of names and of the "
+                               "records that are used most.");
+    ngx_http_acm_metrics_gauge(m, "acm_store_kept_bytes", r->kept,
+                               "Octets of these that are kept in memory.");
+    ngx_http_acm_metrics_counter(m, "acm_store_pages_read", r->reads,
+                                 "Pages that the helper read to keep them.");
 }
 
 

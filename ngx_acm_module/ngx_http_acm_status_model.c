@@ -57,6 +57,7 @@ static json_t *ngx_http_acm_status_sinks(ngx_acm_conf_t *amcf,
     acm_snap_t *snap);
 static ngx_int_t ngx_http_acm_status_certs(ngx_http_acm_status_ctx_t *ctx,
     const acm_status_query_t *query, json_t *root);
+static int ngx_http_acm_status_memory(ngx_acm_conf_t *amcf, json_t *o);
 static json_t *ngx_http_acm_status_store(ngx_acm_conf_t *amcf,
     const acm_store_stat_t *stat);
 static ngx_uint_t ngx_http_acm_status_queue(acm_snap_t *snap);
@@ -459,6 +460,31 @@ ngx_http_acm_status_certs(ngx_http_acm_status_ctx_t *ctx,
 }
 
 
+/* Nothing before the helper has looked, or if it does not. */
+
+static int
+ngx_http_acm_status_memory(ngx_acm_conf_t *amcf, json_t *o)
+{
+    ngx_acm_resident_t  *r;
+
+    r = &ngx_acm_shared(amcf)->resident;
+
+    if (amcf->resident == 0 || r->rounds == 0) {
+        return 0;
+    }
+
+    return json_object_set_new(o, "Memory",
+                               json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}",
+                                         "File", (json_int_t) r->store,
+                                         "Resident", (json_int_t) r->resident,
+                                         "Limit", (json_int_t) amcf->resident,
+                                         "Wanted", (json_int_t) r->wanted,
+                                         "Kept", (json_int_t) r->kept,
+                                         "PagesRead",
+                                         (json_int_t) r->reads));
+}
+
+
 static json_t *
 ngx_http_acm_status_store(ngx_acm_conf_t *amcf, const acm_store_stat_t *stat)
 {
@@ -467,10 +493,16 @@ ngx_http_acm_status_store(ngx_acm_conf_t *amcf, const acm_store_stat_t *stat)
     o = acm_json_store(stat);
 
     if (o != NULL
-        && json_object_set_new(o, "Path",
-                               json_stringn((char *) amcf->store.data,
-                                            amcf->store.len))
-           != 0)
+        && (json_object_set_new(o, "Path",
+                                json_stringn((char *) amcf->store.data,
+                                             amcf->store.len))
+            != 0
+            || json_object_set_new(o, "DiskWaits",
+                                   json_integer((json_int_t)
+                                                ngx_acm_metrics_total(amcf,
+                                                    NGX_ACM_CACHE_WAITED)))
+               != 0
+            || ngx_http_acm_status_memory(amcf, o) != 0))
     {
         json_decref(o);
         return NULL;

@@ -37,6 +37,7 @@ static void acm_home_issuers(acm_buf_t *b, const json_t *root, int64_t now);
 static void acm_home_issuer(acm_buf_t *b, const json_t *o, int64_t now);
 static void acm_home_limit(acm_buf_t *b, const json_t *o, int64_t now);
 static void acm_home_store(acm_buf_t *b, const json_t *root);
+static void acm_home_memory(acm_buf_t *b, const json_t *o, int64_t waits);
 static void acm_home_size(acm_buf_t *b, int64_t octets);
 static void acm_home_members(acm_buf_t *b, const char *title,
     const json_t *o, int64_t now);
@@ -556,6 +557,9 @@ acm_home_store(acm_buf_t *b, const json_t *root)
     acm_html(b, " <meter min=\"0\" max=\"%d\" high=\"%d\" optimum=\"0\" "
              "value=\"%d\"></meter></dd>\n", size, size / 10 * 8, used);
 
+    acm_home_memory(b, acm_json_object(o, "Memory"),
+                    acm_home_int(o, "DiskWaits"));
+
     acm_html(b, "<dt>Certificates</dt><dd>%D</dd>\n<dt>Names</dt><dd>%D</dd>"
              "\n<dt>Orders kept</dt><dd>%D</dd>\n<dt>Events kept</dt><dd>%D"
              "</dd>\n<dt>Generation</dt><dd>%D</dd>\n",
@@ -567,6 +571,25 @@ acm_home_store(acm_buf_t *b, const json_t *root)
              "<span class=\"mono\">%s</span></dd></dl>\n",
              acm_home_int(o, "Readers"), acm_home_int(o, "MaxReaders"),
              acm_json_string(o, "Path"));
+}
+
+
+static void
+acm_home_memory(acm_buf_t *b, const json_t *o, int64_t waits)
+{
+    if (o != NULL) {
+        acm_buf_text(b, "<dt>In memory</dt><dd>");
+        acm_home_size(b, acm_home_int(o, "Resident"));
+        acm_buf_text(b, " of ");
+        acm_home_size(b, acm_home_int(o, "File"));
+        acm_buf_text(b, "</dd>\n<dt>Kept there</dt><dd>");
+        acm_home_size(b, acm_home_int(o, "Kept"));
+        acm_buf_text(b, " of ");
+        acm_home_size(b, acm_home_int(o, "Wanted"));
+        acm_buf_text(b, "</dd>\n");
+    }
+
+    acm_html(b, "<dt>Waits for the disk</dt><dd>%D</dd>\n", waits);
 }
 
 

@@ -482,6 +482,13 @@ acm_store_entries(acm_snap_t *snap, acm_db_e db, uint64_t *n)
 }
 
 
+acm_rc_t
+acm_store_map(acm_snap_t *snap, acm_store_map_t *map)
+{
+    return snap->store->ops->map(snap->store, map);
+}
+
+
 static acm_rc_t
 acm_store_key_check(acm_snap_t *snap, acm_db_e db, size_t len)
 {

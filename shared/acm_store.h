@@ -115,6 +115,16 @@ typedef struct {
 } acm_store_stat_t;
 
 
+/* The file that is mapped into memory, in which the octets of snapshots are. */
+
+typedef struct {
+    int        fd;               /* the store's own */
+    uint64_t   size;             /* octets in use, with free pages */
+    uint64_t   maps;             /* how often it was mapped anew: addresses
+                                    from before are void */
+} acm_store_map_t;
+
+
 typedef enum {
     ACM_OP_PUT,
     ACM_OP_DELETE,               /* of an absent key is no error */
@@ -201,6 +211,9 @@ acm_rc_t acm_store_before(acm_snap_t *snap, acm_db_e db, const void *key,
 
 /* How many entries a map has; does not look at them. */
 acm_rc_t acm_store_entries(acm_snap_t *snap, acm_db_e db, uint64_t *n);
+
+/* ACM_NOTFOUND: there is none. */
+acm_rc_t acm_store_map(acm_snap_t *snap, acm_store_map_t *map);
 
 /* Builders copy what they are given.  A failure sticks in batch->rc. */
 void acm_batch_init(acm_batch_t *batch);

@@ -36,6 +36,7 @@ typedef struct {
     acm_rc_t  (*next)(acm_store_t *store, acm_db_e db, acm_entry_t *entry);
     acm_rc_t  (*before)(acm_store_t *store, acm_db_e db, acm_entry_t *entry);
     acm_rc_t  (*entries)(acm_store_t *store, acm_db_e db, uint64_t *n);
+    acm_rc_t  (*map)(acm_store_t *store, acm_store_map_t *map);
     acm_rc_t  (*commit)(acm_store_t *store, const acm_batch_t *batch,
                         acm_err_t *err);
     acm_rc_t  (*stat)(acm_store_t *store, acm_store_stat_t *stat,

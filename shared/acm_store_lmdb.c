@@ -37,6 +37,7 @@ static acm_rc_t acm_lmdb_before(acm_store_t *store, acm_db_e db,
     acm_entry_t *entry);
 static acm_rc_t acm_lmdb_entries(acm_store_t *store, acm_db_e db,
     uint64_t *n);
+static acm_rc_t acm_lmdb_map(acm_store_t *store, acm_store_map_t *map);
 static int acm_lmdb_cursor(acm_lmdb_t *s, acm_db_e db);
 static acm_rc_t acm_lmdb_move(acm_lmdb_t *s, acm_db_e db, MDB_val *key,
     MDB_cursor_op op, acm_entry_t *entry);
@@ -54,6 +55,7 @@ const acm_store_ops_t  acm_lmdb_ops = {
     acm_lmdb_next,
     acm_lmdb_before,
     acm_lmdb_entries,
+    acm_lmdb_map,
     acm_lmdb_commit,
     acm_lmdb_stat,
     acm_lmdb_housekeep,
@@ -211,6 +213,7 @@ acm_lmdb_resize(acm_lmdb_t *s)
     s->e->generation = info.me_last_txnid;
 
     rc = mdb_env_set_mapsize(s->e->env, 0);
+    s->e->maps++;
 
     if (rc != 0) {
         /* the old map is gone: nothing of this environment may be touched */
@@ -465,6 +468,26 @@ acm_lmdb_entries(acm_store_t *store, acm_db_e db, uint64_t *n)
     }
 
     *n = map.ms_entries;
+
+    return ACM_OK;
+}
+
+
+static acm_rc_t
+acm_lmdb_map(acm_store_t *store, acm_store_map_t *map)
+{
+    acm_lmdb_t   *s;
+    MDB_envinfo   info;
+
+    s = (acm_lmdb_t *) store;
+
+    /* both fail without arguments only */
+
+    (void) mdb_env_info(s->e->env, &info);
+    (void) mdb_env_get_fd(s->e->env, &map->fd);
+
+    map->size = ((uint64_t) info.me_last_pgno + 1) * s->e->page_size;
+    map->maps = s->e->maps;
 
     return ACM_OK;
 }

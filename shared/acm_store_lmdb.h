@@ -32,6 +32,7 @@ typedef struct {
     size_t             page_size;    /* octets */
     uint64_t           limit;        /* octets: the map as configured */
     uint64_t           generation;   /* the last one seen, if dead */
+    uint64_t           maps;         /* how often it was mapped anew */
     unsigned           missing;      /* maps that a newer version has */
     uint64_t           missing_at;   /* generation of the last look */
     unsigned           dead:1;       /* the map was lost */

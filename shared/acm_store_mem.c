@@ -63,6 +63,7 @@ static acm_rc_t acm_mem_before(acm_store_t *store, acm_db_e db,
     acm_entry_t *entry);
 static acm_rc_t acm_mem_entries(acm_store_t *store, acm_db_e db,
     uint64_t *n);
+static acm_rc_t acm_mem_map(acm_store_t *store, acm_store_map_t *map);
 static acm_rc_t acm_mem_at(acm_mem_map_t *map, acm_db_e db,
     acm_entry_t *entry);
 static int acm_mem_find(const acm_mem_map_t *map, const uint8_t *key,
@@ -101,6 +102,7 @@ static const acm_store_ops_t  acm_mem_ops = {
     acm_mem_next,
     acm_mem_before,
     acm_mem_entries,
+    acm_mem_map,
     acm_mem_commit,
     acm_mem_stat,
     acm_mem_housekeep,
@@ -283,6 +285,16 @@ acm_mem_entries(acm_store_t *store, acm_db_e db, uint64_t *n)
     *n = ((acm_mem_t *) store)->maps[db].n;
 
     return ACM_OK;
+}
+
+
+static acm_rc_t
+acm_mem_map(acm_store_t *store, acm_store_map_t *map)
+{
+    (void) store;
+    (void) map;
+
+    return ACM_NOTFOUND;
 }
 
 

@@ -101,6 +101,15 @@ bad('store twice', in_acm('store %%DIR%%/other;'), '',
     qr/"store" directive is duplicate/, $at);
 bad('store size', 'acm { store %%DIR%%/store size=512k; }', '',
     qr/invalid store size "512k": use at least 1m/, $at);
+bad('store kept', "acm { store %%DIR%%/store resident=$_; }", '',
+    qr/invalid size "\Q$_\E" to keep in memory: use 1m to 1024g, or "off"/, $at)
+    for '1023k', '1048575', '1025g', '', 'on';
+good('store kept', "acm { store %%DIR%%/store $_; }", '')
+    for 'resident=1m', 'resident=1024g size=1m', 'size=1g resident=off';
+bad('store kept twice', 'acm { store %%DIR%%/store resident=1m resident=1m; }',
+    '', qr/"store" directive has "resident" twice/, $at);
+bad('store size twice', 'acm { store %%DIR%%/store size=1m size=1m; }',
+    '', qr/"store" directive has "size" twice/, $at);
 bad('store parameter', 'acm { store %%DIR%%/store sice=1g; }', '',
     qr/invalid parameter "sice=1g"/, $at);
 bad('account', in_acm('account 12345678901;'), '',

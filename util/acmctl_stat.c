@@ -10,11 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../shared/acm_resident.h"
 #include "acmctl.h"
 
 
-static void acmctl_stat_print(const acm_store_stat_t *stat);
-static int acmctl_stat_json(const acm_store_stat_t *stat);
+static void acmctl_stat_print(const acm_store_stat_t *stat,
+    uint64_t resident);
+static int acmctl_stat_json(const acm_store_stat_t *stat, uint64_t resident);
 static uint64_t acmctl_stat_each(uint64_t octets, uint64_t n);
 
 
@@ -27,6 +29,7 @@ acmctl_stat(acmctl_t *ctl, int argc, char **argv)
     };
 
     int                ch;
+    uint64_t           resident;
     acm_err_t          err;
     acm_store_stat_t   stat;
 
@@ -46,15 +49,17 @@ acmctl_stat(acmctl_t *ctl, int argc, char **argv)
         return ACMCTL_FAULT;
     }
 
-    if (acm_store_stat(ctl->store, &stat, &err) != ACM_OK) {
+    if (acm_store_stat(ctl->store, &stat, &err) != ACM_OK
+        || acm_resident_count(ctl->store, &resident, &err) != ACM_OK)
+    {
         return acmctl_fail("%s", err.text);
     }
 
     if (ctl->json) {
-        return acmctl_stat_json(&stat);
+        return acmctl_stat_json(&stat, resident);
     }
 
-    acmctl_stat_print(&stat);
+    acmctl_stat_print(&stat, resident);
 
     return ACMCTL_OK;
 }
@@ -93,7 +98,7 @@ acmctl_compact(acmctl_t *ctl, int argc, char **argv)
 
 
 static void
-acmctl_stat_print(const acm_store_stat_t *stat)
+acmctl_stat_print(const acm_store_stat_t *stat, uint64_t resident)
 {
     uint64_t  certs;
     unsigned  db;
@@ -119,6 +124,8 @@ acmctl_stat_print(const acm_store_stat_t *stat)
            (unsigned long long) acmctl_stat_each(stat->used, certs));
     printf("%-12s %12s %14llu\n", "free", "",
            (unsigned long long) (stat->size - stat->used));
+    printf("%-12s %12s %14llu\n", "in memory", "",
+           (unsigned long long) resident);
     printf("%-12s %12s %14llu\n", "limit", "",
            (unsigned long long) stat->map_size);
     printf("%u of %u readers, generation %llu\n", stat->readers,
@@ -133,15 +140,16 @@ acmctl_stat_print(const acm_store_stat_t *stat)
 
 
 static int
-acmctl_stat_json(const acm_store_stat_t *stat)
+acmctl_stat_json(const acm_store_stat_t *stat, uint64_t resident)
 {
     int        rc;
     json_t    *root, *maps;
     unsigned   db;
 
-    root = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:{}}",
+    root = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:{}}",
                      "Size", (json_int_t) stat->size,
                      "Used", (json_int_t) stat->used,
+                     "Resident", (json_int_t) resident,
                      "Limit", (json_int_t) stat->map_size,
                      "Readers", (json_int_t) stat->readers,
                      "Generation", (json_int_t) stat->generation,
