@@ -23,6 +23,9 @@
  * and while maps are opened, when LMDB wants no transaction at all.
  */
 
+typedef struct acm_lmdb_wait_s  acm_lmdb_wait_t;
+
+
 typedef struct {
     MDB_env           *env;
     char              *path;
@@ -36,6 +39,11 @@ typedef struct {
     unsigned           missing;      /* maps that a newer version has */
     uint64_t           missing_at;   /* generation of the last look */
     unsigned           dead:1;       /* the map was lost */
+    acm_lmdb_wait_t   *first;        /* commits that wait; these are under */
+    acm_lmdb_wait_t  **last;         /* the mutex */
+    unsigned           busy;         /* 1: one commits for those before */
+    pthread_mutex_t    mutex;
+    pthread_cond_t     cond;
     MDB_dbi            dbi[ACM_DB_MAX];
     uint8_t            present[ACM_DB_MAX];
 } acm_lmdb_env_t;
@@ -73,8 +81,23 @@ acm_rc_t acm_lmdb_schema_read(acm_lmdb_t *s, MDB_txn *txn);
 int acm_lmdb_put(acm_lmdb_t *s, MDB_txn *txn, const acm_op_t *op);
 acm_rc_t acm_lmdb_usable(acm_lmdb_t *s, acm_err_t *err);
 int acm_lmdb_txn(acm_lmdb_t *s, MDB_txn **txn, unsigned flags);
+/* Together with what other handles commit at the same time. */
 acm_rc_t acm_lmdb_commit(acm_store_t *store,
     const acm_batch_t *batch, acm_err_t *err);
+/* The steps of a commit, for whoever has the lock.  ahead: octets that others
+   of the same transaction need; place: that of its first operation. */
+acm_rc_t acm_lmdb_commit_alone(acm_lmdb_t *s, const acm_batch_t *batch,
+    acm_err_t *err);
+acm_rc_t acm_lmdb_write_begin(acm_lmdb_t *s, MDB_txn **txn, acm_err_t *err);
+acm_rc_t acm_lmdb_expected(acm_lmdb_t *s, MDB_txn *txn,
+    const acm_batch_t *batch, acm_err_t *err);
+acm_rc_t acm_lmdb_write(acm_lmdb_t *s, MDB_txn *txn,
+    const acm_batch_t *batch, size_t place, size_t *changes, acm_err_t *err);
+acm_rc_t acm_lmdb_write_end(acm_lmdb_t *s, MDB_txn *txn, size_t changes,
+    acm_err_t *err);
+acm_rc_t acm_lmdb_reserve(acm_lmdb_t *s, const acm_batch_t *batch,
+    uint64_t *ahead, acm_err_t *err);
+void acm_lmdb_extend(acm_lmdb_t *s);
 int acm_lmdb_free_pages(acm_lmdb_t *s, MDB_txn *txn, uint64_t *pages);
 acm_rc_t acm_lmdb_stat(acm_store_t *store, acm_store_stat_t *stat,
     acm_err_t *err);

@@ -119,11 +119,18 @@ acm_lmdb_env_new(acm_lmdb_t *s, const acm_store_conf_t *conf, acm_err_t *err)
     e->limit = conf->map_size;
     e->refs = 1;
 
+    e->last = &e->first;
+
     if (e->path == NULL || pthread_rwlock_init(&e->lock, NULL) != 0) {
         acm_free(e->path);
         acm_free(e);
         return acm_fail(err, ACM_NOMEM, "no memory for a store");
     }
+
+    /* these two cannot fail on Linux */
+
+    (void) pthread_mutex_init(&e->mutex, NULL);
+    (void) pthread_cond_init(&e->cond, NULL);
 
     s->e = e;
 
@@ -573,6 +580,8 @@ acm_lmdb_close(acm_store_t *store)
     acm_free(s);
 
     if (e->refs == 0) {
+        (void) pthread_cond_destroy(&e->cond);
+        (void) pthread_mutex_destroy(&e->mutex);
         (void) pthread_rwlock_destroy(&e->lock);    /* nobody has it */
         acm_free(e->path);
         acm_free(e);

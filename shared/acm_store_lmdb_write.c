@@ -15,8 +15,6 @@
 
 
 static int acm_lmdb_rises(acm_db_e db);
-static acm_rc_t acm_lmdb_commit_locked(acm_lmdb_t *s,
-    const acm_batch_t *batch, acm_err_t *err);
 static acm_rc_t acm_lmdb_apply(acm_lmdb_t *s, const acm_batch_t *batch,
     acm_err_t *err);
 static acm_rc_t acm_lmdb_expect(acm_lmdb_t *s, MDB_txn *txn,
@@ -25,9 +23,6 @@ static acm_rc_t acm_lmdb_change(acm_lmdb_t *s, MDB_txn *txn,
     const acm_op_t *op, size_t place, size_t *changes, acm_err_t *err);
 static acm_rc_t acm_lmdb_count(acm_lmdb_t *s, MDB_txn *txn,
     const acm_op_t *op, acm_err_t *err);
-static void acm_lmdb_extend(acm_lmdb_t *s);
-static acm_rc_t acm_lmdb_reserve(acm_lmdb_t *s, const acm_batch_t *batch,
-    acm_err_t *err);
 static uint64_t acm_lmdb_need(acm_lmdb_t *s, const acm_batch_t *batch);
 
 
@@ -81,33 +76,18 @@ acm_lmdb_rises(acm_db_e db)
 
 
 acm_rc_t
-acm_lmdb_commit(acm_store_t *store, const acm_batch_t *batch,
-    acm_err_t *err)
-{
-    acm_rc_t     code;
-    acm_lmdb_t  *s;
-
-    s = (acm_lmdb_t *) store;
-
-    acm_lmdb_lock(s);
-    code = acm_lmdb_commit_locked(s, batch, err);
-    acm_lmdb_unlock(s);
-
-    return code;
-}
-
-
-static acm_rc_t
-acm_lmdb_commit_locked(acm_lmdb_t *s, const acm_batch_t *batch,
+acm_lmdb_commit_alone(acm_lmdb_t *s, const acm_batch_t *batch,
     acm_err_t *err)
 {
     int       dead;
     acm_rc_t  code;
+    uint64_t  ahead;
 
+    ahead = 0;
     code = acm_lmdb_usable(s, err);
 
-    if (code == ACM_OK && batch->grow) {
-        code = acm_lmdb_reserve(s, batch, err);
+    if (code == ACM_OK) {
+        code = acm_lmdb_reserve(s, batch, &ahead, err);
     }
 
     if (code != ACM_OK) {
@@ -136,20 +116,47 @@ acm_lmdb_commit_locked(acm_lmdb_t *s, const acm_batch_t *batch,
 static acm_rc_t
 acm_lmdb_apply(acm_lmdb_t *s, const acm_batch_t *batch, acm_err_t *err)
 {
-    int              rc;
-    size_t           i, changes;
-    MDB_txn         *txn;
-    acm_rc_t         code;
+    size_t     changes;
+    MDB_txn   *txn;
+    acm_rc_t   code;
 
-    txn = NULL;
-    rc = acm_lmdb_txn(s, &txn, 0);
+    changes = 0;
+    code = acm_lmdb_write_begin(s, &txn, err);
+
+    if (code != ACM_OK) {
+        return code;
+    }
+
+    code = acm_lmdb_expected(s, txn, batch, err);
+
+    if (code == ACM_OK) {
+        code = acm_lmdb_write(s, txn, batch, 0, &changes, err);
+    }
+
+    if (code != ACM_OK) {
+        mdb_txn_abort(txn);
+        return code;
+    }
+
+    return acm_lmdb_write_end(s, txn, changes, err);
+}
+
+
+acm_rc_t
+acm_lmdb_write_begin(acm_lmdb_t *s, MDB_txn **txn, acm_err_t *err)
+{
+    int       rc;
+    acm_rc_t  code;
+
+    *txn = NULL;
+    rc = acm_lmdb_txn(s, txn, 0);
 
     if (rc != 0) {
         return acm_lmdb_fail(s, err, rc, "cannot be written");
     }
 
     /* a newer version may have come to the store meanwhile */
-    code = acm_lmdb_schema_read(s, txn);
+    code = acm_lmdb_schema_read(s, *txn);
 
     if (code == ACM_OK && s->schema > ACM_STORE_SCHEMA) {
         code = acm_fail(err, ACM_VERSION, "store \"%s\" has schema %u and "
@@ -161,22 +168,56 @@ acm_lmdb_apply(acm_lmdb_t *s, const acm_batch_t *batch, acm_err_t *err)
                         "record: restore it from a backup", s->e->path);
     }
 
+    if (code != ACM_OK) {
+        mdb_txn_abort(*txn);
+    }
+
+    return code;
+}
+
+
+acm_rc_t
+acm_lmdb_expected(acm_lmdb_t *s, MDB_txn *txn, const acm_batch_t *batch,
+    acm_err_t *err)
+{
+    size_t    i;
+    acm_rc_t  code;
+
+    code = ACM_OK;
+
     for (i = 0; code == ACM_OK && i < batch->nops; i++) {
         if (batch->ops[i].op == ACM_OP_EXPECT) {
             code = acm_lmdb_expect(s, txn, &batch->ops[i], err);
         }
     }
 
-    changes = 0;
+    return code;
+}
+
+
+acm_rc_t
+acm_lmdb_write(acm_lmdb_t *s, MDB_txn *txn, const acm_batch_t *batch,
+    size_t place, size_t *changes, acm_err_t *err)
+{
+    size_t    i;
+    acm_rc_t  code;
+
+    code = ACM_OK;
 
     for (i = 0; code == ACM_OK && i < batch->nops; i++) {
-        code = acm_lmdb_change(s, txn, &batch->ops[i], i, &changes, err);
+        code = acm_lmdb_change(s, txn, &batch->ops[i], place + i, changes,
+                               err);
     }
 
-    if (code != ACM_OK) {
-        mdb_txn_abort(txn);
-        return code;
-    }
+    return code;
+}
+
+
+acm_rc_t
+acm_lmdb_write_end(acm_lmdb_t *s, MDB_txn *txn, size_t changes,
+    acm_err_t *err)
+{
+    int  rc;
 
     if (changes == 0) {
         mdb_txn_abort(txn);
@@ -189,7 +230,7 @@ acm_lmdb_apply(acm_lmdb_t *s, const acm_batch_t *batch, acm_err_t *err)
 }
 
 
-/* One operation, of which place is the place in its batch. */
+/* One operation, of which place is the place in its transaction. */
 
 static acm_rc_t
 acm_lmdb_change(acm_lmdb_t *s, MDB_txn *txn, const acm_op_t *op,
@@ -320,7 +361,7 @@ acm_lmdb_expect(acm_lmdb_t *s, MDB_txn *txn, const acm_op_t *op,
  * and its writev(), and its pages would go elsewhere.
  */
 
-static void
+void
 acm_lmdb_extend(acm_lmdb_t *s)
 {
     int          fd;
@@ -348,17 +389,24 @@ acm_lmdb_extend(acm_lmdb_t *s)
  * take the room before this batch does, which then fails on a full map.
  */
 
-static acm_rc_t
-acm_lmdb_reserve(acm_lmdb_t *s, const acm_batch_t *batch, acm_err_t *err)
+acm_rc_t
+acm_lmdb_reserve(acm_lmdb_t *s, const acm_batch_t *batch, uint64_t *ahead,
+    acm_err_t *err)
 {
     int          rc;
     uint64_t     limit, need, unused, used;
     MDB_envinfo  info;
 
+    need = *ahead + acm_lmdb_need(s, batch);
+    *ahead = need;
+
+    if (!batch->grow) {
+        return ACM_OK;
+    }
+
     (void) mdb_env_info(s->e->env, &info);    /* fails without arguments only */
 
     limit = s->e->limit - acm_store_reserve(s->e->limit);
-    need = acm_lmdb_need(s, batch);
     used = ((uint64_t) info.me_last_pgno + 1) * s->e->page_size;
 
     if (used + need <= limit) {
