@@ -19,6 +19,7 @@ use Test::Nginx::Bench qw/ median quiet csv /;
 
 use constant ACCOUNT => '123456789012';
 use constant REGION => 'us-east-1';
+use constant IMPORTS => 2000;        # certificates, again and again
 
 my @ops = qw/ describe list sorted /;
 
@@ -66,6 +67,21 @@ sub run {
             print '| ', join(' | ', @row), " |\n";
             push @csv, [ @row ];
         }
+    }
+
+    print "\n| ImportCertificate | a second | p50, ms | p99, ms | worker CPU, "
+        . "us each |\n|---|---|---|---|---|\n";
+
+    for my $connections (1, 16) {
+        my @f = map { imports($servers[0], $connections, %args) }
+            1 .. $args{rounds};
+        my @row = ("$connections connections", map { my $k = $_->[0];
+                sprintf($_->[1], median(map { $_->{$k} } @f)) }
+            [ rate => '%.0f' ], [ p50_ms => '%.2f' ], [ p99_ms => '%.2f' ],
+            [ cpu_us => '%.0f' ]);
+
+        print '| ', join(' | ', @row), " |\n";
+        push @csv, [ 'imports', @row ];
     }
 
     print "\n| certificates | changes a second | p99 of a change, ms "
@@ -135,13 +151,7 @@ EOF_CONF
 
     $t->run();
 
-    # one that is made to be imported, with its key
-
-    $t->self_signed('import', 'import.example.com');
-    $t->write_file('import.json', join(',', map {
-            sprintf('"%s":"%s"', $_->[0],
-                encode_base64($t->read_file("import.$_->[1]"), '')) }
-        [ Certificate => 'crt' ], [ PrivateKey => 'key' ]));
+    import_file($t);
 
     my $self = { t => $t, count => $count, %user };
 
@@ -156,6 +166,30 @@ EOF_CONF
     close($fh) or die "apiload failed\n";
 
     return $self;
+}
+
+
+# What is to be imported: a line for each certificate, with its key.
+
+sub import_file {
+    my ($t) = @_;
+
+    system("$t->{out}/fill", '-c', "$t->{dir}/imports", 0, IMPORTS) == 0
+        or die "fill failed\n";
+
+    my @lines;
+
+    for my $i (0 .. IMPORTS - 1) {
+        my ($leaf, $chain) = $t->read_file("imports/$i.crt")
+            =~ /(-----BEGIN.+?-----END.+?-----\n)(.+)/s;
+
+        push @lines, join(',', map {
+                sprintf('"%s":"%s"', $_->[0], encode_base64($_->[1], '')) }
+            [ Certificate => $leaf ], [ CertificateChain => $chain ],
+            [ PrivateKey => $t->read_file("imports/$i.key") ]);
+    }
+
+    return $t->write_file('import.json', join("\n", @lines));
 }
 
 
@@ -195,6 +229,14 @@ sub load {
     return figures(start($s, $op, '-p', $s->{api}, '-d', $args{seconds}, '-c',
         4, '-s', 11, '-n', $args{n},
         $op eq 'describe' ? ('-u', "$s->{t}{dir}/names") : ()));
+}
+
+
+sub imports {
+    my ($s, $connections, %args) = @_;
+
+    return figures(start($s, 'import', '-p', $s->{api}, '-d', $args{seconds},
+        '-c', $connections, '-i', "$s->{t}{dir}/import.json"));
 }
 
 

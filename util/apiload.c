@@ -4,7 +4,8 @@
  *
  * apiload - calls of the API of ACM, and handshakes meanwhile, for util/bench.
  *
- *   apiload [options] describe|names|list|sorted|change|handshake HOST:PORT
+ *   apiload [options] describe|names|list|sorted|change|import|handshake
+ *                     HOST:PORT
  *
  * Each connection is a thread that makes one call after the other, and is
  * kept alive.  Every request is signed anew (AWS Signature Version 4), every
@@ -38,6 +39,7 @@ static const apiload_mode_t  modes[] = {
     { "list", apiload_list },
     { "sorted", apiload_sorted },
     { "change", apiload_change },
+    { "import", apiload_import },
     { "handshake", apiload_handshake },
     { NULL, NULL }
 };
@@ -225,28 +227,44 @@ apiload_report(apiload_thread_t *t, double cpu)
 }
 
 
-/* A file of JSON: the members of ImportCertificate, without braces. */
+/* A file of JSON: the members of ImportCertificate, without braces, in a line
+   for each certificate. */
 
-static char *
-apiload_file(const char *path)
+static void
+apiload_imports(const char *path)
 {
+    char    *line;
     FILE    *file;
-    char    *text;
-    size_t   n;
+    size_t   size;
+    ssize_t  n;
 
     file = fopen(path, "r");
-    text = malloc(65536);
 
-    if (file == NULL || text == NULL) {
+    if (file == NULL) {
         perror(path);
         exit(2);
     }
 
-    n = fread(text, 1, 65535, file);
-    text[n] = '\0';
-    fclose(file);
+    line = NULL;
+    size = 0;
 
-    return text;
+    while ((n = getline(&line, &size, file)) > 0) {
+        line[strcspn(line, "\n")] = '\0';
+
+        conf.imports = realloc(conf.imports,
+                               (conf.nimports + 1) * sizeof(char *));
+
+        if (conf.imports == NULL) {
+            abort();
+        }
+
+        conf.imports[conf.nimports++] = line;
+        line = NULL;
+        size = 0;
+    }
+
+    free(line);
+    fclose(file);
 }
 
 
@@ -310,7 +328,6 @@ apiload_options(int argc, char **argv)
     conf.seconds = 3;
     conf.warm = 0.3;
     conf.name = "localhost";
-    conf.imported = (char *) "";
     conf.ca = "";
 
     while ((ch = getopt(argc, argv, "a:c:d:f:i:n:p:r:s:u:w:")) != -1) {
@@ -334,7 +351,7 @@ apiload_options(int argc, char **argv)
             break;
 
         case 'i':
-            conf.imported = apiload_file(optarg);
+            apiload_imports(optarg);
             break;
 
         case 'n':
@@ -379,13 +396,15 @@ apiload_options(int argc, char **argv)
         || conf.certificates == 0
         || strlen(argv[optind + 1]) >= sizeof(conf.host)
         || conf.mode->name == NULL
-        || (conf.mode->call == apiload_describe && conf.certs == NULL))
+        || (conf.mode->call == apiload_describe && conf.certs == NULL)
+        || ((conf.mode->call == apiload_import
+             || conf.mode->call == apiload_change) && conf.nimports == 0))
     {
         fprintf(stderr, "usage: apiload [-c connections] [-d seconds] "
                 "[-w seconds before] [-r a second]\n"
                 "    [-p pid] [-n certificates] [-s page] [-a CA's ARN] "
                 "[-i file] [-f name] [-u names]\n"
-                "    describe|names|list|sorted|change|handshake "
+                "    describe|names|list|sorted|change|import|handshake "
                 "HOST:PORT\n");
         exit(2);
     }

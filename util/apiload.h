@@ -46,7 +46,8 @@ typedef struct {
     double             rate;                 /* of all threads; 0: no limit */
     pid_t              pid;                  /* of the worker; 0: any */
     const char        *name;                 /* of handshakes */
-    char              *imported;             /* of it: JSON of two members */
+    char             **imports;              /* JSON of some members each */
+    unsigned           nimports;
     const char        *ca;                   /* ARN of a built-in CA */
     acm_sigv4_signer_t signer;
 } apiload_conf_t;
@@ -91,6 +92,7 @@ int apiload_names(apiload_thread_t *t);
 int apiload_list(apiload_thread_t *t);
 int apiload_sorted(apiload_thread_t *t);
 int apiload_change(apiload_thread_t *t);
+int apiload_import(apiload_thread_t *t);
 int apiload_handshake(apiload_thread_t *t);
 
 

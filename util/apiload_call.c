@@ -388,6 +388,36 @@ apiload_sorted(apiload_thread_t *t)
 }
 
 
+/* Another tag each time: no signature is taken twice. */
+
+int
+apiload_import(apiload_thread_t *t)
+{
+    int          rc;
+    char        *body;
+    size_t       size;
+    unsigned     n;
+    const char  *members;
+
+    n = atomic_fetch_add(&serial, 1);
+    members = conf.imports[n % conf.nimports];
+    size = strlen(members) + 128;
+    body = malloc(size);
+
+    if (body == NULL) {
+        return apiload_fail(t, "no memory");
+    }
+
+    snprintf(body, size, "{%s,\"Tags\":[{\"Key\":\"n\",\"Value\":\"%u\"}]}",
+             members, n);
+    rc = apiload_call(t, "ImportCertificate", body);
+    free(body);
+
+    return (rc == 0 && strstr(t->answer, "\"CertificateArn\"") == NULL)
+           ? apiload_fail(t, "no certificate") : rc;
+}
+
+
 /* Requested from a CA, tagged, deleted; imported, tagged, deleted. */
 
 int
@@ -398,7 +428,7 @@ apiload_change(apiload_thread_t *t)
     size_t    size;
     unsigned  step;
 
-    size = strlen(conf.imported) + APILOAD_TEXT;
+    size = strlen(conf.imports[0]) + APILOAD_TEXT;
     body = malloc(size);
 
     if (body == NULL) {
@@ -416,12 +446,7 @@ apiload_change(apiload_thread_t *t)
         rc = apiload_call(t, "RequestCertificate", body);
 
     } else if (step == 3) {
-
-        /* another tag each time: no signature is taken twice */
-
-        snprintf(body, size, "{%s,\"Tags\":[{\"Key\":\"n\",\"Value\":"
-                 "\"%u\"}]}", conf.imported, atomic_fetch_add(&serial, 1));
-        rc = apiload_call(t, "ImportCertificate", body);
+        rc = apiload_import(t);
 
     } else if (t->arn[0] == '\0') {
         free(body);
