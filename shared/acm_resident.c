@@ -38,6 +38,11 @@ static acm_rc_t acm_resident_records(acm_resident_t *r, acm_snap_t *snap,
     acm_err_t *err);
 static acm_rc_t acm_resident_record(acm_resident_t *r, acm_snap_t *snap,
     const acm_name_rec_t *rec, acm_err_t *err);
+static acm_rc_t acm_resident_sample(acm_resident_t *r, acm_snap_t *snap,
+    int64_t now, acm_err_t *err);
+static acm_rc_t acm_resident_ask(const uintptr_t *at, size_t n, size_t page,
+    uint8_t *in, acm_err_t *err);
+static void acm_resident_touch(uintptr_t at);
 static acm_rc_t acm_resident_index(acm_resident_t *r, acm_snap_t *snap,
     int64_t now, acm_err_t *err);
 static acm_rc_t acm_resident_run(acm_resident_t *r, size_t *reads,
@@ -71,6 +76,7 @@ acm_resident_init(acm_resident_t *r, uint64_t limit, acm_resident_hot_pt hot,
     r->limit = limit;
     r->hot = hot;
     r->data = data;
+    r->sample = ACM_RESIDENT_SAMPLE;
     r->page = (size_t) sysconf(_SC_PAGESIZE);
 }
 
@@ -190,6 +196,7 @@ acm_resident_begin(acm_resident_t *r)
     r->present = 0;
     r->absent = 0;
     r->passes = 0;
+    r->all = 0;
     r->gone = 0;
 }
 
@@ -288,6 +295,68 @@ acm_resident_record(acm_resident_t *r, acm_snap_t *snap,
 }
 
 
+/* Memory that is needed for something else goes in more than one place. */
+
+static acm_rc_t
+acm_resident_sample(acm_resident_t *r, acm_snap_t *snap, int64_t now,
+    acm_err_t *err)
+{
+    size_t    n;
+    uint8_t   in;
+    acm_rc_t  rc;
+
+    if (r->i == 0) {
+        r->i = r->turn++ % ACM_RESIDENT_EACH;
+    }
+
+    for (n = 0; r->i < r->index.n; r->i += ACM_RESIDENT_EACH) {
+
+        if (n++ == ACM_RESIDENT_LOOK) {
+            return ACM_OK;
+        }
+
+        rc = acm_resident_ask(&r->index.at[r->i], 1, r->page, &in, err);
+
+        if (rc != ACM_OK) {
+            return rc;
+        }
+
+        if (!(in & 1)) {
+            r->all = 1;
+            r->i = 0;
+            return ACM_OK;
+        }
+
+        acm_resident_touch(r->index.at[r->i]);
+    }
+
+    r->present = r->index.n;
+    acm_resident_looked(r, snap, now);
+
+    return ACM_OK;
+}
+
+
+static acm_rc_t
+acm_resident_ask(const uintptr_t *at, size_t n, size_t page, uint8_t *in,
+    acm_err_t *err)
+{
+    if (mincore((void *) at[0], n * page, in) != 0) {
+        return acm_fail(err, ACM_ERROR, "mincore() of the store failed: "
+                        "errno %d", errno);
+    }
+
+    return ACM_OK;
+}
+
+
+static void
+acm_resident_touch(uintptr_t at)
+{
+    (void) *(const volatile uint8_t *) at;
+}
+
+
 /* What of the index is there is touched; what is not the system reads by
    itself, until it is looked at again. */
 
@@ -297,6 +366,10 @@ acm_resident_index(acm_resident_t *r, acm_snap_t *snap, int64_t now,
 {
     size_t    begin, reads;
     acm_rc_t  rc;
+
+    if (r->index.n > r->sample && !r->all) {
+        return acm_resident_sample(r, snap, now, err);
+    }
 
     rc = ACM_OK;
     reads = 0;
@@ -333,10 +406,10 @@ acm_resident_index(acm_resident_t *r, acm_snap_t *snap, int64_t now,
 static acm_rc_t
 acm_resident_run(acm_resident_t *r, size_t *reads, acm_err_t *err)
 {
-    size_t           i, n, from;
-    uint8_t          in[ACM_RESIDENT_RUN];
-    uintptr_t       *at;
-    const volatile uint8_t  *octet;
+    size_t      i, n, from;
+    uint8_t     in[ACM_RESIDENT_RUN];
+    acm_rc_t    rc;
+    uintptr_t  *at;
 
     at = &r->index.at[r->i];
 
@@ -348,16 +421,16 @@ acm_resident_run(acm_resident_t *r, size_t *reads, acm_err_t *err)
         /* void */
     }
 
-    if (mincore((void *) at[0], n * r->page, in) != 0) {
-        return acm_fail(err, ACM_ERROR, "mincore() of the store failed: "
-                        "errno %d", errno);
+    rc = acm_resident_ask(at, n, r->page, in, err);
+
+    if (rc != ACM_OK) {
+        return rc;
     }
 
     for (i = 0; i < n && *reads < ACM_RESIDENT_READ; /* void */) {
 
         if (in[i] & 1) {
-            octet = (const volatile uint8_t *) at[i];
-            (void) *octet;
+            acm_resident_touch(at[i]);
             r->present++;
             i++;
             continue;
@@ -560,7 +633,11 @@ acm_resident_file(acm_resident_t *r, const acm_store_map_t *map,
         r->offset = 0;
     }
 
-    if (r->offset == 0 || r->i >= ACM_RESIDENT_ROUND) {
+    /* the first time all of it, as there is nothing to be told before */
+
+    if (r->offset == 0
+        || (r->i >= ACM_RESIDENT_ROUND && r->stat.store != 0))
+    {
         r->stat.rounds++;
         r->phase = ACM_RESIDENT_REST;
     }

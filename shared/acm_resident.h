@@ -25,7 +25,11 @@
 #define ACM_RESIDENT_LOOK    8192    /* pages looked at in one step */
 #define ACM_RESIDENT_READ    256     /* pages that are read in one */
 #define ACM_RESIDENT_SLICE   2000    /* us of walking, in one */
-#define ACM_RESIDENT_ROUND   65536   /* pages of the store looked at in a
+#define ACM_RESIDENT_SAMPLE  4096    /* pages of an index of which a round
+                                        looks at all; of a larger one it looks
+                                        at one of ... first */
+#define ACM_RESIDENT_EACH    16
+#define ACM_RESIDENT_ROUND   16384   /* pages of the store looked at in a
                                         round, to count those in memory */
 #define ACM_RESIDENT_PASSES  3       /* over the same pages, in a round */
 #define ACM_RESIDENT_HOT     8192    /* pages of records */
@@ -93,6 +97,9 @@ typedef struct {
     size_t                present;
     size_t                absent;
     unsigned              passes;
+    unsigned              turn;      /* which of ... it is */
+    size_t                sample;    /* ACM_RESIDENT_SAMPLE */
+    unsigned              all:1;     /* one of the sample was not there */
     unsigned              gone:1;    /* pages were, in this round */
     unsigned              complete:1;        /* the index is known */
     uint8_t               key[ACM_MAX_STORE_KEY];

@@ -265,6 +265,8 @@ test_all(void **state)
 }
 
 
+/* With all of the index looked at, and with a sample of it. */
+
 static void
 test_again(void **state)
 {
@@ -272,10 +274,11 @@ test_again(void **state)
     uint64_t        reads;
     acm_resident_t  r;
 
-    (void) state;
-
     acm_resident_init(&r, TEST_ALL, NULL, NULL);
+    r.sample = *state ? 16 : ACM_RESIDENT_SAMPLE;
     (void) test_round(&r);
+
+    assert_true(r.index.n > 16 && r.index.n <= ACM_RESIDENT_SAMPLE);
 
     if (!test_drop(&r)) {
         acm_resident_done(&r);
@@ -535,6 +538,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_all, test_setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_again, test_setup,
                                         test_teardown),
+        cmocka_unit_test_prestate_setup_teardown(test_again, test_setup,
+                                                 test_teardown, &test_now),
         cmocka_unit_test_setup_teardown(test_limit, test_setup,
                                         test_teardown),
         cmocka_unit_test_setup_teardown(test_hot, test_setup, test_teardown),
