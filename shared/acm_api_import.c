@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "acm_api_impl.h"
+#include "acm_bare.h"
 
 
 #define ACM_MAX_OCSP_URL  1000       /* octets, as ACM's */
@@ -34,14 +35,23 @@ typedef struct {
 
 
 static acm_rc_t acm_input_read(acm_api_t *api, acm_input_t *in);
+static int acm_input_fine(acm_api_t *api, const acm_input_t *in,
+    acm_bundle_t *bundle);
+static int acm_input_usual(acm_api_t *api, const acm_input_t *in,
+    const acm_bundle_t *bundle);
+static acm_rc_t acm_input_check(acm_api_t *api, acm_input_t *in,
+    acm_bundle_t *bundle);
 static void acm_input_free(acm_input_t *in);
 static size_t acm_input_count(const acm_str_t *pem, const char *text);
+static size_t acm_input_certs(const acm_str_t *pem);
+static int acm_input_locked(const acm_str_t *pem);
 static acm_rc_t acm_input_leaf(acm_api_t *api, acm_input_t *in);
 static acm_rc_t acm_input_key(acm_api_t *api, acm_input_t *in);
 static int acm_input_password(char *buf, int size, int rwflag, void *data);
 static acm_rc_t acm_input_key_type(acm_api_t *api, EVP_PKEY *pkey);
 static acm_rc_t acm_input_dates(acm_api_t *api, const acm_input_t *in);
 static acm_rc_t acm_input_issuer(acm_api_t *api, X509 *x);
+static int acm_input_urls(X509 *x);
 static acm_rc_t acm_input_chain(acm_api_t *api, acm_input_t *in);
 static acm_rc_t acm_input_order(acm_api_t *api, const acm_input_t *in);
 static int acm_input_signed(X509 *x, X509 *issuer);
@@ -77,14 +87,8 @@ acm_api_import(acm_api_t *api)
         rc = acm_input_read(api, &in);
     }
 
-    if (rc == ACM_OK) {
-        rc = acm_bundle_parse(&in.leaf_pem, &in.key_pem, &in.chain_pem,
-                              api->now, &bundle, &api->err);
-
-        if (rc == ACM_INVALID || rc == ACM_TOOBIG) {
-            rc = acm_api_fault(api, "ValidationException", "%s",
-                               api->err.text);
-        }
+    if (rc == ACM_OK && !acm_input_fine(api, &in, &bundle)) {
+        rc = acm_input_check(api, &in, &bundle);
     }
 
     if (rc == ACM_OK) {
@@ -123,9 +127,77 @@ acm_input_read(acm_api_t *api, acm_input_t *in)
         rc = acm_api_blob(api, "CertificateChain", &in->chain_pem);
     }
 
-    if (rc == ACM_OK) {
-        rc = acm_input_leaf(api, in);
+    return rc;
+}
+
+
+/* To know that nothing is wrong takes a third of the time that it takes to
+   say what is. */
+
+static int
+acm_input_fine(acm_api_t *api, const acm_input_t *in, acm_bundle_t *bundle)
+{
+    acm_err_t  err;
+
+    if (acm_bundle_parse(&in->leaf_pem, &in->key_pem, &in->chain_pem,
+                         api->now, bundle, &err)
+        != ACM_OK)
+    {
+        return 0;
     }
+
+    if (acm_input_usual(api, in, bundle)) {
+        return 1;
+    }
+
+    acm_bundle_free(bundle);
+
+    return 0;
+}
+
+
+/* 1: nor has ACM anything against it. */
+
+static int
+acm_input_usual(acm_api_t *api, const acm_input_t *in,
+    const acm_bundle_t *bundle)
+{
+    int         usual;
+    X509       *x;
+    acm_err_t   err;
+
+    if (bundle->nchain == 0
+        || acm_input_certs(&in->leaf_pem) != 1
+        || acm_input_count(&in->chain_pem, "-----BEGIN ") != bundle->nchain
+        || acm_input_locked(&in->key_pem)
+        || bundle->info.not_after <= api->now
+        || bundle->info.not_before > api->now
+        || acm_bare_look(bundle->leaf.data, bundle->leaf.len, &x, &err)
+           != ACM_OK)
+    {
+        return 0;
+    }
+
+    usual = X509_get_version(x) == X509_VERSION_3
+            && X509_NAME_entry_count(X509_get_issuer_name(x)) != 0
+            && acm_input_urls(x);
+
+    X509_free(x);
+
+    return usual;
+}
+
+
+/* One thing after the other, in their order. */
+
+static acm_rc_t
+acm_input_check(acm_api_t *api, acm_input_t *in, acm_bundle_t *bundle)
+{
+    acm_rc_t  rc;
+
+    ERR_clear_error();
+
+    rc = acm_input_leaf(api, in);
 
     if (rc == ACM_OK) {
         rc = acm_input_key(api, in);
@@ -143,7 +215,20 @@ acm_input_read(acm_api_t *api, acm_input_t *in)
         rc = acm_input_chain(api, in);
     }
 
-    return (rc == ACM_OK) ? acm_input_order(api, in) : rc;
+    if (rc == ACM_OK) {
+        rc = acm_input_order(api, in);
+    }
+
+    if (rc == ACM_OK) {
+        rc = acm_bundle_parse(&in->leaf_pem, &in->key_pem, &in->chain_pem,
+                              api->now, bundle, &api->err);
+    }
+
+    if (rc == ACM_INVALID || rc == ACM_TOOBIG) {
+        rc = acm_api_fault(api, "ValidationException", "%s", api->err.text);
+    }
+
+    return rc;
 }
 
 
@@ -189,14 +274,29 @@ acm_input_count(const acm_str_t *pem, const char *text)
 }
 
 
+static size_t
+acm_input_certs(const acm_str_t *pem)
+{
+    return acm_input_count(pem, "-----BEGIN CERTIFICATE-----")
+           + acm_input_count(pem, "-----BEGIN X509 CERTIFICATE-----");
+}
+
+
+static int
+acm_input_locked(const acm_str_t *pem)
+{
+    return acm_input_count(pem, "-----BEGIN ENCRYPTED PRIVATE KEY") != 0
+           || acm_input_count(pem, "Proc-Type: 4,ENCRYPTED") != 0;
+}
+
+
 static acm_rc_t
 acm_input_leaf(acm_api_t *api, acm_input_t *in)
 {
     BIO     *bio;
     size_t   n;
 
-    n = acm_input_count(&in->leaf_pem, "-----BEGIN CERTIFICATE-----")
-        + acm_input_count(&in->leaf_pem, "-----BEGIN X509 CERTIFICATE-----");
+    n = acm_input_certs(&in->leaf_pem);
 
     if (n > 1) {
         return acm_api_fault(api, "ValidationException", "The certificate "
@@ -239,9 +339,7 @@ acm_input_key(acm_api_t *api, acm_input_t *in)
     BIO       *bio;
     acm_rc_t   rc;
 
-    if (acm_input_count(&in->key_pem, "-----BEGIN ENCRYPTED PRIVATE KEY") != 0
-        || acm_input_count(&in->key_pem, "Proc-Type: 4,ENCRYPTED") != 0)
-    {
+    if (acm_input_locked(&in->key_pem)) {
         return acm_api_fault(api, "ValidationException", "Your private key "
                              "should not be encrypted.");
     }
@@ -336,29 +434,39 @@ acm_input_dates(acm_api_t *api, const acm_input_t *in)
 static acm_rc_t
 acm_input_issuer(acm_api_t *api, X509 *x)
 {
-    int                        i;
-    acm_rc_t                   rc;
-    STACK_OF(OPENSSL_STRING)  *urls;
-
     if (X509_NAME_entry_count(X509_get_issuer_name(x)) == 0) {
         return acm_api_fault(api, "ValidationException", "The certificate has "
                              "no issuer: the field must not be empty.");
     }
 
-    rc = ACM_OK;
+    if (!acm_input_urls(x)) {
+        return acm_api_fault(api, "ValidationException", "The OCSP URL of "
+                             "the certificate is longer than %d characters.",
+                             ACM_MAX_OCSP_URL);
+    }
+
+    return ACM_OK;
+}
+
+
+static int
+acm_input_urls(X509 *x)
+{
+    int                        i, fit;
+    STACK_OF(OPENSSL_STRING)  *urls;
+
+    fit = 1;
     urls = X509_get1_ocsp(x);
 
     for (i = 0; i < sk_OPENSSL_STRING_num(urls); i++) {
         if (strlen(sk_OPENSSL_STRING_value(urls, i)) > ACM_MAX_OCSP_URL) {
-            rc = acm_api_fault(api, "ValidationException", "The OCSP URL of "
-                               "the certificate is longer than %d characters.",
-                               ACM_MAX_OCSP_URL);
+            fit = 0;
         }
     }
 
     X509_email_free(urls);
 
-    return rc;
+    return fit;
 }
 
 
