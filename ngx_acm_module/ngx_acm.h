@@ -536,6 +536,16 @@ void ngx_acm_acme_stop(acm_orders_t *orders);
 void ngx_acm_acme_exit(acm_orders_t *orders);
 
 
+/* commits that the event loop does not wait for: ngx_acm_commit.c */
+
+/* NULL if there can be no thread.  after is called when a commit is made, and
+   told of. */
+acm_committer_t *ngx_acm_commit_start(acm_store_t *store,
+    void (*after)(void *data), void *data, ngx_log_t *log);
+/* Nothing may be under way. */
+void ngx_acm_commit_stop(void);
+
+
 /* certificates on demand: ngx_acm_demand_conf.c */
 
 /* The value of on_demand=; its messages say what is wrong, and the cure. */

@@ -94,6 +94,8 @@ ngx_acm_acme_start(ngx_acm_conf_t *amcf, acm_keyring_t *ring,
     conf.nissuers = amcf->issuers.nelts;
     conf.transport = &acme->transport;
     conf.checker = &acme->checker;
+    conf.committer = ngx_acm_commit_start(acm_keyring_store(ring),
+                                          ngx_acm_acme_after, acme, log);
     conf.report = ngx_acm_acme_report;
     conf.session_report = ngx_acm_acme_session;
     conf.data = acme;
@@ -101,6 +103,7 @@ ngx_acm_acme_start(ngx_acm_conf_t *amcf, acm_keyring_t *ring,
     orders = acm_orders_new(&conf);
 
     if (orders == NULL) {
+        ngx_acm_commit_stop();
         ngx_acm_curl_done();
     }
 
@@ -118,6 +121,7 @@ ngx_acm_acme_stop(acm_orders_t *orders)
     ngx_acm_acme_exit(orders);
 
     acm_orders_free(orders);
+    ngx_acm_commit_stop();
     ngx_acm_update_done();
     ngx_acm_dns_done();
     ngx_acm_curl_done();

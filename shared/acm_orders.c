@@ -26,8 +26,6 @@ static void acm_job_release(acm_job_t *job, acm_snap_t *snap,
     acm_batch_t *batch);
 static acm_rc_t acm_orders_drop(acm_orders_t *o,
     const acm_order_rec_t *rec, int64_t now, acm_err_t *err);
-static void acm_orders_committed(acm_orders_t *o, acm_rc_t rc,
-    int64_t ticks);
 static acm_rc_t acm_job_step(acm_job_t *job, int64_t ticks, acm_err_t *err);
 static void acm_job_answered(acm_call_t *call);
 static int64_t acm_orders_sessions(acm_orders_t *o, int64_t ticks);
@@ -47,6 +45,7 @@ acm_orders_new(const acm_orders_conf_t *conf)
 
     o->conf = *conf;
     acm_batch_init(&o->group);
+    acm_batch_init(&o->written);
     o->slots = acm_calloc(conf->nissuers + 1, sizeof(acm_slot_t));
 
     if (o->slots == NULL) {
@@ -115,6 +114,8 @@ acm_orders_free(acm_orders_t *o)
         return;
     }
 
+    acm_orders_finish(o);
+
     while (o->jobs != NULL) {
         job = o->jobs;
         o->jobs = job->next;
@@ -130,6 +131,7 @@ acm_orders_free(acm_orders_t *o)
 
     acm_x509_seen_free(&o->seen);
     acm_batch_free(&o->group);
+    acm_batch_free(&o->written);
     acm_free(o->slots);
     acm_free(o);
 }
@@ -489,9 +491,13 @@ acm_orders_release(acm_orders_t *o, acm_err_t *err)
     acm_store_t  *store;
     acm_batch_t   batch;
 
+    /* what the CA has been told of, or told us, is not lost */
+
+    acm_orders_finish(o);
+    rc = acm_orders_commit_now(o, acm_ticks(), err);
+
     store = acm_keyring_store(o->conf.ring);
     job = o->jobs;
-    rc = ACM_OK;
 
     while (job != NULL && rc == ACM_OK) {
         rc = acm_store_begin(store, &snap, err);
@@ -618,10 +624,16 @@ acm_rc_t
 acm_orders_run(acm_orders_t *o, int64_t ticks, int64_t *next, acm_err_t *err)
 {
     int           moved;
-    size_t        n;
+    size_t        n, grouped;
     int64_t       wake;
     acm_rc_t      rc;
     acm_job_t    *job, **link;
+
+    rc = acm_orders_fault(o, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
 
     if (acm_now() - o->swept >= ACM_ORDERS_SWEEP || acm_now() < o->swept) {
         o->swept = acm_now();
@@ -655,7 +667,7 @@ acm_orders_run(acm_orders_t *o, int64_t ticks, int64_t *next, acm_err_t *err)
             }
 
             if (job->alone && job->grouped) {
-                rc = acm_orders_commit(o, ticks, err);
+                rc = acm_orders_commit_now(o, ticks, err);
 
                 if (rc != ACM_OK) {
                     return rc;
@@ -681,7 +693,7 @@ acm_orders_run(acm_orders_t *o, int64_t ticks, int64_t *next, acm_err_t *err)
             return rc;
         }
 
-        moved |= (o->ngrouped != 0);
+        grouped = o->ngrouped;
 
         rc = acm_orders_commit(o, ticks, err);
 
@@ -689,100 +701,15 @@ acm_orders_run(acm_orders_t *o, int64_t ticks, int64_t *next, acm_err_t *err)
             return rc;
         }
 
+        /* of a commit that is under way its end will be told */
+
+        moved |= (grouped != 0 && !o->writing);
+
     } while (moved);
 
     *next = wake;
 
     return ACM_OK;
-}
-
-
-void
-acm_job_group(acm_job_t *job, const acm_batch_t *batch)
-{
-    acm_batch_join(&job->orders->group, batch);
-
-    job->grouped = 1;
-    job->orders->ngrouped++;
-}
-
-
-acm_rc_t
-acm_orders_commit(acm_orders_t *o, int64_t ticks, acm_err_t *err)
-{
-    acm_rc_t  rc;
-
-    if (o->ngrouped == 0) {
-        return ACM_OK;
-    }
-
-    o->ngrouped = 0;
-    rc = o->group.rc;
-
-    /* an order may have nothing to be written: it goes on all the same */
-
-    if (rc == ACM_OK && o->group.nops != 0) {
-        rc = acm_store_commit(acm_keyring_store(o->conf.ring), &o->group,
-                              err);
-
-    } else if (rc != ACM_OK) {
-        (void) acm_fail(err, rc, "changes of orders cannot be written down: "
-                        "%s", acm_rc_text(rc));
-    }
-
-    acm_batch_free(&o->group);
-    acm_batch_init(&o->group);
-
-    acm_orders_committed(o, rc, ticks);
-
-    return (rc == ACM_CONFLICT) ? ACM_OK : rc;
-}
-
-
-static void
-acm_orders_committed(acm_orders_t *o, acm_rc_t rc, int64_t ticks)
-{
-    unsigned    fresh;
-    acm_job_t  *job;
-
-    o->nfresh = 0;
-
-    for (job = o->jobs; job != NULL; job = job->next) {
-
-        if (!job->grouped) {
-            continue;
-        }
-
-        fresh = job->fresh;
-
-        job->grouped = 0;
-        job->fresh = 0;
-
-        if (rc != ACM_OK && fresh) {
-
-            /* nothing was begun: it is due as before, and its turn comes */
-
-            job->gone = 1;
-            o->nsingle++;
-
-        } else if (rc != ACM_OK) {
-
-            /* one of them may stand in the way of the others: each alone */
-
-            job->alone = 1;
-            job->ended = 0;
-            job->redo = 1;
-            job->event = ACM_EVENT_GO;
-            acm_job_wait(job, (rc == ACM_CONFLICT)
-                              ? ticks : ticks + ACM_ORDERS_REDO);
-
-        } else if (job->ended) {
-            acm_job_issued(job);
-
-        } else {
-            acm_job_go(job, ACM_EVENT_GO);
-        }
-    }
 }
 
 

@@ -76,6 +76,27 @@ typedef struct {
 } acm_checker_t;
 
 
+/* told of the end of a commit; err is only lent */
+typedef void (*acm_committed_pt)(void *arg, acm_rc_t rc,
+    const acm_err_t *err);
+
+
+/*
+ * Who waits for the disk while other orders go on; may be NULL.  One batch at
+ * a time, which is the committer's until done is called: in the thread of the
+ * caller, and not from within start.
+ */
+
+typedef struct {
+    acm_rc_t               (*start)(void *data, acm_batch_t *batch,
+                                    acm_committed_pt done, void *arg,
+                                    acm_err_t *err);
+    /* waits for what is under way, and calls its done */
+    void                   (*finish)(void *data);
+    void                    *data;
+} acm_committer_t;
+
+
 typedef enum {
     ACM_ORDERS_ISSUED,
     ACM_ORDERS_RENEWED,
@@ -101,6 +122,7 @@ typedef struct {
     size_t                   nissuers;
     acm_transport_t         *transport;
     acm_checker_t           *checker;    /* or NULL */
+    acm_committer_t         *committer;  /* or NULL */
     acm_orders_report_pt     report;     /* or NULL */
     acm_session_report_pt    session_report;
     void                    *data;
@@ -165,8 +187,9 @@ size_t acm_orders_count(acm_orders_t *o);
  * Begins an order for a certificate as read at `revision`.  The attempt, the
  * new key and the limits taken are one commit; the record's due entry moves
  * to when the next attempt may be, should this process die.  The commit is
- * made by acm_orders_run(), for all that were begun since, and before the CA
- * hears of them; if it fails nothing was begun, and what is due is due still.
+ * begun by acm_orders_run(), for all that were begun since, and made before the
+ * CA hears of them; if it fails nothing was begun, and what is due is due
+ * still.
  */
 acm_rc_t acm_orders_begin(acm_orders_t *o, const acm_issuer_t *issuer,
     const acm_cert_t *cert, uint64_t revision, int64_t now, acm_err_t *err);

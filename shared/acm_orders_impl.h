@@ -52,6 +52,7 @@ struct acm_job_s {
     unsigned              cleaned:1;     /* by the checker */
     unsigned              gone:1;
     unsigned              grouped:1;     /* its changes wait for a commit */
+    unsigned              written:1;     /* and are in one that is made */
     unsigned              alone:1;       /* a commit with others failed */
     unsigned              ended:1;       /* issued, once that is committed */
     unsigned              fresh:1;       /* its beginning waits for a commit */
@@ -78,10 +79,14 @@ struct acm_orders_s {
     int64_t               swept;         /* seconds */
     acm_batch_t           group;         /* changes of several orders */
     size_t                ngrouped;      /* orders that wait for it */
-    size_t                nfresh;        /* of these, just begun */
+    acm_batch_t           written;       /* the group before it */
+    size_t                nfresh;        /* orders just begun in these */
     size_t                nsingle;       /* to be begun in commits of their
                                             own, after one that failed */
     acm_x509_seen_t       seen;          /* of the CAs' chains */
+    acm_rc_t              fault;         /* of a commit, not told yet */
+    acm_err_t             why;
+    unsigned              writing:1;     /* the committer has the batch */
     unsigned              recovered:1;
 };
 
@@ -97,13 +102,23 @@ void acm_job_free(acm_job_t *job);
 void acm_job_wait(acm_job_t *job, int64_t wake);
 void acm_job_go(acm_job_t *job, acm_order_event_e event);
 
+/* acm_orders_commit.c */
+
 /*
  * Changes of an order go to the disk with those of others, in one commit at
- * the end of a round; this adds them.  The job goes on when it is made.
+ * the end of a round, or when the one before is made; this adds them.  The job
+ * goes on when it is made.
  */
 void acm_job_group(acm_job_t *job, const acm_batch_t *batch);
-/* Commits what is there; ACM_OK if there is nothing. */
+/* Begins to commit what is there, unless the commit before is under way. */
 acm_rc_t acm_orders_commit(acm_orders_t *o, int64_t ticks, acm_err_t *err);
+/* Commits what is there, and waits for it. */
+acm_rc_t acm_orders_commit_now(acm_orders_t *o, int64_t ticks,
+    acm_err_t *err);
+/* Waits for the commit that is under way, if there is one. */
+void acm_orders_finish(acm_orders_t *o);
+/* What a commit that nobody waited for ended with, once. */
+acm_rc_t acm_orders_fault(acm_orders_t *o, acm_err_t *err);
 
 /* acm_orders_act.c: the actions, each ACM_OK or a fault of the store */
 

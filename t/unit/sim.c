@@ -21,6 +21,9 @@ static sim_t *sim_make(size_t ncerts, size_t nnames, char *dir);
 static void sim_store_open(sim_t *s);
 static acm_rc_t sim_commit(acm_store_t *store, const acm_batch_t *batch,
     acm_err_t *err);
+static acm_rc_t sim_aside(void *data, acm_batch_t *batch,
+    acm_committed_pt done, void *arg, acm_err_t *err);
+static void sim_aside_finish(void *data);
 static void sim_report(void *data, acm_orders_e what,
     const acm_cert_t *cert, const acm_order_t *order, const char *text);
 static void sim_clock(sim_t *s);
@@ -91,6 +94,11 @@ sim_make(size_t ncerts, size_t nnames, char *dir)
 
     s->ticks = 1000;
     s->patience = 13 * SIM_DAY;
+    s->aside = 1;
+    s->sync = 4;
+    s->committer.start = sim_aside;
+    s->committer.finish = sim_aside_finish;
+    s->committer.data = s;
     sim_clock(s);
 
     s->seen = calloc(ncerts + 1, sizeof(sim_seen_t));
@@ -218,6 +226,50 @@ sim_commit(acm_store_t *store, const acm_batch_t *batch, acm_err_t *err)
 }
 
 
+/* At once or at the end: the process can die on either side of it. */
+
+static acm_rc_t
+sim_aside(void *data, acm_batch_t *batch, acm_committed_pt done, void *arg,
+    acm_err_t *err)
+{
+    sim_t  *s = data;
+
+    (void) err;
+
+    assert_null(s->batch);
+
+    s->batch = batch;
+    s->done = done;
+    s->arg = arg;
+    s->done_at = s->ticks + test_random(&s->random) % s->sync;
+    s->made = test_random(&s->random) % 2;
+
+    if (s->made) {
+        s->made_rc = acm_store_commit(s->store, batch, &s->made_err);
+    }
+
+    return ACM_OK;
+}
+
+
+static void
+sim_aside_finish(void *data)
+{
+    sim_t  *s = data;
+
+    if (s->batch == NULL) {
+        return;
+    }
+
+    if (!s->made) {
+        s->made_rc = acm_store_commit(s->store, s->batch, &s->made_err);
+    }
+
+    s->batch = NULL;
+    s->done(s->arg, s->made_rc, &s->made_err);
+}
+
+
 void
 sim_start(sim_t *s)
 {
@@ -241,6 +293,7 @@ sim_start(sim_t *s)
     conf.nissuers = SIM_CAS;
     conf.transport = &s->transport;
     conf.checker = s->checker;
+    conf.committer = s->aside ? &s->committer : NULL;
     conf.report = sim_report;
     conf.data = s;
 
@@ -274,6 +327,10 @@ sim_kill(sim_t *s)
     }
 
     left = acm_alloc_fail_at(0);
+
+    /* nor is a commit made that is under way */
+
+    s->crashed = 1;
 
     acm_orders_free(s->engine.orders);
     acm_engine_done(&s->engine);
@@ -471,6 +528,10 @@ sim_step(sim_t *s, int64_t until)
 
     sim_deliver(s);
 
+    if (s->batch != NULL && s->done_at <= s->ticks) {
+        sim_aside_finish(s);
+    }
+
     next = sim_orders(s);
 
     if (!s->crashed && (s->look || s->look_at <= s->ticks)) {
@@ -507,6 +568,10 @@ sim_step(sim_t *s, int64_t until)
     }
 
     at = sim_next(s);
+
+    if (s->batch != NULL && s->done_at < at) {
+        at = s->done_at;
+    }
 
     if (next == INT64_MAX && at == INT64_MAX
         && acm_orders_count(s->engine.orders) != 0)
@@ -724,6 +789,12 @@ sim_check(sim_t *s)
 void
 sim_check_quiet(sim_t *s)
 {
+    /* a commit is in the store before its end is told */
+
+    while (s->batch != NULL) {
+        sim_step(s, s->ticks + 1);
+    }
+
     sim_check(s);
 
     assert_int_equal(sim_entries(s, ACM_DB_ORDER), 0);

@@ -189,6 +189,16 @@ struct sim_s {
     acm_engine_t       engine;
     acm_transport_t    transport;
     acm_checker_t     *checker;
+    acm_committer_t    committer;
+    acm_batch_t       *batch;            /* that it has; or NULL */
+    acm_committed_pt   done;
+    void              *arg;
+    int64_t            done_at;          /* ticks */
+    uint32_t           sync;             /* ticks of a commit, fewer */
+    unsigned           made:1;           /* in the store, not told yet */
+    acm_rc_t           made_rc;
+    acm_err_t          made_err;
+    unsigned           aside:1;          /* it is used */
     unsigned           recovered:1;
     unsigned           running:1;
     unsigned           look:1;

@@ -749,6 +749,7 @@ test_under_way(void **state)
 
     s = sim_new(1, 1);
     assert_int_equal(sim_until(s, 1, 60), 1);
+    sim_check_quiet(s);
     s->cas[0].stuck = 1;
 
     while (acm_orders_count(s->engine.orders) == 0) {

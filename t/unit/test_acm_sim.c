@@ -203,7 +203,7 @@ test_endless(void **state)
 /* The process dies after each commit and each message. */
 
 static void
-test_crashes(int lmdb, int renewal, int messages)
+test_crashes(int lmdb, int renewal, int messages, int aside)
 {
     int          more;
     size_t       k;
@@ -215,6 +215,7 @@ test_crashes(int lmdb, int renewal, int messages)
 
     for (n = 1; more; n++) {
         s = lmdb ? sim_new_lmdb(2, 2) : sim_new(2, 2);
+        s->aside = (unsigned) aside;
         version = 1;
 
         if (renewal) {
@@ -257,12 +258,13 @@ test_crashes(int lmdb, int renewal, int messages)
 static void
 test_crash(void **state)
 {
+    int  i;
+
     (void) state;
 
-    test_crashes(0, 0, 0);
-    test_crashes(0, 0, 1);
-    test_crashes(0, 1, 0);
-    test_crashes(0, 1, 1);
+    for (i = 0; i < 8; i++) {
+        test_crashes(0, i & 1, i & 2, (i & 4) != 0);
+    }
 }
 
 
@@ -271,7 +273,8 @@ test_crash_lmdb(void **state)
 {
     (void) state;
 
-    test_crashes(1, 0, 0);
+    test_crashes(1, 0, 0, 0);
+    test_crashes(1, 0, 0, 1);
 }
 
 
