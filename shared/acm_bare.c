@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <openssl/bn.h>
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
@@ -215,6 +216,51 @@ acm_bare_key(const acm_bare_t *bare, const uint8_t *der, size_t len,
         rc = acm_bare_encode(curve, bare, scalar, der_secret);
     }
 
+    OPENSSL_cleanse(scalar, sizeof(scalar));
+
+    return rc;
+}
+
+
+acm_rc_t
+acm_bare_write(EVP_PKEY *pkey, acm_str_t *der_secret)
+{
+    int                 size;
+    BIGNUM             *d;
+    uint8_t             scalar[ACM_MAX_SCALAR];
+    acm_rc_t            rc;
+    acm_bare_t          bare;
+    unsigned char      *point;
+    const acm_curve_t  *curve;
+
+    rc = ACM_NOTFOUND;
+    d = NULL;
+    point = NULL;
+    curve = acm_bare_curve(acm_key_type(pkey));
+    size = (curve != NULL) ? (int) curve->size : 0;
+
+    memset(&bare, 0, sizeof(acm_bare_t));
+
+    (void) ERR_set_mark();
+
+    if (curve != NULL
+        && EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_PRIV_KEY, &d) == 1
+        && BN_bn2binpad(d, scalar, size) == size)
+    {
+        bare.len = EVP_PKEY_get1_encoded_public_key(pkey, &point);
+        bare.point = point;
+
+        if (bare.len == 1 + 2 * curve->size
+            && point[0] == POINT_CONVERSION_UNCOMPRESSED)
+        {
+            rc = acm_bare_encode(curve, &bare, scalar, der_secret);
+        }
+    }
+
+    (void) ERR_pop_to_mark();
+
+    BN_clear_free(d);
+    OPENSSL_free(point);
     OPENSSL_cleanse(scalar, sizeof(scalar));
 
     return rc;

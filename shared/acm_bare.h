@@ -46,6 +46,10 @@ acm_rc_t acm_bare_look(const uint8_t *der, size_t len, X509 **x,
 acm_rc_t acm_bare_key(const acm_bare_t *bare, const uint8_t *der, size_t len,
     int pkcs8, acm_str_t *der_secret);
 
+/* Any EC key likewise, as acm_key_encode() does without the encoders of
+   OpenSSL 3.  ACM_NOTFOUND: it is unusual, and nothing was made. */
+acm_rc_t acm_bare_write(EVP_PKEY *pkey, acm_str_t *der_secret);
+
 /* 1 if the certificate, which der is too, is signed by this key, which must be
    of the kind that its signature names: X509_check_issued() sees to that. */
 int acm_bare_signed(const acm_bare_t *bare, X509 *x, const acm_str_t *der,

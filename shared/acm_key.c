@@ -13,7 +13,7 @@
 #include <openssl/err.h>
 #include <openssl/rsa.h>
 
-#include "acm_x509.h"
+#include "acm_bare.h"
 
 
 typedef struct {
@@ -228,7 +228,18 @@ acm_key_encode(EVP_PKEY *pkey, acm_str_t *der_secret, acm_err_t *err)
     int             n;
     size_t          len;
     uint8_t        *data;
+    acm_rc_t        rc;
     unsigned char  *der;
+
+    rc = acm_bare_write(pkey, der_secret);
+
+    if (rc == ACM_OK) {
+        return ACM_OK;
+    }
+
+    if (rc == ACM_NOMEM) {
+        return acm_fail(err, ACM_NOMEM, "out of memory for a private key");
+    }
 
     der = NULL;
 

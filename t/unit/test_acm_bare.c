@@ -160,6 +160,12 @@ test_curves(void **state)
         assert_int_equal(acm_key_encode(l.pkey, &want, &err), ACM_OK);
         test_key(&bare, want.data, want.len, 0, &want);
 
+        der = NULL;
+        len = (size_t) i2d_PrivateKey(l.pkey, &der);
+        assert_int_equal(want.len, len);
+        assert_memory_equal(want.data, der, len);
+        OPENSSL_free(der);
+
         der = test_pkcs8(l.pkey, &len);
         test_key(&bare, der, len, 1, &want);
         OPENSSL_free(der);
@@ -168,6 +174,75 @@ test_curves(void **state)
         X509_free(x);
         test_drop(&l);
     }
+}
+
+
+/* One of P-256 whose scalar begins with a zero. */
+
+static EVP_PKEY *
+test_small(void)
+{
+    int        zero;
+    uint8_t   *der;
+    EVP_PKEY  *pkey;
+
+    for ( ;; ) {
+        pkey = EVP_EC_gen("P-256");
+        assert_non_null(pkey);
+
+        der = NULL;
+        assert_true(i2d_PrivateKey(pkey, &der) > 7);
+        zero = (der[7] == 0);
+        OPENSSL_free(der);
+
+        if (zero) {
+            return pkey;
+        }
+
+        EVP_PKEY_free(pkey);
+    }
+}
+
+
+/* What is not written without OpenSSL's encoders is written with them. */
+
+static void
+test_write(void **state)
+{
+    size_t       i, len;
+    uint8_t     *der;
+    acm_err_t    err;
+    acm_str_t    got;
+    EVP_PKEY    *pkey[3];
+
+    (void) state;
+
+    pkey[0] = EVP_RSA_gen(2048);
+    pkey[1] = EVP_EC_gen("secp256k1");
+    pkey[2] = test_small();
+
+    for (i = 0; i < 3; i++) {
+        assert_non_null(pkey[i]);
+        assert_int_equal(acm_bare_write(pkey[i], &got),
+                         (i == 2) ? ACM_OK : ACM_NOTFOUND);
+
+        if (i == 2) {
+            acm_free_secret(got.data, got.len);
+        }
+
+        assert_int_equal(acm_key_encode(pkey[i], &got, &err), ACM_OK);
+
+        der = NULL;
+        len = (size_t) i2d_PrivateKey(pkey[i], &der);
+        assert_int_equal(got.len, len);
+        assert_memory_equal(got.data, der, len);
+
+        OPENSSL_free(der);
+        acm_free_secret(got.data, got.len);
+        EVP_PKEY_free(pkey[i]);
+    }
+
+    assert_int_equal(ERR_peek_error(), 0);
 }
 
 
@@ -497,6 +572,7 @@ main(void)
 
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_curves),
+        cmocka_unit_test(test_write),
         cmocka_unit_test(test_scalars),
         cmocka_unit_test(test_signatures),
         cmocka_unit_test(test_usual),
