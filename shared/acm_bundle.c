@@ -37,11 +37,12 @@ static acm_rc_t acm_import_finish(acm_import_t *imp, acm_rc_t rc,
     const acm_str_t *chain_pem, int64_t now, acm_bundle_t *bundle,
     acm_err_t *err);
 static acm_rc_t acm_import_leaf(acm_import_t *imp, const acm_str_t *pem,
-    int bare, acm_err_t *err);
-static acm_rc_t acm_import_leaf_decode(acm_import_t *imp,
-    const acm_pem_input_t *in, const acm_pem_block_t *block, int bare,
     acm_err_t *err);
+static acm_rc_t acm_import_leaf_decode(acm_import_t *imp,
+    const acm_pem_input_t *in, const acm_pem_block_t *block, acm_err_t *err);
 static acm_rc_t acm_import_unbare(acm_import_t *imp, acm_err_t *err);
+static acm_rc_t acm_import_key_ours(acm_import_t *imp,
+    const acm_issued_key_t *key, acm_err_t *err);
 static acm_rc_t acm_import_key(acm_import_t *imp, const acm_str_t *pem,
     acm_err_t *err);
 static acm_rc_t acm_import_key_read(acm_import_t *imp, acm_pem_input_t *in,
@@ -91,7 +92,7 @@ acm_bundle_parse_seen(const acm_str_t *cert_pem, const acm_str_t *key_pem,
 
     ERR_clear_error();
 
-    rc = acm_import_leaf(&imp, cert_pem, 1, err);
+    rc = acm_import_leaf(&imp, cert_pem, err);
 
     if (rc == ACM_OK) {
         rc = acm_import_key(&imp, key_pem, err);
@@ -116,15 +117,10 @@ acm_bundle_issued(const acm_str_t *cert_pem, const acm_str_t *chain_pem,
     imp.der_secret = key->der_secret;
     imp.seen = key->seen;
 
-    imp.works = (key->pkey != NULL && EVP_PKEY_up_ref(key->pkey) == 1);
-    imp.pkey = imp.works ? key->pkey : NULL;
-
-    rc = imp.works ? ACM_OK
-                   : acm_key_decode(key->type, key->der_secret->data,
-                                    key->der_secret->len, &imp.pkey, err);
+    rc = acm_import_leaf(&imp, cert_pem, err);
 
     if (rc == ACM_OK) {
-        rc = acm_import_leaf(&imp, cert_pem, 0, err);
+        rc = acm_import_key_ours(&imp, key, err);
     }
 
     return acm_import_finish(&imp, rc, chain_pem, now, bundle, err);
@@ -204,8 +200,7 @@ acm_bundle_free(acm_bundle_t *bundle)
 
 
 static acm_rc_t
-acm_import_leaf(acm_import_t *imp, const acm_str_t *pem, int bare,
-    acm_err_t *err)
+acm_import_leaf(acm_import_t *imp, const acm_str_t *pem, acm_err_t *err)
 {
     acm_rc_t          rc;
     acm_pem_input_t   in;
@@ -224,7 +219,7 @@ acm_import_leaf(acm_import_t *imp, const acm_str_t *pem, int bare,
                       " on a line of its own");
 
     } else if (rc == ACM_OK) {
-        rc = acm_import_leaf_decode(imp, &in, &block, bare, err);
+        rc = acm_import_leaf_decode(imp, &in, &block, err);
         acm_pem_block_free(&block);
     }
 
@@ -250,7 +245,7 @@ acm_import_leaf(acm_import_t *imp, const acm_str_t *pem, int bare,
 
 static acm_rc_t
 acm_import_leaf_decode(acm_import_t *imp, const acm_pem_input_t *in,
-    const acm_pem_block_t *block, int bare, acm_err_t *err)
+    const acm_pem_block_t *block, acm_err_t *err)
 {
     size_t     len;
     acm_rc_t   rc;
@@ -258,9 +253,7 @@ acm_import_leaf_decode(acm_import_t *imp, const acm_pem_input_t *in,
 
     len = (size_t) block->len;
 
-    rc = bare ? acm_bare_decode(block->data, len, &imp->leaf, &imp->bare,
-                                &why)
-              : acm_x509_decode(block->data, len, &imp->leaf, &why);
+    rc = acm_bare_decode(block->data, len, &imp->leaf, &imp->bare, &why);
 
     if (rc != ACM_OK) {
         return acm_fail(err, rc, "%s: block %zu: %s", in->what, in->n,
@@ -291,6 +284,42 @@ acm_import_unbare(acm_import_t *imp, acm_err_t *err)
     imp->bare.key = ACM_KEY_NONE;
 
     return acm_x509_decode(imp->der.data, imp->der.len, &imp->leaf, err);
+}
+
+
+/* The key that it was ordered with, as it is stored. */
+
+static acm_rc_t
+acm_import_key_ours(acm_import_t *imp, const acm_issued_key_t *key,
+    acm_err_t *err)
+{
+    acm_rc_t  rc;
+
+    if (imp->bare.key != ACM_KEY_NONE) {
+        rc = acm_bare_key(&imp->bare, key->der_secret->data,
+                          key->der_secret->len, 0, &imp->key_der);
+
+        if (rc != ACM_NOTFOUND) {
+            return (rc == ACM_OK) ? ACM_OK
+                   : acm_fail(err, rc, "out of memory for a private key");
+        }
+
+        rc = acm_import_unbare(imp, err);
+
+        if (rc != ACM_OK) {
+            return rc;
+        }
+    }
+
+    if (key->pkey != NULL && EVP_PKEY_up_ref(key->pkey) == 1) {
+        imp->works = 1;
+        imp->pkey = key->pkey;
+
+        return ACM_OK;
+    }
+
+    return acm_key_decode(key->type, key->der_secret->data,
+                          key->der_secret->len, &imp->pkey, err);
 }
 
 

@@ -4,7 +4,8 @@
  *
  * The two contexts are kept from one check to the next, and so is the chain,
  * which is mostly that of the check before: to make them takes longer than
- * the handshake.
+ * the handshake.  What was sent once, and verified, is not sent again: the
+ * client would decode it anew.
  */
 
 
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #include "acm_handshake.h"
+#include "acm_leaf.h"
 #include "acm_name.h"
 
 
@@ -28,11 +30,13 @@
 
 typedef struct {
     X509             *leaf;
+    const acm_str_t  *der;       /* that it was decoded from */
     EVP_PKEY         *pkey;
     STACK_OF(X509)   *chain;     /* without the leaf */
-    X509_STORE       *trust;     /* its top */
+    X509_STORE       *trust;     /* its top; the issuer if alone */
     const char       *host;      /* what the client asks for, or NULL */
     int64_t           now;
+    unsigned          alone:1;   /* only the leaf is sent */
 } acm_handshake_t;
 
 
@@ -42,10 +46,16 @@ typedef struct {
     acm_str_t         ders[ACM_MAX_CHAIN];
     size_t            n;
     STACK_OF(X509)   *certs;
-    X509_STORE       *trust;
+    X509_STORE       *trust;     /* the top */
+    X509_STORE       *issuer;    /* of the leaf */
+    int64_t           from;      /* all of them are valid, and */
+    int64_t           to;
+    unsigned          proved:1;  /* in a handshake with all of it */
 } acm_handshake_chain_t;
 
 
+static acm_rc_t acm_handshake_served(const acm_bundle_t *bundle,
+    acm_leaf_t *leaf, acm_err_t *err);
 static acm_rc_t acm_handshake_pair(const acm_bundle_t *bundle, X509 *leaf,
     EVP_PKEY *pkey, char *const *names, size_t nnames, int64_t now,
     acm_err_t *err);
@@ -58,6 +68,7 @@ static int acm_handshake_same(const acm_handshake_chain_t *kept,
 static acm_rc_t acm_handshake_chain_add(acm_handshake_chain_t *kept,
     const acm_str_t *der, X509 **x, acm_err_t *err);
 static void acm_handshake_chain_free(acm_handshake_chain_t *kept);
+static acm_rc_t acm_handshake_both(acm_handshake_t *h, acm_err_t *err);
 static acm_rc_t acm_handshake_try(const acm_handshake_t *h, int version,
     int *again, acm_err_t *err);
 static acm_rc_t acm_handshake_sides(const acm_handshake_t *h, int version,
@@ -69,6 +80,7 @@ static acm_rc_t acm_handshake_failed(SSL *client, int *again,
     acm_err_t *err);
 static acm_rc_t acm_handshake_order(const acm_handshake_t *h, SSL *client,
     acm_err_t *err);
+static int acm_handshake_is(X509 *x, const acm_str_t *der);
 static acm_rc_t acm_handshake_names(const acm_handshake_t *h,
     char *const *names, size_t nnames, int cn_only, acm_err_t *err);
 static const char *acm_handshake_host(const char *name, char *buf);
@@ -84,9 +96,26 @@ acm_rc_t
 acm_handshake_check(const acm_bundle_t *bundle, char *const *names,
     size_t nnames, int64_t now, acm_err_t *err)
 {
-    X509      *leaf;
-    acm_rc_t   rc;
-    EVP_PKEY  *pkey;
+    X509        *leaf;
+    acm_rc_t     rc;
+    EVP_PKEY    *pkey;
+    acm_leaf_t   served;
+
+    rc = acm_handshake_served(bundle, &served, err);
+
+    if (rc == ACM_OK) {
+        rc = acm_handshake_pair(bundle, served.x, served.pkey, names, nnames,
+                                now, err);
+        acm_leaf_close(&served);
+
+        return rc;
+    }
+
+    if (rc == ACM_NOMEM) {
+        return rc;
+    }
+
+    /* what is wrong is said in OpenSSL's words */
 
     leaf = NULL;
     pkey = NULL;
@@ -115,12 +144,26 @@ acm_handshake_check(const acm_bundle_t *bundle, char *const *names,
 }
 
 
+/* As workers have it.  Such a leaf cannot be trusted as the top of a chain. */
+
+static acm_rc_t
+acm_handshake_served(const acm_bundle_t *bundle, acm_leaf_t *leaf,
+    acm_err_t *err)
+{
+    if (bundle->nchain == 0 || (bundle->x != NULL && bundle->pkey != NULL)) {
+        return ACM_NOTFOUND;
+    }
+
+    return acm_leaf_open(leaf, bundle->info.key, &bundle->leaf,
+                         &bundle->key_secret, err);
+}
+
+
 static acm_rc_t
 acm_handshake_pair(const acm_bundle_t *bundle, X509 *leaf,
     EVP_PKEY *pkey, char *const *names, size_t nnames, int64_t now,
     acm_err_t *err)
 {
-    int               again;
     char              host[ACM_MAX_NAME + 1];
     acm_rc_t          rc;
     acm_handshake_t   h;
@@ -135,9 +178,9 @@ acm_handshake_pair(const acm_bundle_t *bundle, X509 *leaf,
 
     if (rc == ACM_OK) {
         h.leaf = leaf;
+        h.der = &bundle->leaf;
         h.pkey = pkey;
         h.chain = acm_handshake_kept.certs;
-        h.trust = acm_handshake_kept.trust;
         h.host = NULL;
         h.now = now;
 
@@ -147,13 +190,7 @@ acm_handshake_pair(const acm_bundle_t *bundle, X509 *leaf,
             h.host = acm_handshake_host(names[0], host);
         }
 
-        rc = acm_handshake_try(&h, TLS1_3_VERSION, &again, err);
-
-        if (rc != ACM_OK && again
-            && acm_handshake_try(&h, TLS1_2_VERSION, &again, NULL) == ACM_OK)
-        {
-            rc = ACM_OK;
-        }
+        rc = acm_handshake_both(&h, err);
     }
 
     if (rc == ACM_OK) {
@@ -250,8 +287,9 @@ acm_handshake_chain(acm_handshake_chain_t *kept, const acm_bundle_t *bundle,
 
     kept->certs = sk_X509_new_null();
     kept->trust = X509_STORE_new();
+    kept->issuer = X509_STORE_new();
 
-    rc = (kept->certs != NULL && kept->trust != NULL)
+    rc = (kept->certs != NULL && kept->trust != NULL && kept->issuer != NULL)
          ? ACM_OK : acm_fail(err, ACM_NOMEM, "no memory for a chain");
 
     top = leaf;
@@ -260,7 +298,13 @@ acm_handshake_chain(acm_handshake_chain_t *kept, const acm_bundle_t *bundle,
         rc = acm_handshake_chain_add(kept, &bundle->chain[i], &top, err);
     }
 
-    if (rc == ACM_OK && X509_STORE_add_cert(kept->trust, top) != 1) {
+    if (rc == ACM_OK
+        && (X509_STORE_add_cert(kept->trust, top) != 1
+            || (kept->n != 0
+                && X509_STORE_add_cert(kept->issuer,
+                                       sk_X509_value(kept->certs, 0))
+                   != 1)))
+    {
         rc = acm_fail_ssl(err, ACM_NOMEM, "cannot trust the top of a chain");
     }
 
@@ -302,6 +346,7 @@ static acm_rc_t
 acm_handshake_chain_add(acm_handshake_chain_t *kept, const acm_str_t *der,
     X509 **x, acm_err_t *err)
 {
+    int64_t    from, to;
     acm_rc_t   rc;
     acm_str_t  copy;
 
@@ -314,9 +359,16 @@ acm_handshake_chain_add(acm_handshake_chain_t *kept, const acm_str_t *der,
 
     rc = acm_x509_decode(der->data, der->len, x, err);
 
-    if (rc == ACM_OK && sk_X509_push(kept->certs, *x) == 0) {
-        X509_free(*x);
-        rc = acm_fail(err, ACM_NOMEM, "no memory for a chain");
+    if (rc == ACM_OK) {
+        rc = acm_x509_dates(*x, &from, &to, err);
+
+        if (rc == ACM_OK && sk_X509_push(kept->certs, *x) == 0) {
+            rc = acm_fail(err, ACM_NOMEM, "no memory for a chain");
+        }
+
+        if (rc != ACM_OK) {
+            X509_free(*x);
+        }
     }
 
     if (rc != ACM_OK) {
@@ -324,6 +376,8 @@ acm_handshake_chain_add(acm_handshake_chain_t *kept, const acm_str_t *der,
         return rc;
     }
 
+    kept->from = (kept->n == 0 || from > kept->from) ? from : kept->from;
+    kept->to = (kept->n == 0 || to < kept->to) ? to : kept->to;
     kept->ders[kept->n++] = copy;
 
     return ACM_OK;
@@ -341,8 +395,46 @@ acm_handshake_chain_free(acm_handshake_chain_t *kept)
 
     sk_X509_pop_free(kept->certs, X509_free);
     X509_STORE_free(kept->trust);
+    X509_STORE_free(kept->issuer);
 
     memset(kept, 0, sizeof(acm_handshake_chain_t));
+}
+
+
+/* What is wrong is said by a handshake with all of the chain. */
+
+static acm_rc_t
+acm_handshake_both(acm_handshake_t *h, acm_err_t *err)
+{
+    int                     again;
+    acm_rc_t                rc;
+    acm_handshake_chain_t  *kept;
+
+    kept = &acm_handshake_kept;
+
+    if (kept->proved && kept->from <= h->now && h->now <= kept->to) {
+        h->alone = 1;
+        h->trust = kept->issuer;
+
+        if (acm_handshake_try(h, TLS1_3_VERSION, &again, NULL) == ACM_OK) {
+            return ACM_OK;
+        }
+    }
+
+    h->alone = 0;
+    h->trust = kept->trust;
+
+    rc = acm_handshake_try(h, TLS1_3_VERSION, &again, err);
+
+    if (rc != ACM_OK && again
+        && acm_handshake_try(h, TLS1_2_VERSION, &again, NULL) == ACM_OK)
+    {
+        rc = ACM_OK;
+    }
+
+    kept->proved |= (rc == ACM_OK && kept->n != 0);
+
+    return rc;
 }
 
 
@@ -400,7 +492,10 @@ acm_handshake_sides(const acm_handshake_t *h, int version, SSL **server,
 
     /* as a worker does */
 
-    if (SSL_use_cert_and_key(*server, h->leaf, h->pkey, h->chain, 1) != 1) {
+    if (SSL_use_cert_and_key(*server, h->leaf, h->pkey,
+                             h->alone ? NULL : h->chain, 1)
+        != 1)
+    {
         return acm_fail_ssl(err, ACM_INVALID, "TLS self-check: the "
                             "certificate cannot be used with its key and "
                             "chain; " ACM_HANDSHAKE_CURE);
@@ -532,25 +627,28 @@ acm_handshake_failed(SSL *client, int *again, acm_err_t *err)
 static acm_rc_t
 acm_handshake_order(const acm_handshake_t *h, SSL *client, acm_err_t *err)
 {
-    int              i, n;
+    int              i, n, all;
     X509            *want;
     STACK_OF(X509)  *sent, *verified;
 
     sent = SSL_get_peer_cert_chain(client);
     verified = SSL_get0_verified_chain(client);
-    n = sk_X509_num(h->chain) + 1;
+    n = h->alone ? 1 : sk_X509_num(h->chain) + 1;
+    all = h->alone ? 2 : n;
 
-    if (sk_X509_num(sent) != n || sk_X509_num(verified) != n) {
+    if (sk_X509_num(sent) != n || sk_X509_num(verified) != all) {
         return acm_fail(err, ACM_INVALID, "TLS self-check: %d certificates "
                         "were sent, and %d of them lead from the leaf to the "
                         "top; " ACM_HANDSHAKE_CURE, sk_X509_num(sent),
                         sk_X509_num(verified));
     }
 
-    for (i = 0; i < n; i++) {
-        want = (i == 0) ? h->leaf : sk_X509_value(h->chain, i - 1);
+    for (i = 0; i < all; i++) {
+        want = (i == 0) ? sk_X509_value(sent, 0)
+                        : sk_X509_value(h->chain, i - 1);
 
-        if (X509_cmp(sk_X509_value(sent, i), want) != 0
+        if ((i == 0 && !acm_handshake_is(want, h->der))
+            || (i < n && X509_cmp(sk_X509_value(sent, i), want) != 0)
             || X509_cmp(sk_X509_value(verified, i), want) != 0)
         {
             return acm_fail(err, ACM_INVALID, "TLS self-check: certificate "
@@ -560,6 +658,26 @@ acm_handshake_order(const acm_handshake_t *h, SSL *client, acm_err_t *err)
     }
 
     return ACM_OK;
+}
+
+
+/* X509_cmp() would compare digests, which not every leaf has. */
+
+static int
+acm_handshake_is(X509 *x, const acm_str_t *der)
+{
+    int       n, same;
+    uint8_t  *octets;
+
+    octets = NULL;
+    n = i2d_X509(x, &octets);
+
+    same = n > 0 && (size_t) n == der->len
+           && memcmp(octets, der->data, der->len) == 0;
+
+    OPENSSL_free(octets);
+
+    return same;
 }
 
 

@@ -480,6 +480,61 @@ test_keys(void **state)
 }
 
 
+/* A chain that was sent once is not sent again: whatever is wrong with another
+   leaf, or at another time, is found all the same. */
+
+static void
+test_again(void **state)
+{
+    size_t         i;
+    X509          *ca_other, *ends, *chain[] = { NULL, NULL, NULL };
+    test_cert_t    t, bad;
+
+    (void) state;
+
+    ca_other = test_ca("Other", root, key_root, key_other, NOW + 500 * DAY);
+    ends = test_ca("Root", NULL, key_root, key_root, NOW + 300 * DAY);
+    t = test_leaf();
+
+    for (i = 0; i < 3; i++) {
+        chain[0] = ca_int;
+        chain[1] = (i == 0) ? NULL : (i == 1) ? root : ends;
+
+        test_one(&t, chain, "www.example.com", NOW, NULL);
+        test_one(&t, chain, "www.example.com", NOW, NULL);
+        test_one(&t, chain, "example.com", NOW, "example.com");
+        test_one(&t, chain, "www.example.com", NOW + 90 * DAY, "expired");
+
+        bad = t;
+        bad.issuer = ca_other;
+        bad.key = key_other;
+        test_one(&bad, chain, "www.example.com", NOW, "refuses");
+
+        /* that name, but not that key */
+
+        bad.issuer = ca_int;
+        test_one(&bad, chain, "www.example.com", NOW, "refuses");
+
+        bad = t;
+        bad.eku = "clientAuth";
+        test_one(&bad, chain, "www.example.com", NOW, "refuses");
+
+        /* all of the chain has come to its end */
+
+        bad = t;
+        bad.to = NOW + 2000 * DAY;
+        test_one(&bad, chain, "www.example.com", NOW, NULL);
+        test_one(&bad, chain, "www.example.com",
+                 NOW + ((i == 2) ? 400 : 600) * DAY, "expired");
+
+        test_one(&t, chain, "www.example.com", NOW, NULL);
+    }
+
+    X509_free(ends);
+    X509_free(ca_other);
+}
+
+
 /* Settings of OpenSSL for all programs; the contexts are made with them. */
 
 static void
@@ -649,6 +704,7 @@ main(void)
         cmocka_unit_test(test_chains),
         cmocka_unit_test(test_dates),
         cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_again),
         cmocka_unit_test(test_fallback),
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_cost)
