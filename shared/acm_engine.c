@@ -258,12 +258,14 @@ static acm_rc_t
 acm_engine_next(acm_engine_t *e, int64_t now, acm_work_t *work,
     int64_t *next, acm_err_t *err)
 {
+    int           full;
     size_t        passed;
     acm_rc_t      rc;
     acm_snap_t   *snap;
     acm_entry_t   entry;
 
     passed = 0;
+    full = acm_engine_full(e);
     *next = INT64_MAX;
 
     rc = acm_store_begin(e->store, &snap, err);
@@ -290,8 +292,11 @@ acm_engine_next(acm_engine_t *e, int64_t now, acm_work_t *work,
             break;
         }
 
-        if (rc == ACM_OK && acm_engine_read(snap, &entry, work) == ACM_OK) {
-
+        if (rc == ACM_OK
+            && !(full && (work->kind == ACM_DUE_ISSUE
+                          || work->kind == ACM_DUE_RENEW))
+            && acm_engine_read(snap, &entry, work) == ACM_OK)
+        {
             acm_engine_idle(e, snap, &work->cert, now, work->idle,
                             sizeof(work->idle));
 

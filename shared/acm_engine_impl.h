@@ -23,6 +23,10 @@ acm_rc_t acm_engine_identities(acm_engine_t *e, acm_err_t *err);
 /* Which places that are kept for urgent orders may be used. */
 acm_urgency_e acm_engine_urgent(const acm_cert_t *cert, int64_t now);
 
+/* 1: no order can be begun, of whatever urgency, and no issuer is another kind
+   or in trouble: what is due for one need not be read. */
+int acm_engine_full(acm_engine_t *e);
+
 /* Why a certificate that is due for renewal is not renewed, as it is not
    served; "" if it is. */
 void acm_engine_idle(acm_engine_t *e, acm_snap_t *snap,

@@ -38,6 +38,27 @@ acm_engine_urgent(const acm_cert_t *cert, int64_t now)
 }
 
 
+int
+acm_engine_full(acm_engine_t *e)
+{
+    size_t               i;
+    const acm_issuer_t  *issuer;
+
+    for (i = 0; i < e->nissuers; i++) {
+        issuer = &e->issuers[i];
+
+        if (issuer->directory == NULL || e->orders == NULL
+            || acm_orders_room(e->orders, issuer, ACM_URGENCY_LATE)
+            || acm_orders_blocked(e->orders, issuer) != 0)
+        {
+            return 0;
+        }
+    }
+
+    return e->nissuers != 0;
+}
+
+
 /*
  * Whose turn it is, of the certificate's issuers: one whose CA is not known
  * to be in trouble, if there is one.

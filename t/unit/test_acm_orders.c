@@ -667,6 +667,61 @@ test_urgency(void **state)
 }
 
 
+/* What is due for an order is read as long as one could be begun, or put off,
+   or made by a built-in CA. */
+
+static void
+test_full(void **state)
+{
+    size_t        i;
+    sim_t        *s;
+    const char   *directory;
+    acm_slot_t   *slots;
+
+    (void) state;
+
+    s = sim_new(1, 1);
+    assert_int_equal(sim_until(s, 1, 60), 1);
+    sim_check_quiet(s);
+
+    slots = s->engine.orders->slots;
+    assert_int_equal(acm_engine_full(&s->engine), 0);
+
+    for (i = 0; i < SIM_CAS; i++) {
+        slots[i].inflight = s->issuers[i].orders;
+    }
+
+    assert_int_equal(acm_engine_full(&s->engine), 1);
+
+    for (i = 0; i < SIM_CAS; i++) {
+        slots[i].inflight--;
+        assert_int_equal(acm_engine_full(&s->engine), 0);
+        slots[i].inflight++;
+
+        slots[i].paused = s->ticks + 5000;
+        assert_int_equal(acm_engine_full(&s->engine), 0);
+        slots[i].paused = 0;
+
+        directory = s->issuers[i].directory;
+        s->issuers[i].directory = NULL;
+        assert_int_equal(acm_engine_full(&s->engine), 0);
+        s->issuers[i].directory = directory;
+
+        assert_int_equal(acm_engine_full(&s->engine), 1);
+    }
+
+    s->engine.nissuers = 0;
+    assert_int_equal(acm_engine_full(&s->engine), 0);
+    s->engine.nissuers = SIM_CAS;
+
+    for (i = 0; i < SIM_CAS; i++) {
+        slots[i].inflight = 0;
+    }
+
+    sim_free(s);
+}
+
+
 /* Two issuers: the second one at once when the first is down, the first one
    again at the next renewal. */
 
@@ -806,6 +861,7 @@ main(void)
         cmocka_unit_test(test_suspended),
         cmocka_unit_test(test_woken),
         cmocka_unit_test(test_urgency),
+        cmocka_unit_test(test_full),
         cmocka_unit_test(test_failover),
         cmocka_unit_test(test_staging)
     };
