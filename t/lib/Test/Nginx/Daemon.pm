@@ -4,7 +4,8 @@ package Test::Nginx::Daemon;
 
 # A server beside nginx that a test needs.  It ends with the object, and with
 # the test whatever happens to it.  What is derived from it has command(),
-# the program with its arguments, and answers(), whether it is ready.
+# the program with its arguments, and answers(), whether it is ready.  With
+# the argument idle it gets the time that nobody else wants, all its threads.
 
 use warnings;
 use strict;
@@ -75,6 +76,8 @@ sub start {
 
         my $env = $self->{args}{env} || {};
         $ENV{$_} = $env->{$_} for keys %$env;
+
+        unshift @cmd, 'chrt', '--idle', 0 if $self->{args}{idle};
 
         exec('setpriv', '--pdeathsig', 'KILL', '--', @cmd)
             or POSIX::_exit(127);

@@ -31,7 +31,8 @@ my $json = JSON::PP->new()->utf8()->canonical()->allow_nonref();
 
 
 # Arguments: config (as of config()), seed (of percents), port (default: a
-# free one), tls (also https: 1, or [cert file, key file]), env.
+# free one), tls (also https: 1, or [cert file, key file]), env, idle (as of
+# Test::Nginx::Daemon).
 
 sub new {
     my ($class, %args) = @_;
@@ -49,6 +50,8 @@ sub start {
     my ($self) = @_;
 
     my @cmd = $self->command();
+
+    unshift @cmd, 'chrt', '--idle', 0 if $self->{args}{idle};
 
     pipe(my $in, my $stdin) or die "pipe: $!";
     pipe(my $stdout, my $out) or die "pipe: $!";
