@@ -95,7 +95,9 @@ sub run {
     }
 
     csv($args{csv}, [ '# call', 'certificates', 'a second', 'p50 ms',
-        'p99 ms', 'worker CPU us', 'ratio' ], [ '# changes', 'certificates',
+        'p99 ms', 'worker CPU us', 'ratio' ], [ '# imports',
+        'connections', 'a second', 'p50 ms', 'p99 ms', 'worker CPU us' ],
+        [ '# changes', 'certificates',
         'changes a second', 'p99 ms of a change', 'handshake p99 ms',
         'idle p99 ms', 'ratio' ], @csv) if $args{csv};
 
