@@ -149,6 +149,11 @@ ngx_http_acm_api_read(ngx_http_request_t *r)
     rev->timedout = 0;
     r->read_event_handler = ngx_http_block_reading;
 
+    /* what comes now is the rest of it, and no request */
+
+    r->keepalive = 0;
+    r->lingering_close = 1;
+
     rc = ngx_http_special_response_handler(r, NGX_HTTP_REQUEST_TIME_OUT);
 
     ngx_http_finalize_request(r, rc);
