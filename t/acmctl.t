@@ -408,6 +408,21 @@ import_ok("reimport $_", 'twoe.pem', 'twoe.key', undef, '--arn',
     $both->[0]{CertificateArn}) for 1 .. 3;
 is(ctl('verify'), 0, 'verify at the end') or diag($out);
 
+# what verify finds in the index of when certificates were made
+
+for my $case ([ time => qr/the created index has another time than certificate/ ],
+    [ lead => qr/created index leads to certificate \S+, which cannot be read/ ],
+    [ junk => qr/an entry of the created index cannot be read/ ])
+{
+    my ($how, $fault) = @$case;
+
+    is(ctl('backup', "$dir/$how"), 0, 'a copy') or diag($out);
+    is(system("$t->{out}/spoil", "$dir/$how", $how), 0, "spoil: $how");
+    ($rc, $out) = $t->acmctl('--store', "$dir/$how", 'verify');
+    is($rc, 1, "verify: $how");
+    like($out, $fault, "verify: $how: told") or diag($out);
+}
+
 # usage
 
 is(ctl(), 2, 'no command');

@@ -1,0 +1,114 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * For tests: makes a fault in a copy of a store, in its index of when
+ * certificates were made.
+ *
+ *   spoil STORE gone    the first entry is not there
+ *   spoil STORE time    it has another time
+ *   spoil STORE lead    one more, which leads to no certificate
+ *   spoil STORE junk    one more, which nobody can read
+ */
+
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../../shared/acm_record.h"
+
+
+#define SPOIL_TAIL  (8 + ACM_UUID_LEN)       /* of a key: time, UUID */
+
+
+static acm_rc_t spoil(acm_store_t *store, const char *how, acm_err_t *err);
+
+
+int
+main(int argc, char **argv)
+{
+    acm_rc_t          rc;
+    acm_err_t         err;
+    acm_store_t      *store;
+    acm_store_conf_t  conf;
+
+    if (argc != 3) {
+        fprintf(stderr, "usage: spoil STORE gone | time | lead | junk\n");
+        return 2;
+    }
+
+    memset(&conf, 0, sizeof(acm_store_conf_t));
+    conf.path = argv[1];
+    err.text[0] = '\0';
+
+    rc = acm_store_lmdb_open(&conf, &store, &err);
+
+    if (rc == ACM_OK) {
+        rc = spoil(store, argv[2], &err);
+        acm_store_close(store);
+    }
+
+    if (rc != ACM_OK) {
+        fprintf(stderr, "spoil: %s: %s\n", acm_rc_text(rc), err.text);
+        return 1;
+    }
+
+    return 0;
+}
+
+
+static acm_rc_t
+spoil(acm_store_t *store, const char *how, acm_err_t *err)
+{
+    size_t       len;
+    uint8_t      key[ACM_MAX_STORE_KEY];
+    acm_rc_t     rc;
+    acm_snap_t  *snap;
+    acm_batch_t  batch;
+    acm_entry_t  entry;
+
+    rc = acm_store_begin(store, &snap, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    len = 0;
+    rc = acm_store_seek(snap, ACM_DB_CREATED, NULL, 0, &entry);
+
+    if (rc == ACM_OK) {
+        len = entry.key_len;
+        memcpy(key, entry.key, len);
+    }
+
+    acm_store_end(snap);
+
+    if (rc != ACM_OK || len <= SPOIL_TAIL) {
+        return acm_fail(err, ACM_INVALID, "there is nothing to spoil");
+    }
+
+    acm_batch_init(&batch);
+
+    if (strcmp(how, "gone") == 0 || strcmp(how, "time") == 0) {
+        acm_batch_delete(&batch, ACM_DB_CREATED, key, len);
+    }
+
+    if (strcmp(how, "time") == 0) {
+        key[len - ACM_UUID_LEN - 1] ^= 1;
+
+    } else if (strcmp(how, "lead") == 0) {
+        key[len - 1] = (key[len - 1] == '0') ? '1' : '0';
+
+    } else if (strcmp(how, "junk") == 0) {
+        len = 3;
+    }
+
+    if (strcmp(how, "gone") != 0) {
+        acm_batch_put(&batch, ACM_DB_CREATED, key, len, "", 0);
+    }
+
+    rc = acm_store_commit(store, &batch, err);
+    acm_batch_free(&batch);
+
+    return rc;
+}
