@@ -334,7 +334,7 @@ static ngx_command_t  ngx_acm_conf_commands[] = {
      * The 1024 names that were asked for most are ready in a new worker, too,
      * as far as they fit, before they are asked for: after a reload or a
      * crash, and after a restart, for which "names.warm" in the store's
-     * directory lists them.
+     * directory lists them.  Not with "master_process off".
      */
     { ngx_string("cache"),
       NGX_ACM_MAIN_CONF|NGX_CONF_TAKE12,
