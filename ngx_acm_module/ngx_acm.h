@@ -483,8 +483,11 @@ void ngx_acm_metrics_step(ngx_acm_conf_t *amcf, acm_step_e step,
     const acm_cert_t *cert);
 void ngx_acm_metrics_order(ngx_acm_conf_t *amcf, acm_orders_e what,
     const acm_order_t *order);
-/* A slice of the census, if it is time; 1: go on soon. */
-ngx_uint_t ngx_acm_metrics_census(ngx_acm_conf_t *amcf, acm_store_t *store,
+/* Microseconds, for what is shorter than ngx_current_msec can tell. */
+int64_t ngx_acm_usec(void);
+/* A slice of the census, if it is time.  Milliseconds until the next one, 0:
+   there is none. */
+ngx_msec_t ngx_acm_metrics_census(ngx_acm_conf_t *amcf, acm_store_t *store,
     ngx_log_t *log);
 /* The last census; NGX_DECLINED: there was none yet. */
 ngx_int_t ngx_acm_metrics_counted(ngx_acm_conf_t *amcf,

@@ -425,8 +425,7 @@ ngx_acm_helper_lock(ngx_acm_helper_t *h, ngx_log_t *log)
 static ngx_msec_t
 ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log)
 {
-    ngx_msec_t         wait;
-    ngx_uint_t         more;
+    ngx_msec_t         wait, more;
     ngx_acm_shared_t  *shared;
 
     shared = ngx_acm_shared(h->amcf);
@@ -472,7 +471,10 @@ ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log)
     }
 
     more = ngx_acm_metrics_census(h->amcf, h->engine.store, log);
-    more |= ngx_acm_helper_sweep(h, log);
+
+    if (ngx_acm_helper_sweep(h, log)) {
+        more = 1;
+    }
 
     ngx_acm_used_run(h->amcf, &h->engine, log);
     ngx_acm_warm_run(h->amcf, log);
@@ -481,7 +483,7 @@ ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log)
     if (h->engine.orders == NULL) {
         wait = ngx_acm_helper_due(h, log);
         ngx_acm_helper_sinks(h, log);
-        return more ? 1 : wait;
+        return more ? ngx_min(more, wait) : wait;
     }
 
     /*
@@ -501,7 +503,7 @@ ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log)
 
     ngx_acm_helper_sinks(h, log);
 
-    return more ? 1 : wait;
+    return more ? ngx_min(more, wait) : wait;
 }
 
 

@@ -14,14 +14,16 @@
                                                 changed: time goes on */
 #define NGX_ACM_CENSUS_SHARE   50            /* a walk of one second in so
                                                 many */
+#define NGX_ACM_CENSUS_PAUSE   4             /* ms between its steps: it is in
+                                                nobody's way at a reload */
 #define NGX_ACM_CENSUS_TRIES   100
 
 
 typedef struct {
     acm_census_walk_t          walk;
     ngx_acm_conf_t            *amcf;
-    ngx_msec_t                 start;
     ngx_msec_t                 next;         /* not before */
+    uint64_t                   took;         /* us of work, of this walk */
     time_t                     done;         /* the last one */
     uint64_t                   generation;   /* of the store, then */
 } ngx_acm_census_t;
@@ -343,10 +345,22 @@ ngx_acm_metrics_validation(ngx_acm_metrics_t *m, acm_method_e method,
 }
 
 
-ngx_uint_t
+int64_t
+ngx_acm_usec(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+
+ngx_msec_t
 ngx_acm_metrics_census(ngx_acm_conf_t *amcf, acm_store_t *store,
     ngx_log_t *log)
 {
+    int64_t            start;
     acm_rc_t           rc;
     acm_err_t          err;
     uint64_t           generation;
@@ -371,20 +385,26 @@ ngx_acm_metrics_census(ngx_acm_conf_t *amcf, acm_store_t *store,
             return 0;
         }
 
-        c->start = ngx_current_msec;
+        c->took = 0;
         c->generation = generation;
+
+    } else if ((ngx_msec_int_t) (c->next - ngx_current_msec) > 0) {
+        return c->next - ngx_current_msec;
     }
 
     err.text[0] = '\0';
+    start = ngx_acm_usec();
     rc = acm_census_step(&c->walk, store, acm_now(), &done, &err);
+    c->took += (uint64_t) (ngx_acm_usec() - start);
 
     if (rc == ACM_OK) {
-        return 1;
+        c->next = ngx_current_msec + NGX_ACM_CENSUS_PAUSE;
+        return NGX_ACM_CENSUS_PAUSE;
     }
 
     c->done = ngx_time();
     c->next = ngx_current_msec
-              + (ngx_current_msec - c->start + 1) * NGX_ACM_CENSUS_SHARE;
+              + (ngx_msec_t) (c->took / 1000 + 1) * NGX_ACM_CENSUS_SHARE;
 
     if (rc == ACM_NOTFOUND) {
         ngx_acm_metrics_publish(&ngx_acm_shared(amcf)->metrics, &done);

@@ -15,7 +15,7 @@
 #include "acm_record.h"
 
 
-#define ACM_CENSUS_SLICE     256     /* records looked at in one step */
+#define ACM_CENSUS_SLICE     64      /* records looked at in one step */
 #define ACM_CENSUS_TYPES     (ACM_TYPE_PRIVATE + 1)
 #define ACM_CENSUS_STATUSES  (ACM_STATUS_FAILED + 1)
 #define ACM_CENSUS_WINDOWS   3

@@ -211,6 +211,20 @@ close($_) for @held;
 ok($t->wait_for(sub { !grep { kill(0, $_) } keys %old }),
     'old workers end with their connections');
 
+# the census of the last helper is made of many steps
+
+sub counted {
+    my $sum = 0;
+
+    $sum += $_ for $t->http_get(8080, '/status?format=prometheus')
+        =~ /^acm_certificates\{[^}]*\} (\d+)$/mg;
+
+    return $sum;
+}
+
+ok($t->wait_for(sub { counted() == $CERTIFICATES + 1 }), 'all are counted')
+    or diag(counted());
+
 # A client in a process of its own, with a request that is not answered.
 
 sub open_tls {
