@@ -331,8 +331,9 @@ static ngx_command_t  ngx_acm_conf_commands[] = {
      * asked for once do not displace those that are used.  Also kept, within
      * the same size, are 1024 names that have no certificate.
      *
-     * The 1024 names that were asked for most are ready in a new worker, too,
-     * as far as they fit, before they are asked for: after a reload or a
+     * The 1024 names that were asked for most are made ready in a new worker,
+     * too, as far as they fit: a few every two milliseconds, so that no
+     * handshake waits for it, all in about a second, after a reload or a
      * crash, and after a restart, for which "names.warm" in the store's
      * directory lists them.  Not with "master_process off".
      */

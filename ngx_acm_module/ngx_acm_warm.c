@@ -20,8 +20,10 @@
 #define NGX_ACM_WARM_BUCKETS  1024           /* of the cache, in one look */
 #define NGX_ACM_WARM_PAUSE    25             /* ms until the next ones */
 #define NGX_ACM_WARM_LAST     64             /* looks of a worker that ends */
-#define NGX_ACM_WARM_SLICE    300            /* us, of names at a time; the
+#define NGX_ACM_WARM_SLICE    100            /* us, of names at a time; the
                                                 last one may take longer */
+#define NGX_ACM_WARM_GAP      2              /* ms between them, for others
+                                                on this core */
 #define NGX_ACM_WARM_RETRY    10             /* ms */
 #define NGX_ACM_WARM_TRIES    1000           /* until the store is there */
 #define NGX_ACM_WARM_SAVE     30             /* seconds */
@@ -58,7 +60,6 @@ static ngx_msec_t ngx_acm_warm_look(ngx_acm_warm_t *w, ngx_acm_conf_t *amcf);
 static void ngx_acm_warm_visit(void *data, const acm_cached_t *entry);
 static void ngx_acm_warm_end(ngx_acm_warm_t *w);
 static void ngx_acm_warm_save(ngx_acm_conf_t *amcf, ngx_log_t *log);
-static int64_t ngx_acm_warm_usec(void);
 static ngx_int_t ngx_acm_warm_lock(ngx_acm_conf_t *amcf);
 static void ngx_acm_warm_unlock(ngx_acm_conf_t *amcf);
 static void ngx_acm_warm_path(ngx_acm_conf_t *amcf, u_char *path,
@@ -137,7 +138,7 @@ ngx_acm_warm_fill(ngx_acm_warm_t *w, ngx_acm_conf_t *amcf, ngx_log_t *log)
         return NGX_ACM_WARM_RETRY;
     }
 
-    end = ngx_acm_warm_usec() + NGX_ACM_WARM_SLICE;
+    end = ngx_acm_usec() + NGX_ACM_WARM_SLICE;
 
     while (w->next < w->n) {
 
@@ -153,8 +154,8 @@ ngx_acm_warm_fill(ngx_acm_warm_t *w, ngx_acm_conf_t *amcf, ngx_log_t *log)
             ngx_acm_count(amcf, NGX_ACM_CACHE_WARMED);
         }
 
-        if (ngx_acm_warm_usec() >= end) {
-            return 1;
+        if (ngx_acm_usec() >= end) {
+            return NGX_ACM_WARM_GAP;
         }
     }
 
@@ -487,17 +488,6 @@ ngx_acm_warm_save(ngx_acm_conf_t *amcf, ngx_log_t *log)
     }
 
     acm_buf_free(&buf);
-}
-
-
-static int64_t
-ngx_acm_warm_usec(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 
