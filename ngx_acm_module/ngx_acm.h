@@ -691,7 +691,8 @@ typedef struct {
 ngx_int_t ngx_acm_cache_get(ngx_acm_conf_t *amcf, ngx_acm_want_t *want,
     const char *name, ngx_acm_pair_t *pair, ngx_log_t *log);
 void ngx_acm_pair_drop(ngx_acm_pair_t *pair);
-void ngx_acm_cache_free(void);
+/* Of a process that ends. */
+void ngx_acm_cache_leave(void);
 /*
  * The same before it is asked for: key is what the cache keeps it under.
  * NGX_DECLINED: it is there, or the store has nothing for it; NGX_ABORT: it

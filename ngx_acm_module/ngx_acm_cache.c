@@ -74,6 +74,7 @@ static ngx_uint_t ngx_acm_cache_faults(void);
 static void ngx_acm_cache_tell(ngx_acm_conf_t *amcf, ngx_acm_cache_t *cache);
 static void ngx_acm_cache_missing(ngx_acm_conf_t *amcf,
     ngx_acm_want_t *want, ngx_log_t *log);
+static void ngx_acm_cache_free(ngx_acm_cache_t *cache);
 
 
 /* belongs to the process, as the store's handle does */
@@ -213,7 +214,7 @@ ngx_acm_cache_ready(ngx_acm_conf_t *amcf, ngx_acm_cache_t *cache)
         return NGX_OK;
     }
 
-    ngx_acm_cache_free();
+    ngx_acm_cache_free(cache);
 
     cache->names = amcf->cache;
     cache->size = amcf->cache_size;
@@ -646,17 +647,29 @@ ngx_acm_cache_missing(ngx_acm_conf_t *amcf, ngx_acm_want_t *want,
 }
 
 
-void
-ngx_acm_cache_free(void)
+static void
+ngx_acm_cache_free(ngx_acm_cache_t *cache)
 {
-    ngx_acm_conf_t   *amcf;
-    ngx_acm_cache_t  *cache;
-
-    cache = &ngx_acm_cache;
-    amcf = ngx_acm_get_conf(ngx_cycle);
-
     acm_cache_free(cache->present);
     acm_cache_free(cache->absent);
+
+    ngx_memzero(cache, sizeof(ngx_acm_cache_t));
+}
+
+
+/*
+ * Thousands of certificates are hundreds of thousands of pieces of memory, and
+ * to give them back one by one takes time from the handshakes of the worker
+ * that follows on the same core.  The kernel takes them at once.  Sanitizers
+ * are to see that nothing is lost.
+ */
+
+void
+ngx_acm_cache_leave(void)
+{
+    ngx_acm_conf_t  *amcf;
+
+    amcf = ngx_acm_get_conf(ngx_cycle);
 
     /* after a reload another worker may tell of its own */
 
@@ -668,7 +681,11 @@ ngx_acm_cache_free(void)
         *ngx_acm_counter(amcf, NGX_ACM_CACHE_BYTES) = 0;
     }
 
-    ngx_memzero(cache, sizeof(ngx_acm_cache_t));
+#if (__SANITIZE_ADDRESS__)
+
+    ngx_acm_cache_free(&ngx_acm_cache);
+
+#endif
 }
 
 
