@@ -42,6 +42,8 @@ for my $row (split(' ', $Test::Nginx::BenchTLS::SMOKE)) {
 
 is((grep { /^reload.*,errors,0,0,/ } @lines)[0] ? 1 : 0, 1,
     'no errors during reloads');
+is(scalar(grep { /^reload.*,p99 after to before,[\d.]+,[\d.]+,/ } @lines), 1,
+    'how much longer handshakes take during reloads');
 
 $out = `ACM_BENCH=warm:1 $FindBin::Bin/../util/bench tls 2>&1`;
 
