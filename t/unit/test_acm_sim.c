@@ -764,8 +764,11 @@ test_walk(void **state)
 
                 sim_cert(s, i, &c);
 
+                /* one that a clock that was ahead had renewed, in vain, is
+                   looked at too early */
+
                 if (c.not_after < sim_now(s) + SIM_DAY / 2
-                    || (c.attempts > 1 && c.due_at != c.renew_at))
+                    || (c.attempts > 1 && c.due_at > c.renew_at))
                 {
                     fail_msg("certificate %zu: version %u, attempts %u, "
                              "ends in %" PRId64 " s, due in %" PRId64
