@@ -91,12 +91,17 @@ ngx_acm_curl_init(acm_transport_t *transport, void (*after)(void *data),
     ngx_queue_init(&curl->requests);
     ngx_queue_init(&curl->sockets);
     ngx_memzero(&curl->timer, sizeof(ngx_event_t));
+    ngx_memzero(&curl->now, sizeof(ngx_event_t));
 
     curl->ident.fd = (ngx_socket_t) -1;
     curl->timer.handler = ngx_acm_curl_timeout;
     curl->timer.data = &curl->ident;
     curl->timer.log = log;
     curl->timer.cancelable = 1;
+
+    curl->now.handler = ngx_acm_curl_timeout;
+    curl->now.data = &curl->ident;
+    curl->now.log = log;
 
     curl->multi = multi;
     curl->after = after;
@@ -173,6 +178,10 @@ ngx_acm_curl_done(void)
 
     if (curl->timer.timer_set) {
         ngx_del_timer(&curl->timer);
+    }
+
+    if (curl->now.posted) {
+        ngx_delete_posted_event(&curl->now);
     }
 }
 
@@ -307,7 +316,11 @@ ngx_acm_curl_close(ngx_acm_curl_socket_t *s)
 }
 
 
-/* libcurl: call in so many milliseconds; must not be called from here. */
+/*
+ * libcurl: call in so many milliseconds; must not be called from here.  Each
+ * request begins with "at once", which is as soon as others had their turn: a
+ * timer of nginx would take a millisecond or two.
+ */
 
 static int
 ngx_acm_curl_timer(CURLM *multi, long timeout, void *data)
@@ -320,8 +333,15 @@ ngx_acm_curl_timer(CURLM *multi, long timeout, void *data)
         ngx_del_timer(&curl->timer);
     }
 
-    if (timeout >= 0) {
-        ngx_add_timer(&curl->timer, (ngx_msec_t) ngx_max(timeout, 1));
+    if (curl->now.posted) {
+        ngx_delete_posted_event(&curl->now);
+    }
+
+    if (timeout == 0) {
+        ngx_post_event(&curl->now, &ngx_posted_next_events);
+
+    } else if (timeout > 0) {
+        ngx_add_timer(&curl->timer, (ngx_msec_t) timeout);
     }
 
     return 0;

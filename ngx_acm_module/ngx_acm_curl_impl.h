@@ -48,6 +48,7 @@ typedef struct {
     ngx_queue_t                requests;
     ngx_queue_t                sockets;
     ngx_event_t                timer;
+    ngx_event_t                now;          /* a timer of nothing */
     ngx_connection_t           ident;        /* what the timer's log reads */
     ngx_log_t                 *log;
     void                     (*after)(void *data);
