@@ -30,6 +30,8 @@ static acm_rc_t acm_ensure_read(acm_store_t *store,
 static int acm_ensure_given_up(const acm_cert_t *cert,
     const acm_request_t *req);
 static int acm_ensure_ahead(const acm_cert_t *cert, int64_t now);
+static int acm_ensure_issued_ahead(const acm_cert_t *cert, int64_t latest);
+static int acm_ensure_put_off(const acm_cert_t *cert, int64_t now);
 static acm_rc_t acm_ensure_again(acm_store_t *store, const acm_cert_t *cert,
     uint64_t revision, const acm_request_t *req, int64_t now,
     acm_err_t *err);
@@ -163,15 +165,35 @@ acm_ensure_ahead(const acm_cert_t *cert, int64_t now)
 {
     int64_t  latest;
 
-    if ((cert->due != ACM_DUE_ISSUE && cert->due != ACM_DUE_RENEW)
-        || cert->due_at <= now || cert->due_at <= cert->renew_at)
-    {
-        return 0;
-    }
-
     latest = acm_add_sat(now, ACM_CLOCK_SLACK);
 
-    return cert->last_error_at > latest || cert->created_at > latest;
+    return acm_ensure_issued_ahead(cert, latest)
+           || (acm_ensure_put_off(cert, now)
+               && (cert->last_error_at > latest
+                   || cert->created_at > latest));
+}
+
+
+/* By that clock much of its life was over, so that it is renewed late; unless
+   the CA has said when. */
+
+static int
+acm_ensure_issued_ahead(const acm_cert_t *cert, int64_t latest)
+{
+    return (cert->due == ACM_DUE_RENEW || cert->due == ACM_DUE_ARI)
+           && cert->issued_at > latest && cert->ari_start == 0
+           && cert->renew_at > acm_sched_renew_at(cert->not_before,
+                                                  cert->not_after);
+}
+
+
+/* Not now, nor when it is to be renewed. */
+
+static int
+acm_ensure_put_off(const acm_cert_t *cert, int64_t now)
+{
+    return (cert->due == ACM_DUE_ISSUE || cert->due == ACM_DUE_RENEW)
+           && cert->due_at > now && cert->due_at != cert->renew_at;
 }
 
 
@@ -193,9 +215,7 @@ acm_certificate_again(acm_store_t *store, const acm_request_t *req,
         return (rc == ACM_NOTFOUND) ? ACM_OK : rc;
     }
 
-    if ((cert.due == ACM_DUE_ISSUE || cert.due == ACM_DUE_RENEW)
-        && cert.due_at > now && cert.due_at > cert.renew_at)
-    {
+    if (acm_ensure_put_off(&cert, now)) {
         rc = acm_ensure_again(store, &cert, revision, req, now, err);
     }
 
@@ -263,17 +283,31 @@ acm_ensure_again(acm_store_t *store, const acm_cert_t *cert,
     next.method = req->method;
     next.unused_at = 0;
 
+    if (acm_ensure_issued_ahead(cert, acm_add_sat(now, ACM_CLOCK_SLACK))) {
+        next.renew_at = acm_sched_renew_at(cert->not_before,
+                                           cert->not_after);
+        next.issued_at = now;
+    }
+
     if (cert->version == 0) {
         next.due = ACM_DUE_ISSUE;
         next.due_at = now;
 
+    } else if (next.renew_at > now && !cert->forced
+               && cert->status != ACM_STATUS_REVOKED)
+    {
+        next.ari_at = (cert->ari_at > now) ? now : cert->ari_at;
+        acm_certificate_schedule(&next);
+
     } else {
         next.due = ACM_DUE_RENEW;
-        next.due_at = (cert->renew_at != 0) ? cert->renew_at
+        next.due_at = (cert->renew_at != 0) ? now
                       : acm_sched_renew_at(cert->not_before,
                                            cert->not_after);
 
-        if (next.due_at < now || cert->status == ACM_STATUS_REVOKED) {
+        if (next.due_at < now || cert->forced
+            || cert->status == ACM_STATUS_REVOKED)
+        {
             next.due_at = now;
         }
     }

@@ -38,15 +38,15 @@ void acm_request_identity(const acm_request_t *req,
 /*
  * Makes sure that a configured certificate exists: a new record, pending and
  * due now, or the one that the identity already has, which is made due again
- * if its renewal had been given up, unless req->unused keeps it.  uuid gets
- * the result (ACM_UUID_LEN + 1).
+ * if its renewal had been given up, unless req->unused keeps it, or if a clock
+ * that was ahead has put it off.  uuid gets the result (ACM_UUID_LEN + 1).
  */
 acm_rc_t acm_certificate_ensure(acm_store_t *store, const acm_request_t *req,
     int64_t now, char *uuid, acm_err_t *err);
 
 /*
- * The clock went back: what was put off for later than it would be without
- * failures is due now, or when it is to be renewed.
+ * The clock went back: what was put off is due now, or when it is to be
+ * renewed.
  */
 acm_rc_t acm_certificate_again(acm_store_t *store, const acm_request_t *req,
     int64_t now, acm_err_t *err);

@@ -423,80 +423,6 @@ test_replaced(void **state)
 }
 
 
-/* A clock that jumps, alone or with the world. */
-
-static void
-test_clock(void **state)
-{
-    static const int64_t  jumps[] = {
-        3 * SIM_DAY, SIM_YEAR, -3 * SIM_DAY, -SIM_YEAR, 61 * SIM_DAY,
-        -61 * SIM_DAY
-    };
-
-    size_t       i, k;
-    sim_t       *s;
-    acm_cert_t   c;
-    uint32_t     version;
-
-    (void) state;
-
-    /* our clock is wrong for two days, then right again */
-
-    for (i = 0; i < 12; i++) {
-        s = sim_new(2, 1);
-
-        for (k = 0; k < 3; k++) {
-            s->cas[k].ari = (i >= 6) ? SIM_ARI_FUTURE : SIM_ARI_NONE;
-        }
-
-        assert_int_equal(sim_until(s, 1, 60), 2);
-        sim_run(s, 10 * SIM_DAY);
-
-        s->skew = jumps[i % 6];
-        sim_run(s, 2 * SIM_DAY);
-        s->skew = 0;
-        sim_run(s, 7200);
-
-        sim_check(s);
-        sim_cert(s, 0, &c);
-        version = c.version;
-        acm_cert_free(&c);
-
-        sim_run(s, 75 * SIM_DAY);
-        sim_check(s);
-        sim_cert(s, 0, &c);
-        assert_true(c.version > version);
-        assert_true(c.not_after > sim_now(s) + 25 * SIM_DAY);
-        acm_cert_free(&c);
-
-        assert_true(sim_requests(s) < 1000);
-
-        sim_free(s);
-    }
-
-    /* in the middle of an order */
-
-    for (i = 0; i < 6; i++) {
-        for (k = 0; k < 12; k++) {
-            s = sim_new(1, 1);
-            sim_run(s, 0);
-
-            while (sim_requests(s) < k) {
-                sim_step(s, INT64_MAX);
-            }
-
-            s->skew = jumps[i];
-            sim_run(s, 5);
-            s->skew = 0;
-
-            assert_int_equal(sim_until(s, 1, 2 * SIM_DAY), 1);
-            sim_check(s);
-            sim_free(s);
-        }
-    }
-}
-
-
 /* The machine sleeps: no ticks, but time goes on; for the CA, too. */
 
 static void
@@ -857,7 +783,6 @@ main(void)
         cmocka_unit_test(test_ari_moves),
         cmocka_unit_test(test_ari_stale),
         cmocka_unit_test(test_replaced),
-        cmocka_unit_test(test_clock),
         cmocka_unit_test(test_suspended),
         cmocka_unit_test(test_woken),
         cmocka_unit_test(test_urgency),

@@ -3,7 +3,8 @@
  * Copyright (C) The ngx_acm authors
  *
  * Orders over ACME in a simulated world: everything that goes wrong.
- *   ACM_SIM=1000000 makes the random walk that long.
+ *   ACM_SIM=1000000 makes the random walk that long, and ACM_SIM_SEED=2
+ *   another one.
  */
 
 
@@ -701,11 +702,15 @@ test_walk(void **state)
     unsigned     k;
     const char  *text;
     uint64_t     n, steps;
+    uint32_t     seed;
 
     (void) state;
 
     text = getenv("ACM_SIM");
     steps = (text != NULL) ? strtoull(text, NULL, 10) : 100000;
+
+    text = getenv("ACM_SIM_SEED");
+    seed = (text != NULL) ? (uint32_t) strtoul(text, NULL, 10) : 0;
 
     s = NULL;
 
@@ -717,7 +722,7 @@ test_walk(void **state)
             }
 
             s = sim_new(8, 2);
-            s->random += (uint32_t) n;
+            s->random += (uint32_t) n + seed;
             s->patience += 20 * SIM_DAY;
 
             for (i = 0; i < 8; i++) {
@@ -764,11 +769,9 @@ test_walk(void **state)
 
                 sim_cert(s, i, &c);
 
-                /* one that a clock that was ahead had renewed, in vain, is
-                   looked at too early */
-
                 if (c.not_after < sim_now(s) + SIM_DAY / 2
-                    || (c.attempts > 1 && c.due_at > c.renew_at))
+                    || (c.attempts > 1 && c.due != ACM_DUE_ARI
+                        && c.due_at != c.renew_at))
                 {
                     fail_msg("certificate %zu: version %u, attempts %u, "
                              "ends in %" PRId64 " s, due in %" PRId64
