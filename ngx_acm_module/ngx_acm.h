@@ -438,11 +438,16 @@ ngx_int_t ngx_acm_load_key(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf);
 /*
  * The process's handle on the store and its keyring, opened when first asked
  * for, or NGX_DECLINED when that is not possible now; asked again at most
- * ten times a second.  LMDB wants one handle per process, so it is kept
- * beside the cycle and outlives a reload without master.
+ * a hundred times a second.  LMDB wants one handle per process, so it is kept
+ * beside the cycle and outlives a reload without master.  Why it is not
+ * possible is in the log, also of a store that others make or open, if that
+ * takes two seconds.
  */
 ngx_int_t ngx_acm_open(ngx_acm_conf_t *amcf, ngx_uint_t create,
     acm_store_t **store, acm_keyring_t **ring, ngx_log_t *log);
+/* Another handle, for a thread, and a keyring on it; the same otherwise. */
+ngx_int_t ngx_acm_share(ngx_acm_conf_t *amcf, acm_store_t **store,
+    acm_keyring_t **ring, ngx_log_t *log);
 /* Closes both; accepts that they never were open. */
 void ngx_acm_close(void);
 /* Wakes the helper. */

@@ -267,9 +267,6 @@ ngx_acm_api_authorize(void *data, const acm_api_caller_t *caller,
 ngx_acm_handle_t *
 ngx_acm_handle_get(ngx_acm_conf_t *amcf, ngx_uint_t *busy, ngx_log_t *log)
 {
-    acm_err_t          err;
-    acm_store_t       *store;
-    acm_keyring_t     *ring;
     ngx_acm_handle_t  *h;
 
     *busy = 0;
@@ -285,23 +282,12 @@ ngx_acm_handle_get(ngx_acm_conf_t *amcf, ngx_uint_t *busy, ngx_log_t *log)
         return NULL;
     }
 
-    if (ngx_acm_open(amcf, 0, &store, &ring, log) != NGX_OK) {
-        return NULL;
-    }
-
     h = ngx_calloc(sizeof(ngx_acm_handle_t), log);
     if (h == NULL) {
         return NULL;
     }
 
-    err.text[0] = '\0';
-
-    if (acm_store_share(store, &h->store, &err) != ACM_OK
-        || acm_keyring_open(h->store, amcf->key_secret, 0, &h->ring, &err)
-           != ACM_OK)
-    {
-        ngx_log_error(NGX_LOG_ERR, log, 0, "acm: %s", err.text);
-        acm_store_close(h->store);
+    if (ngx_acm_share(amcf, &h->store, &h->ring, log) != NGX_OK) {
         ngx_free(h);
         return NULL;
     }

@@ -10,6 +10,7 @@
 
 
 #define NGX_ACM_RETRY      10                /* milliseconds */
+#define NGX_ACM_LOG_AFTER  2000              /* milliseconds without a store */
 #define NGX_ACM_LOG_EVERY  60                /* seconds, for the same fault */
 
 
@@ -17,14 +18,17 @@ typedef struct {
     acm_store_t       *store;
     acm_keyring_t     *ring;
     ngx_msec_t         retry;                /* not before */
+    ngx_msec_t         since;                /* the first failed attempt */
     time_t             logged;
     acm_rc_t           fault;                /* the last one logged */
     unsigned           tried:1;
+    unsigned           failed:1;             /* the last attempt */
 } ngx_acm_process_t;
 
 
 static ngx_int_t ngx_acm_open_store(ngx_acm_conf_t *amcf, ngx_uint_t create,
     acm_err_t *err, acm_rc_t *rc);
+static void ngx_acm_open_failed(acm_rc_t rc, acm_err_t *err, ngx_log_t *log);
 static void ngx_acm_log_fault(acm_rc_t rc, acm_err_t *err, ngx_log_t *log);
 
 
@@ -65,11 +69,12 @@ ngx_acm_open(ngx_acm_conf_t *amcf, ngx_uint_t create, acm_store_t **store,
                told to look does not come twice */
 
             p->tried = (rc != ACM_NOTFOUND && rc != ACM_BUSY);
-            ngx_acm_log_fault(rc, &err, log);
+            ngx_acm_open_failed(rc, &err, log);
             return NGX_DECLINED;
         }
 
         p->fault = ACM_OK;
+        p->failed = 0;
     }
 
     *store = p->store;
@@ -123,17 +128,61 @@ ngx_acm_open_store(ngx_acm_conf_t *amcf, ngx_uint_t create, acm_err_t *err,
 }
 
 
-/* A store that is just being made is no fault; others are told once. */
+ngx_int_t
+ngx_acm_share(ngx_acm_conf_t *amcf, acm_store_t **store, acm_keyring_t **ring,
+    ngx_log_t *log)
+{
+    acm_rc_t        rc;
+    acm_err_t       err;
+    acm_store_t    *own;
+    acm_keyring_t  *own_ring;
+
+    if (ngx_acm_open(amcf, 0, &own, &own_ring, log) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    err.text[0] = '\0';
+
+    rc = acm_store_share(own, store, &err);
+
+    if (rc == ACM_OK) {
+        rc = acm_keyring_open(*store, amcf->key_secret, 0, ring, &err);
+
+        if (rc != ACM_OK) {
+            acm_store_close(*store);
+        }
+    }
+
+    if (rc != ACM_OK) {
+        ngx_acm_log_fault(rc, &err, log);
+        return NGX_DECLINED;
+    }
+
+    ngx_acm_process.fault = ACM_OK;
+
+    return NGX_OK;
+}
+
+
+/* A store that is just being made, or opened by others, is no fault; one that
+   stays so is. */
 
 static void
-ngx_acm_log_fault(acm_rc_t rc, acm_err_t *err, ngx_log_t *log)
+ngx_acm_open_failed(acm_rc_t rc, acm_err_t *err, ngx_log_t *log)
 {
     ngx_acm_process_t  *p;
 
     p = &ngx_acm_process;
 
-    if (rc == ACM_NOTFOUND || rc == ACM_BUSY) {
+    if (!p->failed) {
+        p->failed = 1;
+        p->since = ngx_current_msec;
+        p->logged = 0;
+    }
 
+    if ((rc == ACM_NOTFOUND || rc == ACM_BUSY)
+        && ngx_current_msec - p->since < NGX_ACM_LOG_AFTER)
+    {
         if (p->fault != rc) {
             p->fault = rc;
             ngx_log_error(NGX_LOG_INFO, log, 0, "acm: %s", err->text);
@@ -141,6 +190,19 @@ ngx_acm_log_fault(acm_rc_t rc, acm_err_t *err, ngx_log_t *log)
 
         return;
     }
+
+    ngx_acm_log_fault(rc, err, log);
+}
+
+
+/* The same fault is told once a minute. */
+
+static void
+ngx_acm_log_fault(acm_rc_t rc, acm_err_t *err, ngx_log_t *log)
+{
+    ngx_acm_process_t  *p;
+
+    p = &ngx_acm_process;
 
     if (p->fault == rc && ngx_time() - p->logged < NGX_ACM_LOG_EVERY) {
         return;

@@ -438,7 +438,14 @@ ngx_http_acm_api_start(ngx_http_acm_api_ctx_t *ctx)
 
     if (ctx->handle == NULL) {
 
-        if (busy || ngx_current_msec - ctx->since >= NGX_HTTP_ACM_API_WAIT) {
+        if (busy) {
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "acm: api: %ui calls wait for another one already",
+                          ngx_http_acm_api_waiting);
+            return NGX_HTTP_SERVICE_UNAVAILABLE;
+        }
+
+        if (ngx_current_msec - ctx->since >= NGX_HTTP_ACM_API_WAIT) {
             return NGX_HTTP_SERVICE_UNAVAILABLE;
         }
 

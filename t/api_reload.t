@@ -133,6 +133,13 @@ like($head, qr{\nContent-Type: application/x-amz-json-1\.1\r}, 'in JSON');
 is((split(/ /, <$s>))[1], 503, 'and so was the first');
 close($s);
 
+# the log says why, at a level that is seen, and once
+
+my @told = grep { /\[crit\]/ } split(/\n/, $t->read_file('error.log'));
+ok(@told == 1 || @told == 2, 'one line of each worker');
+is((grep { !/acm: store "[^"]+": there is no such directory/ } @told), 0,
+    'why there is none');
+
 # and one that it comes to in time has its answer
 
 $s = $api->connect();
