@@ -22,6 +22,7 @@
 
 
 static int acm_lmdb_adopt(acm_lmdb_t *s);
+static void acm_lmdb_lost(acm_lmdb_t *s);
 static int acm_lmdb_resize(acm_lmdb_t *s);
 static uint64_t acm_lmdb_generation(acm_store_t *store);
 static acm_rc_t acm_lmdb_maps_again(acm_lmdb_t *s, acm_err_t *err);
@@ -121,17 +122,37 @@ acm_lmdb_schema_read(acm_lmdb_t *s, MDB_txn *txn)
 acm_rc_t
 acm_lmdb_usable(acm_lmdb_t *s, acm_err_t *err)
 {
+    acm_rc_t  code;
+
     if (s->e->pid != getpid()) {
         return acm_fail(err, ACM_ERROR, "store \"%s\" was opened before a "
                         "fork: open it in the child", s->e->path);
     }
 
-    if (s->e->dead) {
-        return acm_fail(err, ACM_ERROR, "store \"%s\" lost its map: close it "
-                        "and open it again", s->e->path);
+    if (!s->e->dead) {
+        return ACM_OK;
     }
 
-    return ACM_OK;
+    if (s->alone) {
+        return acm_lmdb_revive(s, err);
+    }
+
+    acm_lmdb_unlock(s);
+    acm_lmdb_lock_alone(s);
+
+    code = acm_lmdb_revive(s, err);
+
+    acm_lmdb_unlock(s);
+    acm_lmdb_lock(s);
+
+    /* another handle may have lost it again */
+
+    if (code == ACM_OK && s->e->dead) {
+        code = acm_fail(err, ACM_BUSY, "store \"%s\" was lost: try again",
+                        s->e->path);
+    }
+
+    return code;
 }
 
 
@@ -146,6 +167,10 @@ acm_lmdb_txn(acm_lmdb_t *s, MDB_txn **txn, unsigned flags)
     rc = 0;
 
     for (i = 0; i < ACM_LMDB_TXN_TRIES; i++) {
+        if (s->e->dead && acm_lmdb_usable(s, NULL) != ACM_OK) {
+            return MDB_PANIC;
+        }
+
         if (*txn != NULL) {
             rc = mdb_txn_renew(*txn);
 
@@ -163,6 +188,9 @@ acm_lmdb_txn(acm_lmdb_t *s, MDB_txn **txn, unsigned flags)
             }
 
             rc = MDB_MAP_RESIZED;
+
+        } else if (rc == MDB_PANIC) {
+            acm_lmdb_lost(s);    /* tried again */
 
         } else if (rc == MDB_READERS_FULL) {
             dead = 0;
@@ -192,14 +220,46 @@ acm_lmdb_adopt(acm_lmdb_t *s)
     acm_lmdb_unlock(s);
     acm_lmdb_lock_alone(s);
 
-    /* another handle may have done it; twice does no harm */
+    /* another handle may have done it; twice does no harm; one that is dead
+       by now is opened anew, with the map as it is then */
 
-    rc = s->e->dead ? EINVAL : acm_lmdb_resize(s);
+    rc = s->e->dead ? 0 : acm_lmdb_resize(s);
 
     acm_lmdb_unlock(s);
     acm_lmdb_lock(s);
 
-    return s->e->dead ? EINVAL : rc;
+    return rc;
+}
+
+
+/* A commit could not write what it had begun: LMDB refuses all until it is
+   opened anew. */
+
+static void
+acm_lmdb_lost(acm_lmdb_t *s)
+{
+    uint64_t  maps;
+    unsigned  alone;
+
+    maps = s->e->maps;
+    alone = s->alone;
+
+    if (!alone) {
+        acm_lmdb_unlock(s);
+        acm_lmdb_lock_alone(s);
+    }
+
+    /* another handle may have opened it anew already */
+
+    if (s->e->maps == maps) {
+        s->e->generation = acm_lmdb_last(s);
+        s->e->dead = 1;
+    }
+
+    if (!alone) {
+        acm_lmdb_unlock(s);
+        acm_lmdb_lock(s);
+    }
 }
 
 

@@ -19,16 +19,20 @@
 /*
  * An environment, of which a process has one only; and the handles on it, one
  * for each thread.  Whoever has a transaction open, or looks at the map, holds
- * the lock for reading; for writing it is held while another map is adopted
- * and while maps are opened, when LMDB wants no transaction at all.
+ * the lock for reading; for writing it is held while another map is adopted,
+ * while maps are opened, when LMDB wants no transaction at all, and while the
+ * environment is opened anew.
  */
 
+typedef struct acm_lmdb_s       acm_lmdb_t;
 typedef struct acm_lmdb_wait_s  acm_lmdb_wait_t;
 
 
 typedef struct {
-    MDB_env           *env;
+    MDB_env           *env;          /* NULL if it is dead, perhaps */
     char              *path;
+    acm_store_conf_t   conf;         /* to open it again */
+    acm_lmdb_t        *handles;      /* all of them; under the lock */
     pid_t              pid;
     pthread_rwlock_t   lock;
     unsigned           refs;         /* handles; under the lock */
@@ -38,7 +42,7 @@ typedef struct {
     uint64_t           maps;         /* how often it was mapped anew */
     unsigned           missing;      /* maps that a newer version has */
     uint64_t           missing_at;   /* generation of the last look */
-    unsigned           dead:1;       /* the map was lost */
+    unsigned           dead:1;       /* LMDB refuses all, or has no map */
     acm_lmdb_wait_t   *first;        /* commits that wait; these are under */
     acm_lmdb_wait_t  **last;         /* the mutex */
     unsigned           busy;         /* 1: one commits for those before */
@@ -49,9 +53,10 @@ typedef struct {
 } acm_lmdb_env_t;
 
 
-typedef struct {
+struct acm_lmdb_s {
     acm_store_t        store;        /* the first member */
     acm_lmdb_env_t    *e;
+    acm_lmdb_t        *next;
     MDB_txn           *txn;          /* reset between snapshots */
     unsigned           schema;
     unsigned           alone:1;      /* the lock is held for writing */
@@ -59,7 +64,7 @@ typedef struct {
     uint8_t            renewed[ACM_DB_MAX];      /* in this snapshot */
     uint8_t            placed[ACM_DB_MAX];       /* the cursor is on an
                                                     entry */
-} acm_lmdb_t;
+};
 
 
 /* Cannot fail: LMDB has fewer readers than such a lock. */
@@ -79,7 +84,10 @@ acm_rc_t acm_lmdb_share(acm_store_t *store, acm_store_t **other,
 uint64_t acm_lmdb_last(acm_lmdb_t *s);
 acm_rc_t acm_lmdb_schema_read(acm_lmdb_t *s, MDB_txn *txn);
 int acm_lmdb_put(acm_lmdb_t *s, MDB_txn *txn, const acm_op_t *op);
+/* For whoever has the lock: it is left meanwhile to open a dead one anew. */
 acm_rc_t acm_lmdb_usable(acm_lmdb_t *s, acm_err_t *err);
+/* Opens it anew if it is dead; the lock is held for writing. */
+acm_rc_t acm_lmdb_revive(acm_lmdb_t *s, acm_err_t *err);
 int acm_lmdb_txn(acm_lmdb_t *s, MDB_txn **txn, unsigned flags);
 /* Together with what other handles commit at the same time. */
 acm_rc_t acm_lmdb_commit(acm_store_t *store,

@@ -101,9 +101,10 @@ acm_lmdb_stat_locked(acm_lmdb_t *s, acm_store_stat_t *stat, acm_err_t *err)
 
     if (rc == 0) {
         rc = mdb_reader_list(s->e->env, acm_lmdb_reader, stat);
+        rc = (rc < 0) ? rc : 0;
     }
 
-    if (rc < 0) {
+    if (rc != 0) {
         return acm_lmdb_fail(s, err, rc, "cannot be read");
     }
 
@@ -219,7 +220,10 @@ acm_lmdb_backup(acm_store_t *store, const char *dir, acm_err_t *err)
     acm_lmdb_t  *s;
 
     s = (acm_lmdb_t *) store;
+
+    acm_lmdb_lock(s);
     code = acm_lmdb_usable(s, err);
+    acm_lmdb_unlock(s);
 
     if (code == ACM_OK) {
         code = acm_store_dir_empty(dir, err);

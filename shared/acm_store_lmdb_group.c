@@ -155,11 +155,18 @@ acm_lmdb_group_write(acm_lmdb_t *s, acm_lmdb_wait_t *group)
     uint64_t          ahead;
     acm_lmdb_wait_t  *w;
 
-    code = acm_lmdb_usable(s, NULL);
+    code = ACM_OK;
     ahead = 0;
 
     for (w = group; code == ACM_OK && w != NULL; w = w->next) {
-        w->in = (acm_lmdb_reserve(s, w->batch, &ahead, NULL) == ACM_OK);
+
+        /* the reserve of the one before may have lost it */
+
+        code = acm_lmdb_usable(s, NULL);
+
+        if (code == ACM_OK) {
+            w->in = (acm_lmdb_reserve(s, w->batch, &ahead, NULL) == ACM_OK);
+        }
     }
 
     if (code == ACM_OK) {

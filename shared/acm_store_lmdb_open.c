@@ -34,7 +34,11 @@ static acm_rc_t acm_lmdb_maps_find(acm_lmdb_t *s, MDB_txn *txn,
 static acm_rc_t acm_lmdb_maps_create(acm_lmdb_t *s, acm_err_t *err);
 static acm_rc_t acm_lmdb_env_new(acm_lmdb_t *s,
     const acm_store_conf_t *conf, acm_err_t *err);
+static acm_rc_t acm_lmdb_open_alone(acm_lmdb_t *s,
+    const acm_store_conf_t *conf, unsigned *again, acm_err_t *err);
 static void acm_lmdb_env_close(acm_lmdb_t *s);
+static void acm_lmdb_env_drop(acm_lmdb_env_t *e);
+static void acm_lmdb_handle_reset(acm_lmdb_t *s);
 
 
 acm_rc_t
@@ -116,8 +120,12 @@ acm_lmdb_env_new(acm_lmdb_t *s, const acm_store_conf_t *conf, acm_err_t *err)
 
     e->pid = getpid();
     e->path = acm_strdup(conf->path);
+    e->conf = *conf;
+    e->conf.path = e->path;
+    e->conf.create = 0;
     e->limit = conf->map_size;
     e->refs = 1;
+    e->handles = s;
 
     e->last = &e->first;
 
@@ -162,6 +170,8 @@ acm_lmdb_share(acm_store_t *store, acm_store_t **other, acm_err_t *err)
 
     if (rc == ACM_OK) {
         s->schema = from->schema;
+        s->next = s->e->handles;
+        s->e->handles = s;
         s->e->refs++;
     }
 
@@ -205,6 +215,68 @@ static acm_rc_t
 acm_lmdb_try_open(acm_lmdb_t *s, const acm_store_conf_t *conf,
     unsigned *again, acm_err_t *err)
 {
+    acm_rc_t  code;
+
+    acm_lmdb_lock_alone(s);
+    code = acm_lmdb_open_alone(s, conf, again, err);
+    acm_lmdb_unlock(s);
+
+    return code;
+}
+
+
+/* No handle has a transaction: whoever uses one holds the lock. */
+
+acm_rc_t
+acm_lmdb_revive(acm_lmdb_t *s, acm_err_t *err)
+{
+    acm_rc_t         code;
+    unsigned         again;
+    acm_lmdb_t      *h;
+    acm_lmdb_env_t  *e;
+
+    e = s->e;
+
+    if (!e->dead) {
+        return ACM_OK;
+    }
+
+    for (h = e->handles; h != NULL; h = h->next) {
+        acm_lmdb_handle_reset(h);
+    }
+
+    acm_lmdb_env_drop(e);
+
+    e->maps++;
+    e->dead = 0;
+
+    code = acm_lmdb_open_alone(s, &e->conf, &again, err);
+
+    if (code != ACM_OK) {
+        acm_lmdb_env_drop(e);
+        e->dead = 1;
+    }
+
+    return code;
+}
+
+
+static void
+acm_lmdb_env_drop(acm_lmdb_env_t *e)
+{
+    if (e->env != NULL) {
+        mdb_env_close(e->env);
+        e->env = NULL;
+    }
+
+    memset(e->present, 0, sizeof(e->present));
+}
+
+
+static acm_rc_t
+acm_lmdb_open_alone(acm_lmdb_t *s, const acm_store_conf_t *conf,
+    unsigned *again, acm_err_t *err)
+{
     int               rc;
     acm_rc_t          code;
     acm_store_file_t  file;
@@ -228,8 +300,6 @@ acm_lmdb_try_open(acm_lmdb_t *s, const acm_store_conf_t *conf,
                         "open after the fork", s->e->path);
     }
 
-    acm_lmdb_lock_alone(s);
-
     rc = acm_lmdb_env_open(s, conf, &file);
 
     if (rc != 0) {
@@ -242,8 +312,6 @@ acm_lmdb_try_open(acm_lmdb_t *s, const acm_store_conf_t *conf,
         code = acm_lmdb_maps_open(s, conf->create && !conf->readonly, err);
         *again = (code == ACM_BUSY);
     }
-
-    acm_lmdb_unlock(s);
 
     return code;
 }
@@ -525,13 +593,31 @@ failed:
 static void
 acm_lmdb_env_close(acm_lmdb_t *s)
 {
-    unsigned  db;
-
     if (s->e->env == NULL) {
         return;
     }
 
-    /* a child which inherited it would free the slots of its parent */
+    acm_lmdb_handle_reset(s);
+    s->schema = 0;
+
+    if (s->e->refs == 1) {
+
+        /* a child which inherited it would free the slots of its parent */
+
+        if (s->e->pid != getpid()) {
+            s->e->env = NULL;
+        }
+
+        acm_lmdb_env_drop(s->e);
+        s->e->dead = 0;
+    }
+}
+
+
+static void
+acm_lmdb_handle_reset(acm_lmdb_t *s)
+{
+    unsigned  db;
 
     if (s->e->pid == getpid()) {
         for (db = 0; db < ACM_DB_MAX; db++) {
@@ -543,28 +629,17 @@ acm_lmdb_env_close(acm_lmdb_t *s)
         if (s->txn != NULL) {
             mdb_txn_abort(s->txn);
         }
-
-        if (s->e->refs == 1) {
-            mdb_env_close(s->e->env);
-        }
     }
 
     memset(s->cursors, 0, sizeof(s->cursors));
     s->txn = NULL;
-    s->schema = 0;
-
-    if (s->e->refs == 1) {
-        memset(s->e->present, 0, sizeof(s->e->present));
-        s->e->env = NULL;
-        s->e->dead = 0;
-    }
 }
 
 
 void
 acm_lmdb_close(acm_store_t *store)
 {
-    acm_lmdb_t      *s;
+    acm_lmdb_t      *s, **p;
     acm_lmdb_env_t  *e;
 
     s = (acm_lmdb_t *) store;
@@ -574,6 +649,10 @@ acm_lmdb_close(acm_store_t *store)
 
     acm_lmdb_env_close(s);
     e->refs--;
+
+    for (p = &e->handles; *p != s; p = &(*p)->next) { /* void */ }
+
+    *p = s->next;
 
     acm_lmdb_unlock(s);
 

@@ -26,6 +26,7 @@ typedef struct {
     pthread_t       thread;
     unsigned        id;
     unsigned        conflicts;
+    unsigned        full;            /* 1: the disk may be */
     const char     *fault;           /* no assertions off the main thread */
 } test_thread_t;
 
@@ -107,7 +108,7 @@ test_run(void *data)
         } else if (rc == ACM_CONFLICT) {
             t->conflicts++;
 
-        } else {
+        } else if (rc != ACM_FULL || !t->full) {
             t->fault = acm_rc_text(rc);
         }
     }
@@ -244,10 +245,11 @@ test_threads(void **state)
 }
 
 
-/* The descriptor that LMDB writes pages to: the other one syncs. */
+/* A descriptor of LMDB's: O_RDWR for pages, O_WRONLY for what ends a
+   commit. */
 
 static int
-test_data_fd(const char *path)
+test_data_fd(const char *path, int mode)
 {
     int          fd, flags;
     char         name[4096];
@@ -259,8 +261,7 @@ test_data_fd(const char *path)
     for (fd = 3; fd < 1024; fd++) {
         flags = fcntl(fd, F_GETFL);
 
-        if (flags != -1 && (flags & O_ACCMODE) == O_RDWR
-            && (flags & O_DSYNC) == 0
+        if (flags != -1 && (flags & O_ACCMODE) == mode
             && fstat(fd, &st) == 0
             && st.st_dev == data.st_dev && st.st_ino == data.st_ino)
         {
@@ -296,7 +297,7 @@ test_offset(void **state)
     path = test_mkdir();
     test_open(path, 4 << 20, &store);
 
-    fd = test_data_fd(path);
+    fd = test_data_fd(path, O_RDWR);
     away = 0;
 
     for (i = 0; i < 40; i++) {
@@ -316,6 +317,181 @@ test_offset(void **state)
     }
 
     assert_true(away > 0);
+
+    acm_store_close(store);
+    test_rmdir(path);
+}
+
+
+/* No room for what ends a commit. */
+
+static void
+test_fill(const char *path)
+{
+    int  fd, full;
+
+    fd = test_data_fd(path, O_WRONLY);
+    full = open("/dev/full", O_WRONLY);
+    assert_int_not_equal(full, -1);
+    assert_int_equal(dup2(full, fd), fd);
+    close(full);
+}
+
+
+static void
+test_move(const char *path, const char *from, const char *to)
+{
+    char  a[4096], b[4096];
+
+    snprintf(a, sizeof(a), "%s/%s", path, from);
+    snprintf(b, sizeof(b), "%s/%s", path, to);
+    assert_int_equal(rename(a, b), 0);
+}
+
+
+/*
+ * A commit that fails at its end leaves LMDB unable to do anything: all
+ * handles go on nevertheless, as it is opened anew.
+ */
+
+static void
+test_lost(void **state)
+{
+    char              *path, *to;
+    uint64_t           generation;
+    acm_err_t          err;
+    acm_snap_t        *snap;
+    acm_entry_t        entry;
+    acm_store_t       *store;
+    test_thread_t      a, b, c;
+    acm_store_stat_t   stat;
+
+    (void) state;
+
+    path = test_mkdir();
+    test_open(path, 4 << 20, &store);
+
+    test_ok(acm_store_share(store, &a.store, NULL));
+    test_ok(acm_store_share(store, &b.store, NULL));
+    test_ok(test_step(&a));
+    test_ok(test_step(&b));
+
+    /* a transaction and a cursor, which go with the old environment */
+
+    test_ok(acm_store_begin(b.store, &snap, NULL));
+    test_ok(acm_store_seek(snap, ACM_DB_USED, NULL, 0, &entry));
+    acm_store_end(snap);
+
+    test_fill(path);
+
+    assert_int_equal(test_step(&a), ACM_FULL);
+
+    assert_int_equal(test_counter(b.store), 2);
+    test_ok(test_step(&a));
+    test_ok(test_step(&b));
+    assert_int_equal(test_counter(store), 4);
+    assert_int_equal(acm_store_generation(store),
+                     acm_store_generation(a.store));
+
+    /* and new ones can be made */
+
+    test_fill(path);
+
+    assert_int_equal(test_step(&a), ACM_FULL);
+    test_ok(acm_store_share(store, &c.store, NULL));
+    assert_int_equal(test_counter(c.store), 4);
+
+    /* also for a backup, which comes to its check first */
+
+    test_fill(path);
+
+    assert_int_equal(test_step(&a), ACM_FULL);
+    to = test_mkdir();
+    test_ok(acm_store_backup(c.store, to, NULL));
+    test_rmdir(to);
+
+    /* as long as it cannot be opened, there is an error that says why */
+
+    generation = acm_store_generation(store);
+    test_fill(path);
+
+    assert_int_equal(test_step(&b), ACM_FULL);
+    test_move(path, "data.mdb", "away");
+    assert_int_equal(acm_store_begin(b.store, &snap, &err), ACM_ERROR);
+    assert_int_equal(acm_store_stat(a.store, &stat, &err), ACM_NOTFOUND);
+    assert_int_equal(acm_store_generation(a.store), generation);
+    assert_int_equal(test_step(&c), ACM_NOTFOUND);
+    assert_int_equal(acm_store_begin(b.store, &snap, &err), ACM_NOTFOUND);
+    assert_non_null(strstr(err.text, "does not exist"));
+    test_move(path, "away", "data.mdb");
+    assert_int_equal(test_counter(b.store), 4);
+
+    acm_store_close(store);
+    acm_store_close(b.store);
+    acm_store_close(a.store);
+    acm_store_close(c.store);
+    test_rmdir(path);
+}
+
+
+static uint64_t
+test_maps(acm_store_t *store)
+{
+    acm_snap_t       *snap;
+    acm_store_map_t   map;
+
+    test_ok(acm_store_begin(store, &snap, NULL));
+    test_ok(acm_store_map(snap, &map));
+    acm_store_end(snap);
+
+    return map.maps;
+}
+
+
+/* The same while other threads read and commit: it is opened once for all. */
+
+static void
+test_lost_threads(void **state)
+{
+    char           *path;
+    unsigned        i, round;
+    acm_store_t    *store;
+    test_thread_t   t[TEST_THREADS];
+
+    (void) state;
+
+    path = test_mkdir();
+    test_open(path, 4 << 20, &store);
+
+    memset(t, 0, sizeof(t));
+
+    for (i = 0; i < TEST_THREADS; i++) {
+        t[i].full = 1;
+        test_ok(acm_store_share(store, &t[i].store, NULL));
+    }
+
+    for (round = 1; round <= 4; round++) {
+        test_fill(path);
+
+        for (i = 0; i < TEST_THREADS; i++) {
+            assert_int_equal(pthread_create(&t[i].thread, NULL, test_run,
+                                            &t[i]),
+                             0);
+        }
+
+        for (i = 0; i < TEST_THREADS; i++) {
+            pthread_join(t[i].thread, NULL);
+            assert_null(t[i].fault);
+        }
+
+        assert_int_equal(test_counter(store),
+                         round * TEST_THREADS * TEST_ROUNDS);
+        assert_int_equal(test_maps(store), round);
+    }
+
+    for (i = 0; i < TEST_THREADS; i++) {
+        acm_store_close(t[i].store);
+    }
 
     acm_store_close(store);
     test_rmdir(path);
@@ -347,6 +523,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_offset),
+        cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_lost_threads),
         cmocka_unit_test(test_memory),
     };
 
