@@ -39,6 +39,7 @@ http {
 }
 mail {
     auth_http http://127.0.0.1:8080/auth;
+    timeout 15s;
     ssl_protocols TLSv1.2 TLSv1.3;
 
     server {

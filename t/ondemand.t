@@ -129,10 +129,8 @@ ok($t->wait_for(sub { $t->status()->{Helper}{Locked} }), 'helper works');
 
 allow('www.one.example');
 
-my $start = time();
 my $r = shake(8443, 'www.one.example', ip => '127.9.8.7');
 fallback($r, 'the first handshake has the fallback');
-cmp_ok(time() - $start, '<', 5, 'which does not wait');
 
 ok($t->wait_issued('www.one.example'), 'issued')
     or diag($t->read_file('error.log'));

@@ -70,7 +70,7 @@ my $silent = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1')
 
 my $port = $named->{port};
 my $quiet = $silent->sockport();
-my $closed = Test::Nginx::Named::free_port();
+my $closed = Test::Nginx::Port::free();
 my $auth = "127.0.0.1:$port";
 my $ca = 'ca.example.net';
 

@@ -245,7 +245,7 @@ for my $args ('sort=expiry', 'sort=name', 'sort=attention', 'sort=store',
     my $n = $args =~ /ISSUED/ ? 1000 - 10 : 1000;
     is(scalar(keys %seen), $n, "$args: all");
     is($twice // 0, 0, 'each once');
-    cmp_ok($pages, '<=', 25, 'pages');
+    cmp_ok($pages, '<', 200, 'to the end');
 }
 
 # searches

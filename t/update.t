@@ -154,7 +154,7 @@ END {
 my $auth = "127.0.0.1:$named->{port}";
 
 my %server = (
-    dead => '127.0.0.1:' . Test::Nginx::Named::free_port(),
+    dead => '127.0.0.1:' . Test::Nginx::Port::free(),
     silent => '127.0.0.1:' . $quiet->sockport(),
     full => '127.0.0.1:' . $full->sockport(),
 

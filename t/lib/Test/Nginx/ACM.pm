@@ -26,8 +26,11 @@ use IPC::Open2;
 use JSON::PP;
 use POSIX qw/ :sys_wait_h /;
 use Test::More;
+use Test::Nginx::Port;
 use Time::HiRes qw/ sleep time /;
 
+# how much slower a machine may be
+our $SLOW = 3;
 our $ROOT = abs_path(dirname(__FILE__) . '/../../../..');
 
 
@@ -101,26 +104,12 @@ sub port {
 
     return $self->{ports}{$n} if $self->{ports}{$n};
 
-    my ($tcp, $udp);
-
-    # the same number for UDP
-
-    for (1 .. 100) {
-        $tcp = IO::Socket::INET->new(
-            Proto => 'tcp', LocalAddr => '127.0.0.1', Listen => 1)
-            or die "no free port: $!";
-
-        $udp = IO::Socket::INET->new(Proto => 'udp',
-            LocalAddr => '127.0.0.1', LocalPort => $tcp->sockport());
-        last if $udp;
-    }
-
-    die "no free port: $!" unless $udp;
+    my ($port, @held) = Test::Nginx::Port::hold();
 
     # kept open until all are chosen, so that none is chosen twice
-    push @{$self->{holders}}, $tcp, $udp;
+    push @{$self->{holders}}, @held;
 
-    return $self->{ports}{$n} = $tcp->sockport();
+    return $self->{ports}{$n} = $port;
 }
 
 
@@ -339,7 +328,8 @@ sub alive { my ($pid) = @_; return $pid && kill(0, $pid) }
 sub reload {
     my ($self) = @_;
 
-    kill('HUP', $self->pid());
+    # 0 would be the processes of this test
+    kill('HUP', $self->pid() || die 'no pid file');
     return $self;
 }
 
@@ -357,7 +347,7 @@ sub stop {
         if (!$self->wait_for(sub {
             waitpid($self->{child}, WNOHANG) if $self->{child};
             return !alive($pid);
-        }, 20))
+        }))
         {
             kill('KILL', $pid);
             fail("nginx $pid stops");
@@ -372,11 +362,12 @@ sub stop {
 
 
 # Waits for a condition, not for a time; returns what the condition returned.
+# The seconds are those of an idle machine.
 
 sub wait_for {
     my ($self, $code, $seconds) = @_;
 
-    my $end = time() + ($seconds || 30);
+    my $end = time() + $SLOW * ($seconds || 30);
     my $rv;
 
     for (;;) {
@@ -766,7 +757,7 @@ sub DESTROY {
     kill('KILL', $_) for $self->left_over();
 
     if ($ENV{TEST_NGINX_LEAVE}) {
-        diag("left $self->{dir}");
+        print STDERR "# left $self->{dir}\n";
 
     } else {
         remove_tree($self->{dir});

@@ -16,6 +16,8 @@ use IO::Socket::INET;
 use POSIX qw/ :sys_wait_h /;
 use Time::HiRes qw/ sleep time /;
 
+use Test::Nginx::Port;
+
 
 sub new {
     my ($class, %args) = @_;
@@ -38,23 +40,9 @@ sub prepare { return }
 sub free_ports {
     my ($n) = @_;
 
-    my (@ports, @held);
+    my @held = map { [Test::Nginx::Port::hold()] } 1 .. $n;
 
-    for (1 .. 100) {
-        last if @ports == $n;
-
-        my $tcp = IO::Socket::INET->new(Proto => 'tcp', Listen => 1,
-            LocalAddr => '127.0.0.1') or next;
-        my $udp = IO::Socket::INET->new(Proto => 'udp',
-            LocalAddr => '127.0.0.1', LocalPort => $tcp->sockport());
-
-        push @held, $tcp, $udp;
-        push @ports, $tcp->sockport() if $udp;
-    }
-
-    die "no free port: $!" if @ports != $n;
-
-    return @ports;
+    return map { $_->[0] } @held;
 }
 
 

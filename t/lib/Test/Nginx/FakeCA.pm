@@ -25,6 +25,8 @@ use JSON::PP;
 use POSIX qw/ :sys_wait_h /;
 use Time::HiRes qw/ sleep time /;
 
+use Test::Nginx::Port;
+
 our $SCRIPT = abs_path(dirname(__FILE__) . '/../../..') . '/fake_ca.js';
 
 my $json = JSON::PP->new()->utf8()->canonical()->allow_nonref();
@@ -91,11 +93,12 @@ sub command {
     my %args = %{$self->{args}};
     my $tls = $args{tls};
     my @cmd = ($ENV{TEST_NGINX_NODE} || 'node', $SCRIPT,
-        '--port', $self->{port} // $args{port} // 0);
+        '--port', $self->{port} // $args{port} // Test::Nginx::Port::free());
 
     push @cmd, '--seed', $args{seed} if defined $args{seed};
     push @cmd, '--config', $json->encode($args{config}) if $args{config};
-    push @cmd, '--tls-port', $self->{tls_port} // 0 if $tls;
+    push @cmd, '--tls-port',
+        $self->{tls_port} // Test::Nginx::Port::free() if $tls;
     push @cmd, '--tls-cert', $tls->[0], '--tls-key', $tls->[1] if ref $tls;
 
     return @cmd;

@@ -15,6 +15,8 @@ use IO::Socket::INET;
 use POSIX qw/ :sys_wait_h /;
 use Time::HiRes qw/ sleep time /;
 
+use Test::Nginx::Port;
+
 our $NAMED = (grep { -x } qw{ /usr/sbin/named /usr/local/sbin/named })[0];
 
 
@@ -31,27 +33,12 @@ sub new {
     }, $class;
 
     for (1 .. 5) {
-        $self->{port} = free_port();
+        $self->{port} = Test::Nginx::Port::free();
         $self->configure(%args);
         return $self if $self->start();
     }
 
     die "named did not start:\n" . $self->log();
-}
-
-
-# free for UDP and TCP
-
-sub free_port {
-    for (1 .. 100) {
-        my $u = IO::Socket::INET->new(Proto => 'udp',
-            LocalAddr => '127.0.0.1') or next;
-        my $t = IO::Socket::INET->new(Proto => 'tcp', Listen => 1,
-            LocalAddr => '127.0.0.1', LocalPort => $u->sockport()) or next;
-        return $u->sockport();
-    }
-
-    die 'no free port';
 }
 
 
