@@ -336,6 +336,12 @@ sub compare {
             $goal && $field =~ /cpu/ ? "≥ $goal" : '');
     }
 
+    my ($o, $s) = map { quantile(0.1, map { $_->{server_cpu_us_per_hs} } @$_) }
+        $ours, $theirs;
+
+    $self->say($row, 'the same, the best tenth', sprintf('%.1f', $o),
+        sprintf('%.1f', $s), [ $s / $o ]);
+
     my ($ours_failed, $failed) = map { failed(@$_) } $ours, $theirs;
 
     $self->say($row, 'wrong certificates, errors', $ours_failed, $failed,
