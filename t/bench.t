@@ -33,16 +33,18 @@ my $csv = tempdir(CLEANUP => 1) . '/figures.csv';
 $text = `$bench api -n 20 -s 0.2 -o $csv 2>&1`;
 is($?, 0, 'runs') or diag($text);
 
-my @rows = grep { /^\| [^c]/ && /\d/ } split(/\n/, $text);
+my @rows = grep { /^\| [^|]+ \| \d/ } split(/\n/, $text);
 
 like($rows[0], qr/^\| DescribeCertificate \| 20 \| \d+ \|/, 'describe');
 like($rows[1], qr/^\| ListCertificates, \w+ a page \| 20 \| \d+ \|/, 'list');
 like($rows[2], qr/^\| the same by CREATED_AT \| 20 \| \d+ \|/, 'sorted');
-like($rows[3], qr/^\| 20 \| \d+ \| [\d.]+ \| [\d.]+ \| [\d.]+ \|/,
+like($rows[3], qr/^\| 1 connections \| \d+ \|/, 'imports');
+like($rows[4], qr/^\| 16 connections \| \d+ \|/, 'imports at once');
+like($rows[5], qr/^\| 20 \| \d+ \| [\d.]+ \| [\d.]+ \| [\d.]+ \|/,
     'handshakes meanwhile');
 
 open(my $fh, '<', $csv) or die "$csv: $!";
-is(scalar(grep { !/^#/ } <$fh>), 4, 'the same as CSV');
+is(scalar(grep { !/^#/ } <$fh>), scalar(@rows), 'the same as CSV');
 
 ($text) = `$bench api -x 2>&1`;
 is($? >> 8, 2, 'a wrong option');

@@ -408,8 +408,11 @@ apiload_import(apiload_thread_t *t)
         return apiload_fail(t, "no memory");
     }
 
-    snprintf(body, size, "{%s,\"Tags\":[{\"Key\":\"n\",\"Value\":\"%u\"}]}",
-             members, n);
+    /* also other than those of a run in the same second, whose signatures
+       would serve again */
+
+    snprintf(body, size, "{%s,\"Tags\":[{\"Key\":\"n\",\"Value\":"
+             "\"%u.%ld\"}]}", members, n, (long) getpid());
     rc = apiload_call(t, "ImportCertificate", body);
     free(body);
 
