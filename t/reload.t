@@ -49,6 +49,7 @@ acm {
 http {
     %%HTTP%%
     proxy_buffering off;
+    proxy_read_timeout 10m;
     server {
         listen 127.0.0.1:8080;
         location /status { acm_status; }
