@@ -25,6 +25,7 @@ use JSON::PP;
 use POSIX qw/ :sys_wait_h /;
 use Time::HiRes qw/ sleep time /;
 
+use Test::Nginx::Daemon;
 use Test::Nginx::Port;
 
 our $SCRIPT = abs_path(dirname(__FILE__) . '/../../..') . '/fake_ca.js';
@@ -53,8 +54,6 @@ sub start {
 
     my @cmd = $self->command();
 
-    unshift @cmd, 'chrt', '--idle', 0 if $self->{args}{idle};
-
     pipe(my $in, my $stdin) or die "pipe: $!";
     pipe(my $stdout, my $out) or die "pipe: $!";
 
@@ -67,6 +66,7 @@ sub start {
         # sanitizers are for nginx alone
         delete $ENV{LD_PRELOAD};
         $ENV{$_} = $self->{args}{env}{$_} for keys %{$self->{args}{env} || {}};
+        @cmd = Test::Nginx::Daemon::idle(@cmd) if $self->{args}{idle};
         exec(@cmd) or POSIX::_exit(127);
     }
 
