@@ -111,8 +111,11 @@ ngx_acm_displaced_scan(SSL_CTX *ctx, ngx_fd_t *fds,
 
         for (k = 0; k + 2 * sizeof(void *) <= n; k += sizeof(void *)) {
 
+            /* what lies before it in memory leads to it, too, but further */
+
             if (ngx_acm_displaced_word(buf, k) == (void *) ngx_acm_ssl_cert_cb
-                && ngx_acm_displaced_word(buf, k + sizeof(void *)) == place)
+                && ngx_acm_displaced_word(buf, k + sizeof(void *)) == place
+                && (place->pointer == 0 || k < place->callback))
             {
                 place->pointer = i;
                 place->callback = k;
