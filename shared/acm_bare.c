@@ -36,7 +36,7 @@ static const acm_curve_t *acm_bare_curve(acm_key_e key);
 static int acm_bare_oid(const acm_str_t *oid, int nid);
 static int acm_bare_pkcs8(const acm_curve_t *curve, acm_str_t *in);
 static int acm_bare_scalar(const acm_curve_t *curve, const acm_bare_t *bare,
-    const acm_str_t *in, uint8_t *scalar);
+    const acm_str_t *in, int pkcs8, uint8_t *scalar);
 static int acm_bare_match(const acm_curve_t *curve, const acm_bare_t *bare,
     const uint8_t *scalar);
 static acm_rc_t acm_bare_encode(const acm_curve_t *curve,
@@ -210,7 +210,7 @@ acm_bare_key(const acm_bare_t *bare, const uint8_t *der, size_t len,
 
     if (curve != NULL
         && (!pkcs8 || acm_bare_pkcs8(curve, &in))
-        && acm_bare_scalar(curve, bare, &in, scalar)
+        && acm_bare_scalar(curve, bare, &in, pkcs8, scalar)
         && acm_bare_match(curve, bare, scalar))
     {
         rc = acm_bare_encode(curve, bare, scalar, der_secret);
@@ -310,15 +310,17 @@ acm_bare_pkcs8(const acm_curve_t *curve, acm_str_t *in)
 }
 
 
-/* The public key may be missing; if it is there it must be the right one. */
+/* The public key may be missing; if it is there it must be the right one.  The
+   curve may be where PrivateKeyInfo has it already (RFC 5915 s4). */
 
 static int
 acm_bare_scalar(const acm_curve_t *curve, const acm_bare_t *bare,
-    const acm_str_t *in, uint8_t *scalar)
+    const acm_str_t *in, int pkcs8, uint8_t *scalar)
 {
     acm_der_ec_t  ec;
 
     if (!acm_der_ec(in, &ec) || ec.scalar.len != curve->size
+        || (ec.oid.len == 0 && !pkcs8)
         || (ec.oid.len != 0 && !acm_bare_oid(&ec.oid, curve->nid)))
     {
         return 0;

@@ -34,6 +34,7 @@ typedef enum {
     TEST_KEY_ENCRYPTED,
     TEST_KEY_OLD,                /* SEC1, with its parameters */
     TEST_KEY_OLD_ENCRYPTED,
+    TEST_KEY_CURVELESS,          /* SEC1, of no curve */
     TEST_KEY_PARAMETERS,
     TEST_KEY_PUBLIC,
     TEST_KEY_SHORT,
@@ -99,6 +100,8 @@ static const test_row_t  test_rows[] = {
     { TEST_LEAF, TEST_GARBAGE, TEST_CHAIN, "", TEST_V,
       "Passed PEM was not a private key." },
     { TEST_LEAF, TEST_KEY_PARAMETERS, TEST_CHAIN, "", TEST_V,
+      "Passed PEM was not a private key." },
+    { TEST_LEAF, TEST_KEY_CURVELESS, TEST_CHAIN, "", TEST_V,
       "Passed PEM was not a private key." },
     { TEST_LEAF, TEST_KEY_PUBLIC, TEST_CHAIN, "", TEST_V,
       "Passed PEM was not a private key." },
@@ -193,6 +196,34 @@ test_new_key(const char *type, size_t n, const char *curve)
 }
 
 
+/* ECPrivateKey with neither of what is optional. */
+
+static char *
+test_curveless(EVP_PKEY *pkey)
+{
+    BIO      *bio;
+    char     *data, *pem;
+    long      len;
+    BIGNUM   *d;
+    uint8_t   der[7 + 32] = { 0x30, 5 + 32, 2, 1, 1, 4, 32 };
+
+    d = NULL;
+    assert_int_equal(EVP_PKEY_get_bn_param(pkey, "priv", &d), 1);
+    assert_int_equal(BN_bn2binpad(d, der + 7, 32), 32);
+    BN_free(d);
+
+    bio = BIO_new(BIO_s_mem());
+    assert_true(PEM_write_bio(bio, PEM_STRING_ECPRIVATEKEY, "", der,
+                              sizeof(der))
+                > 0);
+    len = BIO_get_mem_data(bio, &data);
+    pem = strndup(data, (size_t) len);
+    BIO_free(bio);
+
+    return pem;
+}
+
+
 static void
 test_inputs_keys(EVP_PKEY *pkey, EVP_PKEY *other)
 {
@@ -223,6 +254,8 @@ test_inputs_keys(EVP_PKEY *pkey, EVP_PKEY *other)
     test_inputs[TEST_KEY_ENCRYPTED] = test_key(pkey, 0, EVP_aes_256_cbc());
     test_inputs[TEST_KEY_OLD_ENCRYPTED] = test_key(pkey, 1,
                                                    EVP_aes_128_cbc());
+
+    test_inputs[TEST_KEY_CURVELESS] = test_curveless(pkey);
 
     bio = BIO_new(BIO_s_mem());
     assert_int_equal(PEM_write_bio_PUBKEY(bio, pkey), 1);

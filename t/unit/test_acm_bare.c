@@ -246,17 +246,22 @@ test_write(void **state)
 }
 
 
-/* A key of ECPrivateKey alone; "size" is one that P-256 does not have. */
+/* A key of ECPrivateKey, with the curve or not; "size" is one that P-256 does
+   not have. */
 
 static void
 test_scalar(const acm_bare_t *bare, const uint8_t *scalar, size_t size,
-    acm_rc_t want)
+    int curve, acm_rc_t want)
 {
-    uint8_t    der[5 + 2 + 66];
+    size_t     len;
+    uint8_t    der[5 + 2 + 66 + 12];
     acm_str_t  got;
 
+    static const uint8_t  p256[] = { 0xa0, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce,
+                                     0x3d, 3, 1, 7 };
+
+    len = 7 + size;
     der[0] = 0x30;
-    der[1] = (uint8_t) (5 + size);
     der[2] = 2;
     der[3] = 1;
     der[4] = 1;
@@ -264,7 +269,14 @@ test_scalar(const acm_bare_t *bare, const uint8_t *scalar, size_t size,
     der[6] = (uint8_t) size;
     memcpy(der + 7, scalar, size);
 
-    assert_int_equal(acm_bare_key(bare, der, 7 + size, 0, &got), want);
+    if (curve) {
+        memcpy(der + len, p256, sizeof(p256));
+        len += sizeof(p256);
+    }
+
+    der[1] = (uint8_t) (len - 2);
+
+    assert_int_equal(acm_bare_key(bare, der, len, 0, &got), want);
 
     if (want == ACM_OK) {
         acm_free_secret(got.data, got.len);
@@ -296,10 +308,15 @@ test_scalars(void **state)
     order = BN_dup(EC_GROUP_get0_order(group));
 
     assert_int_equal(BN_bn2binpad(d, scalar, 32), 32);
-    test_scalar(&bare, scalar, 32, ACM_OK);
-    test_scalar(&bare, scalar, 31, ACM_NOTFOUND);
+    test_scalar(&bare, scalar, 32, 1, ACM_OK);
+
+    /* of any curve, OpenSSL does not read it either */
+
+    test_scalar(&bare, scalar, 32, 0, ACM_NOTFOUND);
+
+    test_scalar(&bare, scalar, 31, 1, ACM_NOTFOUND);
     scalar[31] ^= 1;
-    test_scalar(&bare, scalar, 32, ACM_NOTFOUND);
+    test_scalar(&bare, scalar, 32, 1, ACM_NOTFOUND);
 
     /* the same point by a scalar that is out of range */
 
@@ -307,16 +324,16 @@ test_scalars(void **state)
 
     if (BN_num_bytes(d) == 32) {
         assert_int_equal(BN_bn2binpad(d, scalar, 32), 32);
-        test_scalar(&bare, scalar, 32, ACM_NOTFOUND);
+        test_scalar(&bare, scalar, 32, 1, ACM_NOTFOUND);
     }
 
     assert_int_equal(BN_bn2binpad(d, scalar, 33), 33);
-    test_scalar(&bare, scalar, 33, ACM_NOTFOUND);
+    test_scalar(&bare, scalar, 33, 1, ACM_NOTFOUND);
 
     memset(scalar, 0, 32);
-    test_scalar(&bare, scalar, 32, ACM_NOTFOUND);
+    test_scalar(&bare, scalar, 32, 1, ACM_NOTFOUND);
     assert_int_equal(BN_bn2binpad(order, scalar, 32), 32);
-    test_scalar(&bare, scalar, 32, ACM_NOTFOUND);
+    test_scalar(&bare, scalar, 32, 1, ACM_NOTFOUND);
 
     BN_free(d);
     BN_free(order);
