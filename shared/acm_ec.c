@@ -200,9 +200,14 @@ acm_ec_lend(EC_KEY *ec)
 static void
 acm_ec_return(acm_ec_curve_t *curve)
 {
-    /* says that it failed, but wipes it */
+    /* says that it failed, but wipes it; before OpenSSL 3.0.6 only another
+       number does */
 
     (void) EC_KEY_set_private_key(curve->signer, NULL);
+
+    if (EC_KEY_get0_private_key(curve->signer) != NULL) {
+        (void) EC_KEY_set_private_key(curve->signer, BN_value_one());
+    }
 
     (void) pthread_mutex_unlock(&curve->lock);
 }

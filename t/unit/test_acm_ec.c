@@ -9,6 +9,7 @@
 
 #define OPENSSL_SUPPRESS_DEPRECATED
 
+#include <dlfcn.h>
 #include <pthread.h>
 
 #include <openssl/err.h>
@@ -30,6 +31,28 @@ typedef struct {
 
 
 static const uint8_t  test_digest[32] = "what is signed";
+
+static int       test_old;       /* as it was before OpenSSL 3.0.6 */
+static EC_KEY   *test_last;      /* whose secret was set */
+
+
+/* In place of OpenSSL's. */
+
+int
+EC_KEY_set_private_key(EC_KEY *ec, const BIGNUM *secret)
+{
+    int  (*set)(EC_KEY *ec, const BIGNUM *secret);
+
+    test_last = ec;
+
+    if (test_old && secret == NULL) {
+        return 0;
+    }
+
+    *(void **) &set = dlsym(RTLD_NEXT, "EC_KEY_set_private_key");
+
+    return set(ec, secret);
+}
 
 
 static void
@@ -150,6 +173,34 @@ test_public(void **state)
 }
 
 
+/* What they share has no secret behind a signature. */
+
+static void
+test_wiped(void **state)
+{
+    test_key_t     k;
+    const BIGNUM  *secret;
+
+    (void) state;
+
+    for (test_old = 0; test_old < 2; test_old++) {
+        test_key_new(ACM_KEY_EC_P256, &k);
+        test_last = NULL;
+        assert_int_equal(test_signs(&k, &k), 0);
+        assert_non_null(test_last);
+        assert_ptr_not_equal(test_last, k.ec);
+
+        secret = EC_KEY_get0_private_key(test_last);
+        assert_true(secret == NULL || BN_is_one(secret));
+
+        test_key_free(&k);
+        acm_ec_done();
+    }
+
+    test_old = 0;
+}
+
+
 typedef struct {
     pthread_barrier_t   barrier;
     test_key_t          keys[THREADS];
@@ -222,6 +273,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_sign),
         cmocka_unit_test(test_public),
+        cmocka_unit_test(test_wiped),
         cmocka_unit_test(test_threads)
     };
 
