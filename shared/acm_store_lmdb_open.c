@@ -639,6 +639,7 @@ acm_lmdb_handle_reset(acm_lmdb_t *s)
 void
 acm_lmdb_close(acm_store_t *store)
 {
+    unsigned         left;
     acm_lmdb_t      *s, **p;
     acm_lmdb_env_t  *e;
 
@@ -648,7 +649,9 @@ acm_lmdb_close(acm_store_t *store)
     acm_lmdb_lock_alone(s);
 
     acm_lmdb_env_close(s);
-    e->refs--;
+
+    /* one that is closed meanwhile may be the last */
+    left = --e->refs;
 
     for (p = &e->handles; *p != s; p = &(*p)->next) { /* void */ }
 
@@ -658,7 +661,7 @@ acm_lmdb_close(acm_store_t *store)
 
     acm_free(s);
 
-    if (e->refs == 0) {
+    if (left == 0) {
         (void) pthread_cond_destroy(&e->cond);
         (void) pthread_mutex_destroy(&e->mutex);
         (void) pthread_rwlock_destroy(&e->lock);    /* nobody has it */
