@@ -30,6 +30,8 @@
 #define ACM_STORE_MAP_SIZE    (64ULL << 30)/* default map: sparse */
 #define ACM_STORE_MIN_MAP     (1ULL << 20)
 #define ACM_STORE_READERS     4096
+#define ACM_STORE_AGAIN       100          /* ms between attempts to open a
+                                              store anew that was lost */
 /* a batch that adds (batch->grow) leaves this share of the map untouched,
    so that deletes and renewals still find room: one in ..., and at least
    as many octets: a change copies each page that it touches */

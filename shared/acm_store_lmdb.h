@@ -42,6 +42,9 @@ typedef struct {
     uint64_t           maps;         /* how often it was mapped anew */
     unsigned           missing;      /* maps that a newer version has */
     uint64_t           missing_at;   /* generation of the last look */
+    acm_rc_t           failed;       /* the last attempt to open it anew */
+    int64_t            failed_at;    /* ticks */
+    acm_err_t          why;
     unsigned           dead:1;       /* LMDB refuses all, or has no map */
     acm_lmdb_wait_t   *first;        /* commits that wait; these are under */
     acm_lmdb_wait_t  **last;         /* the mutex */

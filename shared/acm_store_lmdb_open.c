@@ -225,11 +225,16 @@ acm_lmdb_try_open(acm_lmdb_t *s, const acm_store_conf_t *conf,
 }
 
 
-/* No handle has a transaction: whoever uses one holds the lock. */
+/*
+ * No handle has a transaction: whoever uses one holds the lock.  An attempt
+ * looks at all descriptors of the process, which each handshake would wait
+ * for: one that failed stands for a while.
+ */
 
 acm_rc_t
 acm_lmdb_revive(acm_lmdb_t *s, acm_err_t *err)
 {
+    int64_t          now;
     acm_rc_t         code;
     unsigned         again;
     acm_lmdb_t      *h;
@@ -241,6 +246,14 @@ acm_lmdb_revive(acm_lmdb_t *s, acm_err_t *err)
         return ACM_OK;
     }
 
+    now = acm_ticks();
+
+    if (e->failed != ACM_OK && now >= e->failed_at
+        && now - e->failed_at < ACM_STORE_AGAIN)
+    {
+        return acm_fail(err, e->failed, "%s", e->why.text);
+    }
+
     for (h = e->handles; h != NULL; h = h->next) {
         acm_lmdb_handle_reset(h);
     }
@@ -250,14 +263,18 @@ acm_lmdb_revive(acm_lmdb_t *s, acm_err_t *err)
     e->maps++;
     e->dead = 0;
 
-    code = acm_lmdb_open_alone(s, &e->conf, &again, err);
+    code = acm_lmdb_open_alone(s, &e->conf, &again, &e->why);
+
+    e->failed = code;
+    e->failed_at = now;
 
     if (code != ACM_OK) {
         acm_lmdb_env_drop(e);
         e->dead = 1;
+        return acm_fail(err, code, "%s", e->why.text);
     }
 
-    return code;
+    return ACM_OK;
 }
 
 

@@ -358,6 +358,7 @@ static void
 test_lost(void **state)
 {
     char              *path, *to;
+    int64_t            ticks;
     uint64_t           generation;
     acm_err_t          err;
     acm_snap_t        *snap;
@@ -412,6 +413,8 @@ test_lost(void **state)
 
     /* as long as it cannot be opened, there is an error that says why */
 
+    ticks = acm_ticks();
+    acm_ticks_set(ticks);
     generation = acm_store_generation(store);
     test_fill(path);
 
@@ -424,7 +427,31 @@ test_lost(void **state)
     assert_int_equal(acm_store_begin(b.store, &snap, &err), ACM_NOTFOUND);
     assert_non_null(strstr(err.text, "does not exist"));
     test_move(path, "away", "data.mdb");
+
+    /* it is not tried all the time */
+
+    acm_ticks_set(ticks + ACM_STORE_AGAIN - 1);
+    err.text[0] = '\0';
+    assert_int_equal(acm_store_begin(b.store, &snap, &err), ACM_NOTFOUND);
+    assert_non_null(strstr(err.text, "does not exist"));
+    acm_ticks_set(ticks + ACM_STORE_AGAIN);
     assert_int_equal(test_counter(b.store), 4);
+
+    /* after one that succeeded it is tried at once, also by a clock that was
+       ahead */
+
+    test_fill(path);
+    assert_int_equal(test_step(&a), ACM_FULL);
+    assert_int_equal(test_counter(b.store), 4);
+
+    test_fill(path);
+    assert_int_equal(test_step(&a), ACM_FULL);
+    test_move(path, "data.mdb", "away");
+    assert_int_equal(acm_store_begin(b.store, &snap, &err), ACM_ERROR);
+    test_move(path, "away", "data.mdb");
+    acm_ticks_set(ticks);
+    assert_int_equal(test_counter(b.store), 4);
+    acm_ticks_set(-1);
 
     acm_store_close(store);
     acm_store_close(b.store);
