@@ -596,6 +596,14 @@ acm_lmdb_move(acm_lmdb_t *s, acm_db_e db, MDB_val *key, MDB_cursor_op op,
     entry->key = key->mv_data;
     entry->key_len = key->mv_size;
 
+    if (entry->key_len > ACM_MAX_STORE_KEY) {
+
+        /* of a damaged page: those who keep it have room for no more */
+
+        entry->key_len = ACM_MAX_STORE_KEY;
+        return ACM_CORRUPT;
+    }
+
     return acm_envelope_read(db, entry, value.mv_data, value.mv_size);
 }
 

@@ -645,6 +645,7 @@ test_damage(void **state)
     int            fd;
     char          *dir, path[600], *data, *at;
     size_t         size;
+    uint16_t       len;
     acm_snap_t    *snap;
     acm_entry_t    e;
     acm_store_t   *s;
@@ -654,6 +655,7 @@ test_damage(void **state)
 
     dir = test_mkdir();
     s = test_open_at(dir, 0);
+    test_ok(test_put(s, ACM_DB_NAME, "long-key", "", 0));
     test_ok(test_put(s, ACM_DB_NAME, "one", "DAMAGE-ME-1234567890", 0));
     test_ok(test_put(s, ACM_DB_NAME, "two", "leave me", 0));
     acm_store_close(s);
@@ -669,6 +671,14 @@ test_damage(void **state)
         if (memcmp(at, "DAMAGE-ME-", 10) == 0) {
             assert_int_equal(pwrite(fd, "d", 1, at - data), 1);
         }
+
+        /* LMDB has the octets of a key before it */
+
+        len = ACM_MAX_STORE_KEY + 1;
+
+        if (at > data + 2 && memcmp(at - 2, "\x08\0long-key", 10) == 0) {
+            assert_int_equal(pwrite(fd, &len, 2, at - 2 - data), 2);
+        }
     }
 
     close(fd);
@@ -681,6 +691,10 @@ test_damage(void **state)
     assert_int_equal(acm_store_seek(snap, ACM_DB_NAME, NULL, 0, &e),
                      ACM_CORRUPT);
     assert_non_null(e.key);
+    assert_int_equal(e.key_len, ACM_MAX_STORE_KEY);
+    assert_int_equal(acm_store_next(snap, ACM_DB_NAME, &e), ACM_CORRUPT);
+    assert_non_null(e.key);
+    assert_int_equal(e.key_len, 3);
     test_ok(acm_store_next(snap, ACM_DB_NAME, &e));
     assert_memory_equal(e.data, "leave me", 8);
     acm_store_end(snap);
