@@ -12,18 +12,38 @@
 
 static acm_rc_t acm_orders_take(acm_orders_t *o, acm_err_t *err);
 static void acm_orders_written(void *arg, acm_rc_t rc, const acm_err_t *err);
+static void acm_orders_blame(acm_orders_t *o, acm_rc_t rc,
+    const acm_err_t *err);
 static void acm_orders_committed(acm_orders_t *o, acm_rc_t rc,
     int64_t ticks);
 static void acm_job_committed(acm_job_t *job, acm_rc_t rc, int64_t ticks);
 
 
+/* A group that is as large as a batch may be goes first: what waits for a slow
+   disk may be more than that. */
+
 void
 acm_job_group(acm_job_t *job, const acm_batch_t *batch)
 {
-    acm_batch_join(&job->orders->group, batch);
+    acm_rc_t       rc;
+    acm_err_t      err;
+    acm_orders_t  *o;
+
+    o = job->orders;
+
+    if (o->group.nops + batch->nops > ACM_MAX_BATCH) {
+        err.text[0] = '\0';
+        rc = acm_orders_commit_now(o, acm_ticks(), &err);
+
+        if (rc != ACM_OK) {
+            acm_orders_blame(o, rc, &err);
+        }
+    }
+
+    acm_batch_join(&o->group, batch);
 
     job->grouped = 1;
-    job->orders->ngrouped++;
+    o->ngrouped++;
 }
 
 
@@ -140,11 +160,20 @@ acm_orders_written(void *arg, acm_rc_t rc, const acm_err_t *err)
     o->writing = 0;
 
     if (rc != ACM_OK && rc != ACM_CONFLICT) {
-        o->fault = rc;
-        (void) acm_fail(&o->why, rc, "%s", err->text);
+        acm_orders_blame(o, rc, err);
     }
 
     acm_orders_committed(o, rc, acm_ticks());
+}
+
+
+/* acm_orders_fault() tells it. */
+
+static void
+acm_orders_blame(acm_orders_t *o, acm_rc_t rc, const acm_err_t *err)
+{
+    o->fault = rc;
+    (void) acm_fail(&o->why, rc, "%s", err->text);
 }
 
 

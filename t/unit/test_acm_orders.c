@@ -138,6 +138,31 @@ test_aside(void **state)
 }
 
 
+/* On a slow disk more waits than one commit may have: it is two, and none of
+   the orders is begun or ended again, which would be a fault. */
+
+static void
+test_aside_large(void **state)
+{
+    size_t   i;
+    sim_t   *s;
+
+    (void) state;
+
+    s = sim_new(30, ACM_MAX_NAMES);
+    s->sync = 60000;
+
+    assert_int_equal(sim_until(s, 1, 3600), 30);
+    assert_int_equal(s->faults, 0);
+
+    for (i = 0; i < 30; i++) {
+        assert_int_equal(s->seen[i].orders, 1);
+    }
+
+    sim_free(s);
+}
+
+
 /* The disk is full for a while: it is told, and each order is made once. */
 
 static void
@@ -776,6 +801,7 @@ main(void)
         cmocka_unit_test(test_happy),
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_aside),
+        cmocka_unit_test(test_aside_large),
         cmocka_unit_test(test_aside_full),
         cmocka_unit_test(test_clash),
         cmocka_unit_test(test_lives),
