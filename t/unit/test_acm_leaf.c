@@ -209,6 +209,33 @@ test_tls(acm_leaf_t *leaf, int version, const char *ciphers)
 
 /* What OpenSSL decodes in full is the measure. */
 
+/* Its own objects, and of keys those of EC that no copy was made of. */
+
+static void
+test_hot(const acm_leaf_t *leaf)
+{
+    int     shared;
+    size_t  i, n;
+
+    shared = X509_get0_pubkey(leaf->x) == leaf->pkey
+             && EVP_PKEY_get_base_id(leaf->pkey) == EVP_PKEY_EC;
+
+    for (i = 0, n = 0; i < ACM_LEAF_HOT; i++) {
+        n += (leaf->hot[i] != NULL);
+    }
+
+    assert_ptr_equal(leaf->hot[0], leaf->x);
+    assert_ptr_equal(leaf->hot[1], leaf->pkey);
+    assert_int_equal(n, shared ? ACM_LEAF_HOT : 5);
+
+    if (shared) {
+        assert_ptr_equal(leaf->hot[5], EVP_PKEY_get0_EC_KEY(leaf->pkey));
+    }
+
+    acm_leaf_prefetch(leaf);
+}
+
+
 static void
 test_open_one(const test_pair_t *pair, acm_key_e key, size_t nnames)
 {
@@ -227,6 +254,7 @@ test_open_one(const test_pair_t *pair, acm_key_e key, size_t nnames)
 
     assert_int_equal(leaf.nnames, nnames);
     assert_string_equal(leaf.names[0], "n000.example.com");
+    test_hot(&leaf);
 
     test_ok(acm_x509_decode(pair->der.data, pair->der.len, &x, &err));
     assert_int_equal(EVP_PKEY_eq(X509_get0_pubkey(x), leaf.pkey), 1);
