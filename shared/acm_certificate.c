@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "acm_ahead.h"
 #include "acm_certificate_impl.h"
 #include "acm_history.h"
 #include "acm_name.h"
@@ -20,18 +21,12 @@
 #include "acm_watch.h"
 
 
-#define ACM_CLOCK_SLACK   60         /* seconds that a clock may be set back */
-
-
 static int acm_name_order(const void *a, const void *b);
 static acm_rc_t acm_ensure_read(acm_store_t *store,
     const uint8_t *identity, acm_cert_t *cert, uint64_t *revision,
     uint64_t *id_revision, acm_err_t *err);
 static int acm_ensure_given_up(const acm_cert_t *cert,
     const acm_request_t *req);
-static int acm_ensure_ahead(const acm_cert_t *cert, int64_t now);
-static int acm_ensure_issued_ahead(const acm_cert_t *cert, int64_t latest);
-static int acm_ensure_put_off(const acm_cert_t *cert, int64_t now);
 static acm_rc_t acm_ensure_again(acm_store_t *store, const acm_cert_t *cert,
     uint64_t revision, const acm_request_t *req, int64_t now,
     acm_err_t *err);
@@ -129,7 +124,7 @@ acm_certificate_ensure(acm_store_t *store, const acm_request_t *req,
 
     memcpy(uuid, cert.uuid, sizeof(cert.uuid));
 
-    if (acm_ensure_given_up(&cert, req) || acm_ensure_ahead(&cert, now)) {
+    if (acm_ensure_given_up(&cert, req) || acm_ahead(&cert, now)) {
         rc = acm_ensure_again(store, &cert, revision, req, now, err);
 
     } else if (cert.method != req->method) {
@@ -158,45 +153,6 @@ acm_ensure_given_up(const acm_cert_t *cert, const acm_request_t *req)
 }
 
 
-/* Whether it was put off by a clock that was ahead of this one. */
-
-static int
-acm_ensure_ahead(const acm_cert_t *cert, int64_t now)
-{
-    int64_t  latest;
-
-    latest = acm_add_sat(now, ACM_CLOCK_SLACK);
-
-    return acm_ensure_issued_ahead(cert, latest)
-           || (acm_ensure_put_off(cert, now)
-               && (cert->last_error_at > latest
-                   || cert->created_at > latest));
-}
-
-
-/* By that clock much of its life was over, so that it is renewed late; unless
-   the CA has said when. */
-
-static int
-acm_ensure_issued_ahead(const acm_cert_t *cert, int64_t latest)
-{
-    return (cert->due == ACM_DUE_RENEW || cert->due == ACM_DUE_ARI)
-           && cert->issued_at > latest && cert->ari_start == 0
-           && cert->renew_at > acm_sched_renew_at(cert->not_before,
-                                                  cert->not_after);
-}
-
-
-/* Not now, nor when it is to be renewed. */
-
-static int
-acm_ensure_put_off(const acm_cert_t *cert, int64_t now)
-{
-    return (cert->due == ACM_DUE_ISSUE || cert->due == ACM_DUE_RENEW)
-           && cert->due_at > now && cert->due_at != cert->renew_at;
-}
-
-
 acm_rc_t
 acm_certificate_again(acm_store_t *store, const acm_request_t *req,
     int64_t now, acm_err_t *err)
@@ -215,7 +171,7 @@ acm_certificate_again(acm_store_t *store, const acm_request_t *req,
         return (rc == ACM_NOTFOUND) ? ACM_OK : rc;
     }
 
-    if (acm_ensure_put_off(&cert, now)) {
+    if (acm_put_off(&cert, now)) {
         rc = acm_ensure_again(store, &cert, revision, req, now, err);
     }
 
@@ -283,42 +239,8 @@ acm_ensure_again(acm_store_t *store, const acm_cert_t *cert,
     next.method = req->method;
     next.unused_at = 0;
 
-    if (acm_ensure_issued_ahead(cert, acm_add_sat(now, ACM_CLOCK_SLACK))) {
-        next.renew_at = acm_sched_renew_at(cert->not_before,
-                                           cert->not_after);
-        next.issued_at = now;
-    }
-
-    if (cert->version == 0) {
-        next.due = ACM_DUE_ISSUE;
-        next.due_at = now;
-
-    } else if (next.renew_at > now && !cert->forced
-               && cert->status != ACM_STATUS_REVOKED)
-    {
-        next.ari_at = (cert->ari_at > now) ? now : cert->ari_at;
-        acm_certificate_schedule(&next);
-
-    } else {
-        next.due = ACM_DUE_RENEW;
-        next.due_at = (cert->renew_at != 0) ? now
-                      : acm_sched_renew_at(cert->not_before,
-                                           cert->not_after);
-
-        if (next.due_at < now || cert->forced
-            || cert->status == ACM_STATUS_REVOKED)
-        {
-            next.due_at = now;
-        }
-    }
-
-    if (cert->last_error_at > now) {
-        next.last_error_at = now;
-    }
-
-    if (cert->created_at > now) {
-        next.created_at = now;
-    }
+    acm_ahead_mend(&next, now);
+    acm_due_again(&next, now);
 
     rc = acm_certificate_update(store, cert, revision, &next, NULL, now,
                                 err);

@@ -323,8 +323,8 @@ acm_ari_again(acm_job_t *job, const acm_cert_t *cert, int64_t now)
         wait = least;
     }
 
-    if (wait > 86400) {
-        wait = 86400;
+    if (wait > ACM_ARI_MOST) {
+        wait = ACM_ARI_MOST;
     }
 
     return acm_add_sat(now, wait);

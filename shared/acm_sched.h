@@ -16,6 +16,8 @@
 #define ACM_BACKOFF_MIN   60          /* seconds */
 #define ACM_BACKOFF_MAX   86400
 #define ACM_SHORT_LIFE    (10 * 86400)
+#define ACM_ARI_MOST      86400       /* seconds between two questions when to
+                                         renew, at most */
 #define ACM_RENEW_LEAST   (6 * 3600)  /* seconds between two renewals */
 #define ACM_HURRY_LEAST   900         /* seconds between tries at the end */
 

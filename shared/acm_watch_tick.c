@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "acm_ahead.h"
 #include "acm_certificate_impl.h"
 #include "acm_watch_impl.h"
 
@@ -398,7 +399,7 @@ static void
 acm_watch_one(acm_snap_t *snap, acm_watch_group_t *group,
     acm_cert_t *cert, uint64_t revision, int64_t now)
 {
-    int            missing;
+    int            ahead, missing;
     acm_cert_t     next;
     acm_ladder_t   ladder;
 
@@ -407,11 +408,18 @@ acm_watch_one(acm_snap_t *snap, acm_watch_group_t *group,
     /* defaults for what cannot be read: somebody must be told */
 
     (void) acm_ladder_get(snap, cert->account, cert->region, &ladder);
+
+    ahead = acm_ahead(cert, now);
+
+    if (ahead) {
+        acm_ahead_mend(&next, now);
+    }
+
     acm_watch_look(&next, &ladder, now);
 
     missing = acm_watch_missing(snap, cert);
 
-    if (!missing && next.watch_at == cert->watch_at
+    if (!ahead && !missing && next.watch_at == cert->watch_at
         && next.warned == cert->warned && next.overdue == cert->overdue
         && next.approached == cert->approached
         && next.status == cert->status)

@@ -1,0 +1,122 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ */
+
+
+#include "acm_ahead.h"
+#include "acm_certificate.h"
+#include "acm_sched.h"
+#include "acm_staple.h"
+
+
+static int acm_ahead_issued(const acm_cert_t *cert, int64_t latest);
+static int acm_ahead_asked(const acm_cert_t *cert, int64_t now);
+
+
+int
+acm_ahead(const acm_cert_t *cert, int64_t now)
+{
+    int64_t  latest;
+
+    latest = acm_add_sat(now, ACM_CLOCK_SLACK);
+
+    return acm_ahead_issued(cert, latest) || acm_ahead_asked(cert, latest)
+           || (acm_put_off(cert, now)
+               && (cert->last_error_at > latest
+                   || cert->created_at > latest));
+}
+
+
+/* By that clock much of its life was over, so that it is renewed late; unless
+   the CA has said when. */
+
+static int
+acm_ahead_issued(const acm_cert_t *cert, int64_t latest)
+{
+    return (cert->due == ACM_DUE_RENEW || cert->due == ACM_DUE_ARI)
+           && cert->issued_at > latest && cert->ari_start == 0
+           && cert->renew_at > acm_sched_renew_at(cert->not_before,
+                                                  cert->not_after);
+}
+
+
+/* Nobody is asked less often than this. */
+
+static int
+acm_ahead_asked(const acm_cert_t *cert, int64_t latest)
+{
+    return (cert->due == ACM_DUE_ARI
+            && cert->ari_at > acm_add_sat(latest, ACM_ARI_MOST))
+           || cert->ocsp_at > acm_add_sat(latest, ACM_STAPLE_MOST);
+}
+
+
+int
+acm_put_off(const acm_cert_t *cert, int64_t now)
+{
+    return (cert->due == ACM_DUE_ISSUE || cert->due == ACM_DUE_RENEW)
+           && cert->due_at > now && cert->due_at != cert->renew_at;
+}
+
+
+void
+acm_ahead_mend(acm_cert_t *cert, int64_t now)
+{
+    int64_t  latest;
+
+    latest = acm_add_sat(now, ACM_CLOCK_SLACK);
+
+    if (acm_ahead_issued(cert, latest)) {
+        cert->renew_at = acm_sched_renew_at(cert->not_before,
+                                            cert->not_after);
+        cert->issued_at = now;
+    }
+
+    if (cert->due == ACM_DUE_ISSUE || cert->due == ACM_DUE_RENEW
+        || cert->due == ACM_DUE_ARI)
+    {
+        acm_due_again(cert, now);
+    }
+
+    if (cert->ocsp_at > acm_add_sat(latest, ACM_STAPLE_MOST)) {
+        cert->ocsp_at = now;
+    }
+
+    if (cert->last_error_at > now) {
+        cert->last_error_at = now;
+    }
+
+    if (cert->created_at > now) {
+        cert->created_at = now;
+    }
+}
+
+
+void
+acm_due_again(acm_cert_t *cert, int64_t now)
+{
+    if (cert->version == 0) {
+        cert->due = ACM_DUE_ISSUE;
+        cert->due_at = now;
+        return;
+    }
+
+    if (cert->renew_at > now && !cert->forced
+        && cert->status != ACM_STATUS_REVOKED)
+    {
+        cert->ari_at = (cert->ari_at > now) ? now : cert->ari_at;
+        acm_certificate_schedule(cert);
+        return;
+    }
+
+    cert->due = ACM_DUE_RENEW;
+    cert->due_at = (cert->renew_at != 0) ? now
+                   : acm_sched_renew_at(cert->not_before, cert->not_after);
+
+    if (cert->due_at < now || cert->forced
+        || cert->status == ACM_STATUS_REVOKED)
+    {
+        cert->due_at = now;
+    }
+}
