@@ -563,31 +563,50 @@ ngx_acm_helper_sweep(ngx_acm_helper_t *h, ngx_log_t *log)
 }
 
 
+/*
+ * What the sweep before, of another day, would have removed as well: a clock
+ * that is ahead for some hours removes nothing.
+ */
+
 static ngx_uint_t
 ngx_acm_helper_sweep_revoked(ngx_acm_helper_t *h, ngx_log_t *log)
 {
-    int        more;
-    uint64_t   removed;
-    acm_err_t  err;
+    int                more;
+    int64_t            now, before;
+    uint64_t           removed;
+    acm_err_t          err;
+    ngx_acm_shared_t  *shared;
 
-    removed = h->revoked.removed;
+    shared = ngx_acm_shared(h->amcf);
 
-    if (acm_revoked_sweep(&h->revoked, h->engine.store, ngx_time(), &more,
-                          &err)
-        != ACM_OK)
-    {
-        ngx_log_error(NGX_LOG_ERR, log, 0, "acm: %s", err.text);
-    }
+    now = ngx_time();
+    before = (int64_t) shared->swept;
+    more = 0;
 
-    if (h->revoked.removed != removed) {
-        ngx_log_error(NGX_LOG_NOTICE, log, 0, "acm: removed %uL revocations "
-                      "of certificates that have expired",
-                      h->revoked.removed - removed);
+    if (now < before || now - before >= NGX_ACM_SWEEP) {
+        removed = h->revoked.removed;
+
+        if (acm_revoked_sweep(&h->revoked, h->engine.store,
+                              ngx_min(before, now), &more, &err)
+            != ACM_OK)
+        {
+            ngx_log_error(NGX_LOG_ERR, log, 0, "acm: %s", err.text);
+        }
+
+        if (h->revoked.removed != removed) {
+            ngx_log_error(NGX_LOG_NOTICE, log, 0, "acm: removed %uL "
+                          "revocations of certificates that have expired",
+                          h->revoked.removed - removed);
+        }
+
+        if (!more) {
+            shared->swept = (ngx_atomic_uint_t) now;
+        }
     }
 
     if (!more) {
         h->swept = 0;
-        h->sweep_at = ngx_time() + NGX_ACM_SWEEP;
+        h->sweep_at = now + NGX_ACM_SWEEP;
     }
 
     return (ngx_uint_t) more;

@@ -342,8 +342,8 @@ acm_revocation_due(acm_snap_t *snap, int64_t now, acm_revocation_t *r,
 
 
 acm_rc_t
-acm_revoked_sweep(acm_revoked_sweep_t *sweep, acm_store_t *store, int64_t now,
-    int *more, acm_err_t *err)
+acm_revoked_sweep(acm_revoked_sweep_t *sweep, acm_store_t *store,
+    int64_t since, int *more, acm_err_t *err)
 {
     size_t       n;
     acm_rc_t     rc;
@@ -380,7 +380,7 @@ acm_revoked_sweep(acm_revoked_sweep_t *sweep, acm_store_t *store, int64_t now,
             break;
         }
 
-        if (rc == ACM_OK && acm_revoked_over(&entry, now)) {
+        if (rc == ACM_OK && acm_revoked_over(&entry, since)) {
             acm_batch_expect(&batch, ACM_DB_REVOCATION, entry.key,
                              entry.key_len, entry.revision);
             acm_batch_delete(&batch, ACM_DB_REVOCATION, entry.key,
@@ -392,6 +392,12 @@ acm_revoked_sweep(acm_revoked_sweep_t *sweep, acm_store_t *store, int64_t now,
 
     if (!*more) {
         sweep->len = 0;
+    }
+
+    if (rc != ACM_OK && rc != ACM_NOTFOUND && entry.key == NULL) {
+        acm_batch_free(&batch);
+        return acm_fail(err, rc, "revocations cannot be read: %s",
+                        acm_rc_text(rc));
     }
 
     n = batch.nops / 2;

@@ -119,12 +119,13 @@ typedef struct {
 
 
 /*
- * One step: removes what nobody needs any more.  more: there are others.
- * What cannot be read stays, and what is still wanted.  After a failure the
- * next step begins anew.
+ * One step: removes what nobody needs any more `since`, a time long enough
+ * ago that no clock that is ahead for a while has told it.  more: there are
+ * others.  What cannot be read stays, and what is still wanted.  After a
+ * failure the next step begins anew.
  */
 acm_rc_t acm_revoked_sweep(acm_revoked_sweep_t *sweep, acm_store_t *store,
-    int64_t now, int *more, acm_err_t *err);
+    int64_t since, int *more, acm_err_t *err);
 
 /* RFC 5280 s5.3.1, of both spellings; -1: none is said. */
 int acm_revocation_code(acm_revocation_e reason);
