@@ -174,19 +174,12 @@ sim_free(sim_t *s)
 static void
 sim_store_open(sim_t *s)
 {
-    acm_err_t         err;
-    acm_store_conf_t  conf;
-
-    memset(&conf, 0, sizeof(conf));
-    conf.path = s->dir ? s->dir : "memory";
-    conf.create = 1;
-    conf.map_size = s->dir ? 64 << 20 : 0;
-
     if (s->dir != NULL) {
-        test_ok(acm_store_lmdb_open(&conf, &s->store, &err));
+        s->store = test_open_at(s->dir, 64 << 20);
+        assert_non_null(s->store);
 
     } else {
-        test_ok(acm_store_mem_open(&conf, &s->store, &err));
+        s->store = test_open_memory();
     }
 
     /* a hook where the process can die */

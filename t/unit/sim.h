@@ -16,7 +16,7 @@
 #include <inttypes.h>
 
 #include "acm_store_impl.h"
-#include "test.h"
+#include "test_store.h"
 
 
 #define SIM_START      1800000000LL      /* seconds */

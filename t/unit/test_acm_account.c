@@ -7,7 +7,7 @@
 
 
 #include "acm_account.h"
-#include "test.h"
+#include "test_store.h"
 
 
 #define NOW  1800000000LL
@@ -26,13 +26,9 @@ static void
 test_start(test_t *t)
 {
     acm_err_t         err;
-    acm_store_conf_t  conf;
 
     memset(t, 0, sizeof(test_t));
-    memset(&conf, 0, sizeof(conf));
-    conf.path = "memory";
-    conf.create = 1;
-    test_ok(acm_store_mem_open(&conf, &t->store, &err));
+    t->store = test_open_memory();
     test_ok(acm_key_random(&t->master, &err));
     test_ok(acm_keyring_open(t->store, &t->master, 1, &t->ring, &err));
 

@@ -8,28 +8,11 @@
 
 #include "acm_census.h"
 #include "acm_metrics_cert.h"
-#include "test.h"
+#include "test_store.h"
 
 
 #define TEST_NOW  1800000000LL
 #define TEST_DAY  86400
-
-
-static acm_store_t *
-test_store(void)
-{
-    acm_err_t         err;
-    acm_store_t      *store;
-    acm_store_conf_t  conf;
-
-    memset(&conf, 0, sizeof(conf));
-    conf.path = "/nowhere";
-    conf.create = 1;
-
-    test_ok(acm_store_mem_open(&conf, &store, &err));
-
-    return store;
-}
 
 
 static void
@@ -138,7 +121,7 @@ test_counts(void **state)
 
     (void) state;
 
-    store = test_store();
+    store = test_open_memory();
 
     assert_int_equal(test_walk(store, &c), 1);
     assert_int_equal(c.at, TEST_NOW);
@@ -246,7 +229,7 @@ test_slices(void **state)
 
     (void) state;
 
-    store = test_store();
+    store = test_open_memory();
 
     for (i = 0; i < ACM_CENSUS_SLICE; i++) {
         test_cert(&cert, i, "a.example.com");
@@ -315,7 +298,7 @@ test_certificates(void **state)
 
     (void) state;
 
-    store = test_store();
+    store = test_open_memory();
 
     test_cert(&cert, 3, "late.example.com");
     cert.not_after = TEST_NOW + 2 * TEST_DAY;

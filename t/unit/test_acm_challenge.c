@@ -7,7 +7,7 @@
 
 
 #include "acm_challenge.h"
-#include "test.h"
+#include "test_store.h"
 
 
 #define NOW   1800000000LL
@@ -18,14 +18,9 @@
 static acm_store_t *
 test_open(void)
 {
-    acm_err_t         err;
     acm_store_t      *store;
-    acm_store_conf_t  conf;
 
-    memset(&conf, 0, sizeof(conf));
-    conf.path = "memory";
-    conf.create = 1;
-    test_ok(acm_store_mem_open(&conf, &store, &err));
+    store = test_open_memory();
 
     return store;
 }

@@ -8,27 +8,10 @@
 
 #include "acm_cloudwatch.h"
 #include "acm_json.h"
-#include "test.h"
+#include "test_store.h"
 
 
 #define TEST_NOW  1800000000LL
-
-
-static acm_store_t *
-test_store(void)
-{
-    acm_err_t         err;
-    acm_store_t      *store;
-    acm_store_conf_t  conf;
-
-    memset(&conf, 0, sizeof(conf));
-    conf.path = "/nowhere";
-    conf.create = 1;
-
-    test_ok(acm_store_mem_open(&conf, &store, &err));
-
-    return store;
-}
 
 
 static void
@@ -99,7 +82,7 @@ test_body(void **state)
 
     (void) state;
 
-    store = test_store();
+    store = test_open_memory();
     memset(&where, 0, sizeof(where));
 
     assert_null(test_next(store, 10, &where));
@@ -158,7 +141,7 @@ test_pages(void **state)
 
     (void) state;
 
-    store = test_store();
+    store = test_open_memory();
     memset(region, 'r', sizeof(region));
     region[ACM_MAX_LABEL] = '\0';
 

@@ -6,7 +6,7 @@
  */
 
 
-#include "test.h"
+#include "test_store.h"
 #include "acm_json_sinks.h"
 
 
@@ -75,14 +75,10 @@ test_sinks(void **state)
     acm_err_t           err;
     acm_snap_t         *snap;
     acm_store_t        *store;
-    acm_store_conf_t    conf;
 
     (void) state;
 
-    memset(&conf, 0, sizeof(acm_store_conf_t));
-    conf.create = 1;
-    conf.path = "mem";
-    test_ok(acm_store_mem_open(&conf, &store, &err));
+    store = test_open_memory();
 
     fill(store);
 

@@ -7,7 +7,7 @@
 
 
 #include "acm_limit.h"
-#include "test.h"
+#include "test_store.h"
 
 
 #define NOW  1800000000LL
@@ -217,14 +217,8 @@ typedef struct {
 static void
 test_start(test_t *t)
 {
-    acm_err_t         err;
-    acm_store_conf_t  conf;
-
     memset(t, 0, sizeof(test_t));
-    memset(&conf, 0, sizeof(conf));
-    conf.path = "memory";
-    conf.create = 1;
-    test_ok(acm_store_mem_open(&conf, &t->store, &err));
+    t->store = test_open_memory();
 
     t->issuer.name = "le";
     t->issuer.account_rate.number = 4;

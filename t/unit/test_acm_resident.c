@@ -13,7 +13,7 @@
 
 #include "acm_record.h"
 #include "acm_resident.h"
-#include "test.h"
+#include "test_store.h"
 
 
 #define TEST_NAMES     4000
@@ -30,27 +30,6 @@ static const char *const  test_uuids[] = {
 static char        *test_dir;
 static acm_store_t *test_store;
 static int64_t      test_now;
-
-
-static acm_store_t *
-test_open(uint64_t size)
-{
-    acm_err_t          err;
-    acm_store_t       *store;
-    acm_store_conf_t   conf;
-
-    memset(&conf, 0, sizeof(conf));
-    conf.path = test_dir;
-    conf.map_size = size;
-    conf.create = 1;
-
-    if (acm_store_lmdb_open(&conf, &store, &err) != ACM_OK) {
-        print_error("%s\n", err.text);
-        return NULL;
-    }
-
-    return store;
-}
 
 
 static void
@@ -92,7 +71,7 @@ test_setup(void **state)
 
     test_now = 1000000;
     test_dir = test_mkdir();
-    test_store = test_open(8 << 20);
+    test_store = test_open_at(test_dir, 8 << 20);
     assert_non_null(test_store);
 
     test_fill(test_store, 0, TEST_NAMES);
@@ -467,7 +446,7 @@ test_moved(void **state)
         }
 
         test_dir = dir;
-        s = test_open(256 << 20);
+        s = test_open_at(test_dir, 256 << 20);
 
         if (s != NULL) {
             test_fill(s, TEST_NAMES, 20 * TEST_NAMES);
@@ -513,13 +492,10 @@ test_no_file(void **state)
     acm_err_t          err;
     acm_store_t       *s;
     acm_resident_t     r;
-    acm_store_conf_t   conf;
 
     (void) state;
 
-    memset(&conf, 0, sizeof(conf));
-    conf.create = 1;
-    test_ok(acm_store_mem_open(&conf, &s, &err));
+    s = test_open_memory();
 
     acm_resident_init(&r, TEST_ALL, NULL, NULL);
     assert_int_equal(acm_resident_step(&r, s, 1, &more, &err), ACM_NOTFOUND);

@@ -7,7 +7,7 @@
 #include "acm_certificate_impl.h"
 #include "acm_revocation.h"
 #include "acm_store_impl.h"
-#include "test.h"
+#include "test_store.h"
 
 
 static void
@@ -79,16 +79,12 @@ test_sweep(void **state)
     uint32_t             i;
     acm_err_t            err;
     acm_store_t         *store;
-    acm_store_conf_t     conf;
     acm_revoked_sweep_t  sweep;
 
     (void) state;
 
-    memset(&conf, 0, sizeof(conf));
     memset(&sweep, 0, sizeof(sweep));
-    conf.path = "memory";
-    conf.create = 1;
-    test_ok(acm_store_mem_open(&conf, &store, NULL));
+    store = test_open_memory();
 
     now = 10 * ACM_REVOKED_KEPT;
 

@@ -8,6 +8,7 @@
 
 #include "acm_event.h"
 #include "test_ocsp.h"
+#include "test_store.h"
 
 
 #define ACCOUNT  "123456789012"
@@ -78,14 +79,8 @@ test_report(void *data, const acm_cert_t *cert,
 static void
 test_start(test_t *t)
 {
-    acm_store_conf_t  conf;
-
     memset(t, 0, sizeof(test_t));
-    memset(&conf, 0, sizeof(conf));
-    conf.path = "memory";
-    conf.create = 1;
-
-    test_ok(acm_store_mem_open(&conf, &t->store, NULL));
+    t->store = test_open_memory();
     test_ok(acm_key_random(&t->master, NULL));
     test_ok(acm_keyring_open(t->store, &t->master, 1, &t->ring, NULL));
 

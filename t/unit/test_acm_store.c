@@ -12,32 +12,11 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "test.h"
+#include "test_store.h"
 
 
 typedef acm_rc_t (*test_open_pt)(const acm_store_conf_t *conf,
     acm_store_t **store, acm_err_t *err);
-
-
-static acm_store_t *
-test_open_at(const char *dir, uint64_t size)
-{
-    acm_err_t          err;
-    acm_store_t       *store;
-    acm_store_conf_t   conf;
-
-    memset(&conf, 0, sizeof(conf));
-    conf.path = dir;
-    conf.map_size = size;
-    conf.create = 1;
-
-    if (acm_store_lmdb_open(&conf, &store, &err) != ACM_OK) {
-        print_error("%s\n", err.text);
-        return NULL;
-    }
-
-    return store;
-}
 
 
 static acm_rc_t
@@ -273,15 +252,10 @@ static void
 test_mem(void **state)
 {
     acm_store_t       *s;
-    acm_store_conf_t   conf;
 
     (void) state;
 
-    memset(&conf, 0, sizeof(conf));
-    conf.path = "memory";
-    conf.create = 1;
-
-    test_ok(acm_store_mem_open(&conf, &s, NULL));
+    s = test_open_memory();
     test_contract(s);
     acm_store_close(s);
 }
@@ -301,7 +275,6 @@ test_twins(void **state)
     acm_batch_t         ba, bb;
     acm_entry_t         ea, eb;
     acm_store_t        *a, *b;
-    acm_store_conf_t    conf;
     uint64_t            rev_a, rev_b;
 
     (void) state;
@@ -310,14 +283,10 @@ test_twins(void **state)
     ops = env ? (size_t) strtoul(env, NULL, 10) : 20000;
     seed = 20261125;
 
-    memset(&conf, 0, sizeof(conf));
-    conf.path = "memory";
-    conf.create = 1;
-
     dir = test_mkdir();
     a = test_open_at(dir, 16 << 20);
     assert_non_null(a);
-    test_ok(acm_store_mem_open(&conf, &b, NULL));
+    b = test_open_memory();
 
     for (i = 0; i < ops; i++) {
 
@@ -462,16 +431,11 @@ test_append(void **state)
     unsigned           n;
     uint64_t           last, last_mem;
     acm_store_t       *s, *mem;
-    acm_store_conf_t   conf;
 
     (void) state;
 
-    memset(&conf, 0, sizeof(conf));
-    conf.path = "memory";
-    conf.create = 1;
-
     dir = test_mkdir();
-    test_ok(acm_store_mem_open(&conf, &mem, NULL));
+    mem = test_open_memory();
     last = 0;
     last_mem = 0;
 

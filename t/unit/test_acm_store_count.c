@@ -6,7 +6,7 @@
  */
 
 
-#include "test.h"
+#include "test_store.h"
 
 
 static int64_t
@@ -107,15 +107,10 @@ static void
 test_memory(void **state)
 {
     acm_store_t       *s;
-    acm_store_conf_t   conf;
 
     (void) state;
 
-    memset(&conf, 0, sizeof(conf));
-    conf.path = "memory";
-    conf.create = 1;
-
-    test_ok(acm_store_mem_open(&conf, &s, NULL));
+    s = test_open_memory();
     test_count_in(s);
     acm_store_close(s);
 }

@@ -11,7 +11,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "test.h"
+#include "test_store.h"
 
 
 #define TEST_THREADS  16
@@ -29,27 +29,6 @@ typedef struct {
 
 
 static pthread_barrier_t  test_barrier;
-
-
-static acm_store_t *
-test_open_at(const char *dir, uint64_t size)
-{
-    acm_err_t          err;
-    acm_store_t       *store;
-    acm_store_conf_t   conf;
-
-    memset(&conf, 0, sizeof(conf));
-    conf.path = dir;
-    conf.map_size = size;
-    conf.create = 1;
-
-    if (acm_store_lmdb_open(&conf, &store, &err) != ACM_OK) {
-        print_error("%s\n", err.text);
-        return NULL;
-    }
-
-    return store;
-}
 
 
 static void

@@ -12,31 +12,10 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "test.h"
+#include "test_store.h"
 
 
 #define TEST_MAP   (256 << 20)
-
-
-static acm_store_t *
-test_open(const char *dir)
-{
-    acm_err_t          err;
-    acm_store_t       *store;
-    acm_store_conf_t   conf;
-
-    memset(&conf, 0, sizeof(conf));
-    conf.path = dir;
-    conf.map_size = TEST_MAP;
-    conf.create = 1;
-
-    if (acm_store_lmdb_open(&conf, &store, &err) != ACM_OK) {
-        print_error("%s\n", err.text);
-        return NULL;
-    }
-
-    return store;
-}
 
 
 /* What commit n writes: as long as n says, and of n in every octet. */
@@ -91,7 +70,7 @@ test_writer(const char *dir, uint32_t n, int fd)
 {
     acm_store_t  *store;
 
-    store = test_open(dir);
+    store = test_open_at(dir, TEST_MAP);
 
     while (store != NULL && test_commit(store, n) == ACM_OK
            && write(fd, &n, sizeof(n)) == sizeof(n))
@@ -116,7 +95,7 @@ test_look(const char *dir, uint32_t last)
     acm_entry_t   e;
     acm_store_t  *store;
 
-    store = test_open(dir);
+    store = test_open_at(dir, TEST_MAP);
     assert_non_null(store);
 
     (void) acm_store_housekeep(store);

@@ -10,28 +10,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "test.h"
-
-
-static acm_store_t *
-test_open_at(const char *dir, uint64_t size)
-{
-    acm_err_t          err;
-    acm_store_t       *store;
-    acm_store_conf_t   conf;
-
-    memset(&conf, 0, sizeof(conf));
-    conf.path = dir;
-    conf.map_size = size;
-    conf.create = 1;
-
-    if (acm_store_lmdb_open(&conf, &store, &err) != ACM_OK) {
-        print_error("%s\n", err.text);
-        return NULL;
-    }
-
-    return store;
-}
+#include "test_store.h"
 
 
 static acm_rc_t

@@ -7,7 +7,7 @@
  */
 
 
-#include "test.h"
+#include "test_store.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -530,15 +530,10 @@ test_memory(void **state)
 {
     acm_err_t          err;
     acm_store_t       *store, *other;
-    acm_store_conf_t   conf;
 
     (void) state;
 
-    memset(&conf, 0, sizeof(conf));
-    conf.path = "memory";
-    conf.create = 1;
-
-    test_ok(acm_store_mem_open(&conf, &store, NULL));
+    store = test_open_memory();
     assert_int_equal(acm_store_share(store, &other, &err), ACM_INVALID);
     acm_store_close(store);
 }

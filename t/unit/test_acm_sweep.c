@@ -8,7 +8,7 @@
 
 
 #include "acm_sweep.h"
-#include "test.h"
+#include "test_store.h"
 
 
 typedef struct {
@@ -21,22 +21,15 @@ typedef struct {
 static void
 test_start(test_t *t, int lmdb)
 {
-    acm_err_t         err;
-    acm_store_conf_t  conf;
-
     memset(t, 0, sizeof(test_t));
-    memset(&conf, 0, sizeof(conf));
-    conf.path = "memory";
-    conf.create = 1;
 
     if (lmdb) {
         t->dir = test_mkdir();
-        conf.path = t->dir;
-        conf.map_size = 64 << 20;
-        test_ok(acm_store_lmdb_open(&conf, &t->store, &err));
+        t->store = test_open_at(t->dir, 64 << 20);
+        assert_non_null(t->store);
 
     } else {
-        test_ok(acm_store_mem_open(&conf, &t->store, &err));
+        t->store = test_open_memory();
     }
 }
 

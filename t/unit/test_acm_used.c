@@ -8,134 +8,10 @@
 
 
 #include "acm_json.h"
-#include "test.h"
-
-
-#define START    1800000000LL
-#define DAY      86400LL
-
-
-typedef struct {
-    acm_store_t        *store;
-    acm_keyring_t      *ring;
-    acm_key_secret_t    master;
-    acm_engine_t        engine;
-    acm_issuer_t        issuer;
-    unsigned            steps[ACM_STEP_SERVED + 1];
-    char                text[ACM_MAX_ERROR];
-} test_t;
+#include "test_engine.h"
 
 
 static char  *test_www[] = { "www.example.com" };
-
-
-static void
-test_report(void *data, acm_step_e step, const acm_cert_t *cert,
-    const char *text)
-{
-    test_t  *t = data;
-
-    (void) cert;
-
-    t->steps[step]++;
-    snprintf(t->text, sizeof(t->text), "%s", text);
-}
-
-
-static void
-test_request(acm_request_t *req)
-{
-    memset(req, 0, sizeof(acm_request_t));
-    req->account = "123456789012";
-    req->region = "us-east-1";
-    req->issuer = "internal";
-    req->key = ACM_KEY_EC_P256;
-    req->type = ACM_TYPE_PRIVATE;
-    req->names = test_www;
-    req->nnames = 1;
-}
-
-
-static void
-test_start(test_t *t, const acm_request_t *reqs, size_t n)
-{
-    acm_err_t          err;
-    acm_store_conf_t   conf;
-
-    memset(t, 0, sizeof(test_t));
-    memset(&conf, 0, sizeof(conf));
-    conf.path = "memory";
-    conf.create = 1;
-
-    test_ok(acm_store_mem_open(&conf, &t->store, &err));
-    test_ok(acm_key_random(&t->master, &err));
-    test_ok(acm_keyring_open(t->store, &t->master, 1, &t->ring, &err));
-
-    t->issuer.name = "internal";
-    t->issuer.ca_key = ACM_KEY_EC_P256;
-    t->issuer.lifetime = 90 * DAY;
-
-    t->engine.ring = t->ring;
-    t->engine.store = t->store;
-    t->engine.issuers = &t->issuer;
-    t->engine.nissuers = 1;
-    t->engine.requests = reqs;
-    t->engine.nrequests = n;
-    t->engine.report = test_report;
-    t->engine.data = t;
-}
-
-
-static void
-test_stop(test_t *t)
-{
-    acm_engine_done(&t->engine);
-    acm_keyring_close(t->ring);
-    acm_store_close(t->store);
-}
-
-
-/* Runs all that is due at a time; returns when the next step is. */
-
-static int64_t
-test_run(test_t *t, int64_t now)
-{
-    int64_t    next;
-    acm_rc_t   rc;
-    acm_err_t  err;
-    unsigned   n;
-
-    for (n = 0; n < 1000; n++) {
-        rc = acm_engine_tick(&t->engine, now, &next, &err);
-
-        if (rc == ACM_NOTFOUND) {
-            return next;
-        }
-
-        assert_int_equal(rc, ACM_OK);
-    }
-
-    fail();
-    return 0;
-}
-
-
-static void
-test_cert(test_t *t, const acm_request_t *req, acm_cert_t *cert)
-{
-    uint8_t       id[ACM_HASH_LEN];
-    acm_ref_t     ref;
-    acm_snap_t   *snap;
-    acm_entry_t   e;
-
-    acm_request_identity(req, id);
-    test_ok(acm_store_begin(t->store, &snap, NULL));
-    test_ok(acm_store_get(snap, ACM_DB_IDENTITY, id, ACM_HASH_LEN, &e));
-    test_ok(acm_ref_decode(e.data, e.len, &ref));
-    test_ok(acm_cert_get(snap, ref.account, ref.region, ref.uuid, cert,
-                         NULL));
-    acm_store_end(snap);
-}
 
 
 static acm_rc_t
@@ -246,8 +122,8 @@ test_merge(void **state)
 
     (void) state;
 
-    test_request(&req);
-    test_start(&t, &req, 1);
+    test_request(&req, test_www, 1);
+    test_start(&t, 90 * DAY, &req, 1);
     test_run(&t, START);
     test_cert(&t, &req, &cert);
 
@@ -340,10 +216,10 @@ test_unused(void **state)
 
     (void) state;
 
-    test_request(&req);
+    test_request(&req, test_www, 1);
     req.unused = 1;
 
-    test_start(&t, &req, 1);
+    test_start(&t, 90 * DAY, &req, 1);
     t.engine.unused = 30 * DAY;
 
     now = START;
@@ -426,8 +302,8 @@ test_off(void **state)
 
     (void) state;
 
-    test_request(&req);
-    test_start(&t, &req, 1);
+    test_request(&req, test_www, 1);
+    test_start(&t, 90 * DAY, &req, 1);
 
     now = test_run(&t, START);
     now = test_run(&t, now);
@@ -469,9 +345,9 @@ test_forced(void **state)
 
     (void) state;
 
-    test_request(&req);
+    test_request(&req, test_www, 1);
     req.unused = 1;
-    test_start(&t, &req, 1);
+    test_start(&t, 90 * DAY, &req, 1);
     t.engine.unused = 30 * DAY;
 
     now = test_run(&t, START);
@@ -511,8 +387,8 @@ test_nomem(void **state)
 
     (void) state;
 
-    test_request(&req);
-    test_start(&t, &req, 1);
+    test_request(&req, test_www, 1);
+    test_start(&t, 90 * DAY, &req, 1);
     test_run(&t, START);
     test_cert(&t, &req, &cert);
 

@@ -7,7 +7,7 @@
  */
 
 
-#include "test.h"
+#include "test_store.h"
 
 #include "acm_certificate_impl.h"
 #include "acm_event.h"
@@ -121,14 +121,10 @@ test_pending(void **state)
     acm_store_t       *store;
     acm_watch_t        watch;
     acm_ladder_t       ladder;
-    acm_store_conf_t   conf;
 
     (void) state;
 
-    memset(&conf, 0, sizeof(conf));
-    conf.path = "memory";
-    conf.create = 1;
-    test_ok(acm_store_mem_open(&conf, &store, NULL));
+    store = test_open_memory();
     acm_ladder_default(&ladder);
 
     memset(&c, 0, sizeof(c));

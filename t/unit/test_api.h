@@ -12,7 +12,7 @@
 
 #include "acm_api_impl.h"
 #include "acm_token.h"
-#include "test.h"
+#include "test_store.h"
 
 
 #define TEST_ACCOUNT  "123456789012"
@@ -44,14 +44,8 @@ typedef struct {
 static inline void
 test_api_start(test_api_t *t)
 {
-    acm_store_conf_t   conf;
-
     memset(t, 0, sizeof(test_api_t));
-    memset(&conf, 0, sizeof(conf));
-    conf.path = "memory";
-    conf.create = 1;
-
-    test_ok(acm_store_mem_open(&conf, &t->store, NULL));
+    t->store = test_open_memory();
     test_ok(acm_key_random(&t->master, NULL));
     test_ok(acm_keyring_open(t->store, &t->master, 1, &t->ring, NULL));
 

@@ -10,7 +10,7 @@
 #define _TEST_WATCH_H_INCLUDED_
 
 
-#include "test.h"
+#include "test_store.h"
 
 #include "acm_certificate_impl.h"
 #include "acm_event.h"
@@ -51,14 +51,8 @@ test_report(void *data, const acm_cert_t *old, const acm_cert_t *next)
 static inline void
 test_start(test_t *t)
 {
-    acm_store_conf_t  conf;
-
     memset(t, 0, sizeof(test_t));
-    memset(&conf, 0, sizeof(conf));
-    conf.path = "memory";
-    conf.create = 1;
-
-    test_ok(acm_store_mem_open(&conf, &t->store, NULL));
+    t->store = test_open_memory();
     acm_ladder_default(&t->ladder);
 
     t->watch.store = t->store;
