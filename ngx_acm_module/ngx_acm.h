@@ -324,6 +324,7 @@ typedef struct ngx_acm_handle_s  ngx_acm_handle_t;
 struct ngx_acm_handle_s {
     acm_store_t               *store;        /* shares that of the process */
     acm_keyring_t             *ring;
+    acm_x509_seen_t            seen;         /* chains that were imported */
     ngx_acm_handle_t          *next;
 };
 

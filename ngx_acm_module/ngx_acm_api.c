@@ -317,6 +317,7 @@ ngx_acm_handles_close(void)
         h = ngx_acm_handles.free;
         ngx_acm_handles.free = h->next;
 
+        acm_x509_seen_free(&h->seen);
         acm_keyring_close(h->ring);
         acm_store_close(h->store);
         ngx_free(h);

@@ -597,6 +597,8 @@ ngx_http_acm_api_thread(void *data, ngx_log_t *log)
         return;
     }
 
+    ctx->api.seen = &ctx->handle->seen;
+
     acm_api_call(&ctx->conf, ctx->handle->ring, &caller, &ctx->api, now,
                  &ctx->answer);
 }

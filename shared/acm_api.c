@@ -93,6 +93,7 @@ acm_api_call(const acm_api_conf_t *conf, acm_keyring_t *ring,
     api.ring = ring;
     api.store = acm_keyring_store(ring);
     api.now = now;
+    api.seen = request->seen;
     api.message = acm_calloc(1, ACM_MAX_API_MESSAGE);
 
     if (api.message == NULL) {

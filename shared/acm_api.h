@@ -19,6 +19,7 @@
 #include "acm_keyring.h"
 #include "acm_quota.h"
 #include "acm_throttle.h"
+#include "acm_x509.h"
 
 
 #define ACM_API_TYPE           "application/x-amz-json-1.1"
@@ -151,6 +152,8 @@ typedef struct {
     acm_str_t                  target;
     acm_str_t                  type;
     acm_str_t                  body;
+    acm_x509_seen_t           *seen;         /* chains imported before, for
+                                                this thread alone; or NULL */
 } acm_api_request_t;
 
 

@@ -33,6 +33,7 @@ typedef struct {
     acm_keyring_t             *ring;
     acm_store_t               *store;
     acm_snap_t                *snap;     /* while one is open; or NULL */
+    acm_x509_seen_t           *seen;     /* of the thread; or NULL */
     int64_t                    now;
     const acm_operation_t     *operation;
     json_t                    *in;       /* checked against its shape */

@@ -139,8 +139,8 @@ acm_input_fine(acm_api_t *api, const acm_input_t *in, acm_bundle_t *bundle)
 {
     acm_err_t  err;
 
-    if (acm_bundle_parse(&in->leaf_pem, &in->key_pem, &in->chain_pem,
-                         api->now, bundle, &err)
+    if (acm_bundle_parse_seen(&in->leaf_pem, &in->key_pem, &in->chain_pem,
+                              api->now, api->seen, bundle, &err)
         != ACM_OK)
     {
         return 0;

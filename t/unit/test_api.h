@@ -32,6 +32,7 @@ typedef struct {
     acm_api_conf_t      conf;
     acm_api_caller_t    caller;
     acm_api_server_t    server;
+    acm_x509_seen_t     seen;
     int64_t             now;
     int                 status;          /* of the last call */
     unsigned            changed;
@@ -78,6 +79,7 @@ static inline void
 test_api_stop(test_api_t *t)
 {
     acm_engine_done(&t->engine);
+    acm_x509_seen_free(&t->seen);
     acm_keyring_close(t->ring);
     acm_store_close(t->store);
 }
@@ -131,6 +133,7 @@ test_api_raw(test_api_t *t, const char *operation, const char *body,
     req.type.len = sizeof(ACM_API_TYPE) - 1;
     req.body.data = (uint8_t *) body;
     req.body.len = len;
+    req.seen = &t->seen;
 
     acm_api_call(&t->conf, t->ring, &t->caller, &req, t->now, &answer);
 
