@@ -17,6 +17,7 @@
 #include "acm_name.h"
 #include "acm_quota.h"
 #include "acm_sched.h"
+#include "acm_state.h"
 #include "acm_used.h"
 #include "acm_watch.h"
 
@@ -714,6 +715,7 @@ acm_certificate_delete(acm_store_t *store, const char *account,
     acm_batch_names(&batch, &cert, 0);
     acm_history_delete(&batch, &cert);
     acm_quota_deleted(&batch, &cert);
+    acm_state_count(&batch, -1);
 
     len = acm_cert_key(key, account, region, uuid);
     acm_batch_delete(&batch, ACM_DB_CERTIFICATE, key, len);

@@ -12,6 +12,7 @@
 #include "acm_history.h"
 #include "acm_name.h"
 #include "acm_quota.h"
+#include "acm_state.h"
 #include "acm_version.h"
 
 
@@ -108,6 +109,7 @@ acm_batch_moves(acm_batch_t *batch, const acm_cert_t *old,
 
     if (old == NULL) {
         acm_quota_made(batch, next);
+        acm_state_count(batch, 1);
         old = &nothing;
     }
 
@@ -144,6 +146,8 @@ acm_batch_moves(acm_batch_t *batch, const acm_cert_t *old,
         acm_batch_names(batch, next, 1);
     }
 
+    acm_state_moves(batch, old, next);
+
     acm_batch_cert(batch, next);
 }
 
@@ -156,6 +160,7 @@ acm_batch_indices(acm_batch_t *batch, const acm_cert_t *cert, int put)
     acm_batch_time(batch, ACM_DB_EXPIRY, cert->not_after, cert, put);
     acm_batch_time(batch, ACM_DB_OCSP, cert->ocsp_at, cert, put);
     acm_batch_created(batch, cert, put);
+    acm_state_entry(batch, cert, put);
 }
 
 

@@ -42,7 +42,7 @@ void acm_batch_change(acm_batch_t *batch, const acm_cert_t *old,
 void acm_batch_moves(acm_batch_t *batch, const acm_cert_t *old,
     const acm_cert_t *next);
 
-/* Puts or deletes the entries of the due, watch and expiry indices; and
+/* Puts or deletes the entries of the indices of times and of the state; and
    those of all names. */
 void acm_batch_indices(acm_batch_t *batch, const acm_cert_t *cert, int put);
 void acm_batch_names(acm_batch_t *batch, const acm_cert_t *cert,

@@ -59,7 +59,8 @@ static const char *const  acm_db_names[ACM_DB_MAX] = {
     "revocation",
     "created",
     "ocsp",
-    "staple"
+    "staple",
+    "state"
 };
 
 

@@ -71,6 +71,7 @@ typedef enum {
     ACM_DB_CREATED,        /* account/region/time uuid -> nothing */
     ACM_DB_OCSP,           /* time uuid -> account/region/uuid */
     ACM_DB_STAPLE,         /* uuid -> its last OCSP response */
+    ACM_DB_STATE,          /* account/region/kind uuid -> nothing */
     ACM_DB_MAX
 } acm_db_e;
 

@@ -13,6 +13,7 @@
 
 #include "acm_ahead.h"
 #include "acm_certificate_impl.h"
+#include "acm_state.h"
 #include "acm_watch_impl.h"
 
 
@@ -105,6 +106,7 @@ acm_watch_ready(acm_watch_t *w, int64_t now, acm_err_t *err)
 {
     int             swept, behind;
     acm_rc_t        rc;
+    int64_t         n;
     uint64_t        revision, all, created;
     acm_snap_t     *snap;
     acm_batch_t     batch;
@@ -118,11 +120,12 @@ acm_watch_ready(acm_watch_t *w, int64_t now, acm_err_t *err)
 
     rc = acm_ladder_read(snap, &ladder, &swept, &revision);
 
-    /* older versions did not have this index */
+    /* older versions did not have these indices */
 
     behind = (acm_store_entries(snap, ACM_DB_CERTIFICATE, &all) == ACM_OK
               && acm_store_entries(snap, ACM_DB_CREATED, &created) == ACM_OK
-              && created < all);
+              && created < all)
+             || (acm_state_behind(snap, &n) == ACM_OK && n != 0);
 
     acm_store_end(snap);
 
@@ -316,11 +319,28 @@ acm_watch_sweep(acm_watch_t *w, int64_t now, acm_err_t *err)
 static acm_rc_t
 acm_watch_swept(acm_watch_t *w, acm_err_t *err)
 {
+    int64_t      n;
     acm_rc_t     rc;
+    acm_snap_t  *snap;
     acm_batch_t  batch;
+
+    rc = acm_store_begin(w->store, &snap, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
 
     acm_batch_init(&batch);
     acm_ladder_put(&batch, w->ladder, 1);
+
+    /* whoever makes or deletes one meanwhile counts it */
+
+    if (acm_state_behind(snap, &n) == ACM_OK && n != 0) {
+        acm_state_count(&batch, n);
+    }
+
+    acm_store_end(snap);
+
     rc = acm_commit(w->store, &batch, err);
     acm_batch_free(&batch);
 
@@ -448,7 +468,21 @@ acm_watch_missing(acm_snap_t *snap, const acm_cert_t *cert)
 {
     size_t       len;
     uint8_t      key[ACM_MAX_STORE_KEY];
+    unsigned     kind;
     acm_entry_t  entry;
+
+    kind = acm_state_kind(cert);
+
+    if (kind != 0) {
+        len = acm_state_key(key, cert->account, cert->region, kind,
+                            cert->uuid);
+
+        if (acm_store_get(snap, ACM_DB_STATE, key, len, &entry)
+            == ACM_NOTFOUND)
+        {
+            return 1;
+        }
+    }
 
     if (cert->due != ACM_DUE_NONE) {
         len = acm_due_key(key, cert->due_at, cert->due, cert->uuid);

@@ -408,11 +408,13 @@ import_ok("reimport $_", 'twoe.pem', 'twoe.key', undef, '--arn',
     $both->[0]{CertificateArn}) for 1 .. 3;
 is(ctl('verify'), 0, 'verify at the end') or diag($out);
 
-# what verify finds in the index of when certificates were made
+# what verify finds in the indices of when certificates were made, and of
+# those that are not simply issued
 
 for my $case ([ time => qr/the created index has another time than certificate/ ],
     [ lead => qr/created index leads to certificate \S+, which cannot be read/ ],
-    [ junk => qr/an entry of the created index cannot be read/ ])
+    [ junk => qr/an entry of the created index cannot be read/ ],
+    [ state => qr/the state index has another state than certificate/ ])
 {
     my ($how, $fault) = @$case;
 

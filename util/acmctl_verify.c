@@ -13,6 +13,7 @@
 #include "../shared/acm_name.h"
 #include "../shared/acm_event.h"
 #include "../shared/acm_revocation.h"
+#include "../shared/acm_state.h"
 #include "../shared/acm_watch_impl.h"
 #include "acmctl.h"
 
@@ -52,6 +53,9 @@ static void acmctl_verify_used(acmctl_verify_t *v, const acm_entry_t *e);
 static void acmctl_verify_watch(acmctl_verify_t *v, const acm_entry_t *e);
 static void acmctl_verify_expiry(acmctl_verify_t *v, const acm_entry_t *e);
 static void acmctl_verify_created(acmctl_verify_t *v, const acm_entry_t *e);
+static void acmctl_verify_state(acmctl_verify_t *v, const acm_entry_t *e);
+static void acmctl_verify_listed(acmctl_verify_t *v, const acm_entry_t *e,
+    acm_db_e db, size_t octets);
 static void acmctl_verify_ocsp(acmctl_verify_t *v, const acm_entry_t *e);
 static void acmctl_verify_time(acmctl_verify_t *v, const acm_entry_t *e,
     acm_db_e db);
@@ -95,6 +99,7 @@ acmctl_verify(acmctl_t *ctl, int argc, char **argv)
     acmctl_each(&v, ACM_DB_WATCH, acmctl_verify_watch);
     acmctl_each(&v, ACM_DB_EXPIRY, acmctl_verify_expiry);
     acmctl_each(&v, ACM_DB_CREATED, acmctl_verify_created);
+    acmctl_each(&v, ACM_DB_STATE, acmctl_verify_state);
     acmctl_each(&v, ACM_DB_OCSP, acmctl_verify_ocsp);
     acmctl_each(&v, ACM_DB_EVENT, acmctl_verify_event);
     acmctl_each(&v, ACM_DB_QUOTA, acmctl_verify_any);
@@ -443,6 +448,7 @@ acmctl_verify_times(acmctl_verify_t *v, const acm_cert_t *cert)
     int            swept;
     size_t         len;
     uint8_t        key[ACM_MAX_STORE_KEY];
+    int64_t        behind;
     uint64_t       revision, n;
     acm_entry_t    e;
     acm_ladder_t   ladder;
@@ -471,6 +477,17 @@ acmctl_verify_times(acmctl_verify_t *v, const acm_cert_t *cert)
         && acm_store_get(v->snap, ACM_DB_CREATED, key, len, &e) != ACM_OK)
     {
         acmctl_fault(v, "certificate %s is not in the created index",
+                     cert->uuid);
+    }
+
+    len = acm_state_key(key, cert->account, cert->region,
+                        acm_state_kind(cert), cert->uuid);
+
+    if (acm_state_kind(cert) != 0
+        && acm_state_behind(v->snap, &behind) == ACM_OK && behind == 0
+        && acm_store_get(v->snap, ACM_DB_STATE, key, len, &e) != ACM_OK)
+    {
+        acmctl_fault(v, "certificate %s is not in the state index",
                      cert->uuid);
     }
 
@@ -508,49 +525,73 @@ acmctl_verify_expiry(acmctl_verify_t *v, const acm_entry_t *e)
 }
 
 
-/* Account, region, time and UUID: all that there is. */
-
 static void
 acmctl_verify_created(acmctl_verify_t *v, const acm_entry_t *e)
 {
+    acmctl_verify_listed(v, e, ACM_DB_CREATED, 8);
+}
+
+
+static void
+acmctl_verify_state(acmctl_verify_t *v, const acm_entry_t *e)
+{
+    acmctl_verify_listed(v, e, ACM_DB_STATE, 1);
+}
+
+
+/* Account, region, so many octets and UUID: all that there is. */
+
+static void
+acmctl_verify_listed(acmctl_verify_t *v, const acm_entry_t *e, acm_db_e db,
+    size_t octets)
+{
     char         uuid[ACM_UUID_LEN + 1];
-    size_t       len;
-    int64_t      at;
+    size_t       len, n;
     uint8_t      key[ACM_MAX_STORE_KEY];
     acm_rc_t     rc;
     acm_cert_t   cert;
     acm_entry_t  entry;
 
-    len = 8 + ACM_UUID_LEN;
+    n = octets + ACM_UUID_LEN;
+    memset(uuid, 0, sizeof(uuid));
 
-    if (e->key_len <= len
-        || acm_time_key_parse(e->key + e->key_len - len, len, &at, uuid)
-           != ACM_OK)
-    {
-        acmctl_fault(v, "an entry of the created index cannot be read");
+    if (e->key_len > n) {
+        memcpy(uuid, e->key + e->key_len - ACM_UUID_LEN, ACM_UUID_LEN);
+    }
+
+    if (!acm_uuid_ok(uuid)) {
+        acmctl_fault(v, "an entry of the %s index cannot be read",
+                     acm_db_name(db));
         return;
     }
 
-    len = e->key_len - len;
+    len = e->key_len - n;
     memcpy(key, e->key, len);
     memcpy(key + len, uuid, ACM_UUID_LEN);
-    len += ACM_UUID_LEN;
 
-    rc = acm_store_get(v->snap, ACM_DB_CERTIFICATE, key, len, &entry);
+    rc = acm_store_get(v->snap, ACM_DB_CERTIFICATE, key, len + ACM_UUID_LEN,
+                       &entry);
 
     if (rc == ACM_OK) {
         rc = acm_cert_decode(entry.data, entry.len, &cert);
     }
 
     if (rc != ACM_OK) {
-        acmctl_fault(v, "the created index leads to certificate %s, which "
-                     "cannot be read", uuid);
+        acmctl_fault(v, "the %s index leads to certificate %s, which cannot "
+                     "be read", acm_db_name(db), uuid);
         return;
     }
 
-    if (at != cert.created_at) {
-        acmctl_fault(v, "the created index has another time than "
-                     "certificate %s", uuid);
+    len = (db == ACM_DB_STATE)
+          ? acm_state_key(key, cert.account, cert.region,
+                          acm_state_kind(&cert), cert.uuid)
+          : acm_created_key(key, cert.account, cert.region, cert.created_at,
+                            cert.uuid);
+
+    if (len != e->key_len || memcmp(key, e->key, len) != 0) {
+        acmctl_fault(v, "the %s index has another %s than certificate %s",
+                     acm_db_name(db),
+                     (db == ACM_DB_STATE) ? "state" : "time", uuid);
     }
 
     acm_cert_free(&cert);

@@ -13,6 +13,7 @@
 #include "../../shared/acm_certificate_impl.h"
 #include "../../shared/acm_history.h"
 #include "../../shared/acm_sched.h"
+#include "../../shared/acm_state.h"
 #include "../../shared/acm_watch.h"
 #include "fill.h"
 
@@ -129,6 +130,7 @@ fill_one(fill_t *f, uint32_t i, acm_batch_t *batch, acm_err_t *err)
     acm_history_changes(batch, NULL, &cert, f->now);
     acm_batch_indices(batch, &cert, 1);
     acm_batch_names(batch, &cert, 1);
+    acm_state_count(batch, 1);
 
     if (f->issuer) {
         acm_batch_ref(batch, ACM_DB_IDENTITY, cert.identity, ACM_HASH_LEN,

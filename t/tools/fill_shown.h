@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "../../shared/acm_certificate_impl.h"
+#include "../../shared/acm_state.h"
 
 
 #define SHOWN_ACCOUNT   "123456789012"
@@ -165,6 +166,7 @@ shown_put(acm_batch_t *batch, const acm_cert_t *c)
     acm_batch_cert(batch, c);
     acm_batch_indices(batch, c, 1);
     acm_batch_names(batch, c, 1);
+    acm_state_count(batch, 1);
 }
 
 

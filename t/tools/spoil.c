@@ -9,13 +9,14 @@
  *   spoil STORE time    it has another time
  *   spoil STORE lead    one more, which leads to no certificate
  *   spoil STORE junk    one more, which nobody can read
+ *   spoil STORE state   one of the index of states, for an issued one
  */
 
 
 #include <stdio.h>
 #include <string.h>
 
-#include "../../shared/acm_record.h"
+#include "../../shared/acm_state.h"
 
 
 #define SPOIL_TAIL  (8 + ACM_UUID_LEN)       /* of a key: time, UUID */
@@ -33,7 +34,8 @@ main(int argc, char **argv)
     acm_store_conf_t  conf;
 
     if (argc != 3) {
-        fprintf(stderr, "usage: spoil STORE gone | time | lead | junk\n");
+        fprintf(stderr, "usage: spoil STORE gone | time | lead | junk | state"
+                "\n");
         return 2;
     }
 
@@ -64,9 +66,11 @@ spoil(acm_store_t *store, const char *how, acm_err_t *err)
     uint8_t      key[ACM_MAX_STORE_KEY];
     acm_rc_t     rc;
     acm_snap_t  *snap;
+    acm_db_e     db;
     acm_batch_t  batch;
     acm_entry_t  entry;
 
+    db = ACM_DB_CREATED;
     rc = acm_store_begin(store, &snap, err);
 
     if (rc != ACM_OK) {
@@ -101,10 +105,20 @@ spoil(acm_store_t *store, const char *how, acm_err_t *err)
 
     } else if (strcmp(how, "junk") == 0) {
         len = 3;
+
+    } else if (strcmp(how, "state") == 0) {
+
+        /* a kind instead of the time */
+
+        db = ACM_DB_STATE;
+        len -= 7;
+        key[len - ACM_UUID_LEN - 1] = ACM_STATUS_FAILED;
+        memmove(key + len - ACM_UUID_LEN, key + len + 7 - ACM_UUID_LEN,
+                ACM_UUID_LEN);
     }
 
     if (strcmp(how, "gone") != 0) {
-        acm_batch_put(&batch, ACM_DB_CREATED, key, len, "", 0);
+        acm_batch_put(&batch, db, key, len, "", 0);
     }
 
     rc = acm_store_commit(store, &batch, err);
