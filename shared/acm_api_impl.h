@@ -12,8 +12,10 @@
 
 #include "acm_api.h"
 #include "acm_api_model.h"
+#include "acm_api_plan.h"
 #include "acm_certificate.h"
 #include "acm_name.h"
+#include "acm_peek.h"
 #include "acm_tags.h"
 
 
@@ -162,9 +164,11 @@ struct acm_scan_s {
     size_t                     max;      /* by default */
     const char                *only;     /* NULL: there may be any; UUID, or ""
                                             for none */
+    acm_plan_t                *plan;     /* or NULL */
+    acm_db_e                   index;    /* ACM_DB_CREATED, ACM_DB_EXPIRY with
+                                            a plan: key is the eight octets of
+                                            its time; ACM_DB_META: of none */
     unsigned                   falling:1;
-    unsigned                   created:1;    /* by created_at: key is its
-                                                eight octets */
 
     /* internal, all zero at first */
 
@@ -172,6 +176,9 @@ struct acm_scan_s {
     size_t                     nfound;
     acm_scan_entry_t           after;    /* the end of the page before */
     acm_scan_entry_t           last;     /* that was read */
+    acm_peek_t                *peek;     /* what is looked at */
+    size_t                     read;     /* records */
+    size_t                     walked;   /* entries of the index */
     uint64_t                   query;    /* what the token belongs to */
     unsigned                   paged:1;  /* after is set */
     unsigned                   more:1;
@@ -181,6 +188,31 @@ struct acm_scan_s {
 
 /* The page that is asked for, as api->out. */
 acm_rc_t acm_api_scan(acm_scan_t *scan);
+
+/* Of it, the candidates of a plan, and those of an index in its order.
+   ACM_DENIED: there are too many, or not all are in the indices. */
+acm_rc_t acm_scan_listed(acm_scan_t *scan);
+acm_rc_t acm_scan_ordered(acm_scan_t *scan);
+acm_rc_t acm_scan_look(acm_scan_t *scan, acm_snap_t *snap, const char *uuid,
+    const acm_cert_t **cert);
+void acm_scan_take(acm_scan_t *scan, const acm_cert_t *cert);
+int acm_scan_order(const acm_scan_t *scan, const acm_scan_entry_t *a,
+    const acm_scan_entry_t *b);
+
+/* Where all is that a filter statement, or a list of statuses, can find; and
+   what was never issued. */
+void acm_plan_statement(acm_plan_t *plan, const acm_api_t *api,
+    const json_t *statement);
+void acm_plan_statuses(acm_plan_t *plan, const acm_api_t *api,
+    const json_t *list);
+void acm_plan_endless(acm_plan_t *plan, const acm_api_t *api);
+
+/* The candidates.  ACM_DENIED: more than so many entries have to be read, or
+   the indices do not have all, as of an older version. */
+acm_rc_t acm_plan_read(acm_plan_t *plan, acm_api_t *api, size_t max);
+
+/* 1 if an entry of the index of ends is of another account or region. */
+int acm_plan_foreign(const acm_api_t *api, const acm_entry_t *entry);
 
 /* ThrottlingException, or ACM_OK: one more call is counted. */
 acm_rc_t acm_api_rate(acm_api_t *api);

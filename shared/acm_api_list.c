@@ -42,8 +42,10 @@ acm_rc_t
 acm_api_list(acm_api_t *api)
 {
     json_t      *includes;
+    acm_rc_t     rc;
     acm_list_t   list;
     const char  *by, *order;
+    acm_plan_t  *plan;
 
     by = json_string_value(json_object_get(api->in, "SortBy"));
     order = json_string_value(json_object_get(api->in, "SortOrder"));
@@ -76,11 +78,26 @@ acm_api_list(acm_api_t *api)
 
     if (by != NULL) {
         list.scan.key = acm_list_created;
-        list.scan.created = 1;
+        list.scan.index = ACM_DB_CREATED;
         list.scan.falling = (strcmp(order, "DESCENDING") == 0);
     }
 
-    return acm_api_scan(&list.scan);
+    plan = acm_alloc(sizeof(acm_plan_t));
+
+    if (plan == NULL) {
+        return acm_api_nomem(api);
+    }
+
+    list.scan.plan = plan;
+    plan->uuids = NULL;
+    acm_plan_statuses(plan, api, list.statuses);
+
+    rc = acm_api_scan(&list.scan);
+
+    acm_free(plan->uuids);
+    acm_free(plan);
+
+    return rc;
 }
 
 

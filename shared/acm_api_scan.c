@@ -20,23 +20,17 @@
 #define ACM_MAX_SCAN_RAW  (ACM_SCAN_HEAD + ACM_MAX_SCAN_KEY + ACM_UUID_LEN)
 
 
+static acm_rc_t acm_scan_find(acm_scan_t *scan);
 static acm_rc_t acm_scan_query(acm_scan_t *scan);
 static acm_rc_t acm_scan_token(acm_scan_t *scan, const char *token);
 static int acm_scan_digit(char c);
 static acm_rc_t acm_scan_only(acm_scan_t *scan);
-static acm_rc_t acm_scan_created(acm_scan_t *scan);
-static acm_rc_t acm_scan_created_slice(acm_scan_t *scan, uint8_t *key,
-    size_t *len, size_t prefix, size_t *read);
-static acm_rc_t acm_scan_created_one(acm_scan_t *scan, acm_snap_t *snap,
-    const uint8_t *key);
-static int acm_scan_indexed(acm_snap_t *snap);
+static acm_rc_t acm_scan_peek(acm_scan_t *scan, const acm_entry_t *entry,
+    const acm_cert_t **cert);
 static acm_rc_t acm_scan_read(acm_scan_t *scan);
 static acm_rc_t acm_scan_slice(acm_scan_t *scan, uint8_t *key, size_t *len,
     size_t prefix, size_t *read);
-static void acm_scan_take(acm_scan_t *scan, const acm_cert_t *cert);
 static void acm_scan_put(acm_scan_t *scan, const acm_scan_entry_t *e);
-static int acm_scan_order(const acm_scan_t *scan, const acm_scan_entry_t *a,
-    const acm_scan_entry_t *b);
 static void acm_scan_up(acm_scan_t *scan, size_t i);
 static void acm_scan_down(acm_scan_t *scan, size_t i);
 static acm_rc_t acm_scan_answer(acm_scan_t *scan);
@@ -72,24 +66,44 @@ acm_api_scan(acm_scan_t *scan)
     }
 
     scan->found = acm_calloc(scan->max, sizeof(acm_scan_entry_t));
+    scan->peek = acm_cert_peek_make();
 
-    if (scan->found == NULL) {
-        return acm_api_nomem(api);
-    }
-
-    rc = (scan->only != NULL) ? acm_scan_only(scan) : acm_scan_created(scan);
-
-    if (rc == ACM_DENIED) {
-        rc = acm_scan_read(scan);
-    }
+    rc = (scan->found == NULL || scan->peek == NULL) ? acm_api_nomem(api)
+                                                     : acm_scan_find(scan);
 
     if (rc == ACM_OK) {
         rc = acm_scan_answer(scan);
     }
 
     acm_free(scan->found);
+    acm_free(scan->peek);
 
     return rc;
+}
+
+
+/* ACM_DENIED: not in this way. */
+
+static acm_rc_t
+acm_scan_find(acm_scan_t *scan)
+{
+    acm_rc_t  rc;
+
+    if (scan->only != NULL) {
+        return acm_scan_only(scan);
+    }
+
+    rc = ACM_DENIED;
+
+    if (scan->plan != NULL && scan->plan->narrow) {
+        rc = acm_scan_listed(scan);
+    }
+
+    if (rc == ACM_DENIED && scan->index != ACM_DB_META) {
+        rc = acm_scan_ordered(scan);
+    }
+
+    return (rc == ACM_DENIED) ? acm_scan_read(scan) : rc;
 }
 
 
@@ -229,10 +243,10 @@ acm_scan_digit(char c)
 static acm_rc_t
 acm_scan_only(acm_scan_t *scan)
 {
-    acm_rc_t     rc;
-    acm_api_t   *api;
-    acm_cert_t   cert;
-    acm_snap_t  *snap;
+    acm_rc_t           rc;
+    acm_api_t         *api;
+    acm_snap_t        *snap;
+    const acm_cert_t  *cert;
 
     api = scan->api;
 
@@ -247,12 +261,10 @@ acm_scan_only(acm_scan_t *scan)
     }
 
     api->snap = snap;
-    rc = acm_cert_get(snap, api->caller->account, api->caller->region,
-                      scan->only, &cert, NULL);
+    rc = acm_scan_look(scan, snap, scan->only, &cert);
 
     if (rc == ACM_OK) {
-        acm_scan_take(scan, &cert);
-        acm_cert_free(&cert);
+        acm_scan_take(scan, cert);
     }
 
     api->snap = NULL;
@@ -264,174 +276,50 @@ acm_scan_only(acm_scan_t *scan)
 }
 
 
-/* In the order in which they were made, from the index; ACM_DENIED if that is
-   not asked for, or not all of them are in it yet. */
+/* The certificate of a UUID, as long as the next one is not looked at. */
 
-static acm_rc_t
-acm_scan_created(acm_scan_t *scan)
+acm_rc_t
+acm_scan_look(acm_scan_t *scan, acm_snap_t *snap, const char *uuid,
+    const acm_cert_t **cert)
 {
-    size_t      len, prefix, read;
-    uint8_t     key[ACM_MAX_STORE_KEY];
-    acm_rc_t    rc;
-    acm_api_t  *api;
-
-    if (!scan->created || (scan->paged && scan->after.len != 8)) {
-        return ACM_DENIED;
-    }
-
-    api = scan->api;
-    prefix = acm_seal_key(key, api->caller->account, api->caller->region);
-
-    if (prefix == 0) {
-        return ACM_OK;
-    }
-
-    key[prefix++] = '/';
-    len = prefix;
-    read = 0;
-
-    if (scan->paged) {
-        memcpy(key + len, scan->after.key, 8);
-        memcpy(key + len + 8, scan->after.uuid, ACM_UUID_LEN);
-        len += 8 + ACM_UUID_LEN;
-
-        if (!scan->falling) {
-            key[len++] = '\0';
-        }
-
-    } else if (scan->falling) {
-
-        /* what is in front of "0" is what has "/" */
-
-        key[prefix - 1] = '/' + 1;
-    }
-
-    do {
-        rc = acm_scan_created_slice(scan, key, &len, prefix, &read);
-
-        if (rc == ACM_OK && !scan->more && read >= ACM_MAX_SCAN) {
-            scan->more = 1;
-            scan->cut = 1;
-        }
-
-    } while (rc == ACM_OK && !scan->more);
-
-    return (rc == ACM_NOTFOUND) ? ACM_OK : rc;
-}
-
-
-/* ACM_NOTFOUND: that was the last one. */
-
-static acm_rc_t
-acm_scan_created_slice(acm_scan_t *scan, uint8_t *key, size_t *len,
-    size_t prefix, size_t *read)
-{
-    size_t       n;
+    size_t       len;
+    uint8_t      key[ACM_MAX_STORE_KEY];
     acm_rc_t     rc;
-    acm_snap_t  *snap;
     acm_entry_t  entry;
 
-    rc = acm_store_begin(scan->api->store, &snap, &scan->api->err);
+    len = acm_cert_key(key, scan->api->caller->account,
+                       scan->api->caller->region, uuid);
 
-    if (rc != ACM_OK) {
-        return rc;
+    if (len == 0) {
+        return ACM_NOTFOUND;
     }
 
-    if (*read == 0 && !acm_scan_indexed(snap)) {
-        acm_store_end(snap);
-        return ACM_DENIED;
+    rc = acm_store_get(snap, ACM_DB_CERTIFICATE, key, len, &entry);
+
+    if (rc == ACM_OK) {
+        rc = acm_scan_peek(scan, &entry, cert);
     }
 
-    scan->api->snap = snap;
+    /* a record that stands under a foreign key is as bad as a damaged one */
 
-    for (n = 0; rc == ACM_OK && n < ACM_MAX_API_SCAN && !scan->more; n++) {
-
-        rc = scan->falling
-             ? acm_store_before(snap, ACM_DB_CREATED, key, *len, &entry)
-             : acm_store_seek(snap, ACM_DB_CREATED, key, *len, &entry);
-
-        if (rc != ACM_OK && (rc != ACM_CORRUPT || entry.key == NULL)) {
-            break;
-        }
-
-        key[prefix - 1] = '/';
-
-        if (entry.key_len != prefix + 8 + ACM_UUID_LEN
-            || memcmp(entry.key, key, prefix) != 0)
-        {
-            rc = ACM_NOTFOUND;
-            break;
-        }
-
-        memcpy(key, entry.key, entry.key_len);
-        *len = entry.key_len;
-
-        rc = acm_scan_created_one(scan, snap, key + prefix);
-
-        if (!scan->falling) {
-            key[(*len)++] = '\0';
-        }
+    if (rc == ACM_OK && strcmp((*cert)->uuid, uuid) != 0) {
+        rc = ACM_CORRUPT;
     }
-
-    scan->api->snap = NULL;
-    acm_store_end(snap);
-    *read += n;
 
     return rc;
 }
 
 
-/* key: time and UUID */
-
 static acm_rc_t
-acm_scan_created_one(acm_scan_t *scan, acm_snap_t *snap, const uint8_t *key)
+acm_scan_peek(acm_scan_t *scan, const acm_entry_t *entry,
+    const acm_cert_t **cert)
 {
-    acm_rc_t          rc;
-    acm_cert_t        cert;
-    acm_scan_entry_t  e;
+    acm_rc_t  rc;
 
-    memset(&e, 0, sizeof(acm_scan_entry_t));
-    memcpy(e.key, key, 8);
-    memcpy(e.uuid, key + 8, ACM_UUID_LEN);
-    e.len = 8;
+    rc = acm_cert_peek(entry->data, entry->len, scan->peek);
+    *cert = &scan->peek->cert;
 
-    rc = acm_cert_get(snap, scan->api->caller->account,
-                      scan->api->caller->region, e.uuid, &cert, NULL);
-
-    /* what cannot be read is not shown, and hides no other */
-
-    if (rc == ACM_OK) {
-
-        if (!scan->match(scan, &cert)) {
-            /* void */
-
-        } else if (scan->nfound < scan->max) {
-            scan->found[scan->nfound++] = e;
-            scan->listed = 1;
-
-        } else {
-            scan->more = 1;
-        }
-
-        acm_cert_free(&cert);
-    }
-
-    scan->last = e;
-
-    return (rc == ACM_NOMEM) ? rc : ACM_OK;
-}
-
-
-/* An entry for each certificate of the store. */
-
-static int
-acm_scan_indexed(acm_snap_t *snap)
-{
-    uint64_t  all, created;
-
-    return acm_store_entries(snap, ACM_DB_CERTIFICATE, &all) == ACM_OK
-           && acm_store_entries(snap, ACM_DB_CREATED, &created) == ACM_OK
-           && created == all;
+    return rc;
 }
 
 
@@ -489,11 +377,11 @@ static acm_rc_t
 acm_scan_slice(acm_scan_t *scan, uint8_t *key, size_t *len, size_t prefix,
     size_t *read)
 {
-    size_t       n;
-    acm_rc_t     rc;
-    acm_cert_t   cert;
-    acm_snap_t  *snap;
-    acm_entry_t  entry;
+    size_t             n;
+    acm_rc_t           rc;
+    acm_snap_t        *snap;
+    acm_entry_t        entry;
+    const acm_cert_t  *cert;
 
     rc = acm_store_begin(scan->api->store, &snap, &scan->api->err);
 
@@ -526,11 +414,8 @@ acm_scan_slice(acm_scan_t *scan, uint8_t *key, size_t *len, size_t prefix,
 
         /* what cannot be read is not shown, and hides no other */
 
-        if (rc == ACM_OK
-            && acm_cert_decode(entry.data, entry.len, &cert) == ACM_OK)
-        {
-            acm_scan_take(scan, &cert);
-            acm_cert_free(&cert);
+        if (rc == ACM_OK && acm_scan_peek(scan, &entry, &cert) == ACM_OK) {
+            acm_scan_take(scan, cert);
         }
     }
 
@@ -542,7 +427,7 @@ acm_scan_slice(acm_scan_t *scan, uint8_t *key, size_t *len, size_t prefix,
 }
 
 
-static void
+void
 acm_scan_take(acm_scan_t *scan, const acm_cert_t *cert)
 {
     acm_scan_entry_t  e;
@@ -585,7 +470,7 @@ acm_scan_put(acm_scan_t *scan, const acm_scan_entry_t *e)
 }
 
 
-static int
+int
 acm_scan_order(const acm_scan_t *scan, const acm_scan_entry_t *a,
     const acm_scan_entry_t *b)
 {
@@ -723,7 +608,8 @@ acm_scan_answer(acm_scan_t *scan)
 }
 
 
-/* One that has gone meanwhile is left out. */
+/* One that has gone meanwhile is left out, and so is one of which no more than
+   what was looked at can be read. */
 
 static acm_rc_t
 acm_scan_show(acm_scan_t *scan, json_t *list, const acm_scan_entry_t *e)
@@ -739,7 +625,7 @@ acm_scan_show(acm_scan_t *scan, json_t *list, const acm_scan_entry_t *e)
     rc = acm_api_cert(api, &cert, NULL);
 
     if (rc != ACM_OK) {
-        if (rc == ACM_DENIED) {
+        if (rc == ACM_DENIED || rc == ACM_CORRUPT || rc == ACM_VERSION) {
             api->fault = NULL;
             rc = ACM_OK;
         }

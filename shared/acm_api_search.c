@@ -52,8 +52,10 @@ static json_t *acm_search_meta(acm_api_t *api, const acm_cert_t *cert);
 acm_rc_t
 acm_api_search(acm_api_t *api)
 {
+    acm_rc_t       rc;
     acm_str_t      account, region;
     const char    *arn, *order;
+    acm_plan_t    *plan;
     acm_search_t   search;
 
     memset(&search, 0, sizeof(acm_search_t));
@@ -71,7 +73,10 @@ acm_api_search(acm_api_t *api)
 
     if (search.by != NULL) {
         search.scan.key = acm_search_key;
-        search.scan.created = (strcmp(search.by, "CREATED_AT") == 0);
+        search.scan.index = (strcmp(search.by, "CREATED_AT") == 0)
+                            ? ACM_DB_CREATED
+                            : (strcmp(search.by, "NOT_AFTER") == 0)
+                              ? ACM_DB_EXPIRY : ACM_DB_META;
         search.scan.falling = (order != NULL
                                && strcmp(order, "DESCENDING") == 0);
     }
@@ -92,7 +97,22 @@ acm_api_search(acm_api_t *api)
         }
     }
 
-    return acm_api_scan(&search.scan);
+    plan = acm_alloc(sizeof(acm_plan_t));
+
+    if (plan == NULL) {
+        return acm_api_nomem(api);
+    }
+
+    search.scan.plan = plan;
+    plan->uuids = NULL;
+    acm_plan_statement(plan, api, search.statement);
+
+    rc = acm_api_scan(&search.scan);
+
+    acm_free(plan->uuids);
+    acm_free(plan);
+
+    return rc;
 }
 
 

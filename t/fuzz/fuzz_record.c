@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "acm_outbox.h"
+#include "acm_peek.h"
 #include "acm_revocation.h"
 #include "acm_tags.h"
 #include "acm_used.h"
@@ -18,15 +19,52 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 
+/* What decodes can be looked at, and looks the same. */
+
+static void
+fuzz_peek(const acm_cert_t *cert, acm_rc_t rc, const acm_cert_t *seen)
+{
+    size_t  i;
+
+    if (rc != ACM_OK || seen->status != cert->status
+        || seen->type != cert->type || seen->key != cert->key
+        || seen->not_after != cert->not_after
+        || seen->usages != cert->usages || seen->proof != cert->proof
+        || strcmp(seen->domain, cert->domain) != 0
+        || strcmp(seen->serial, cert->serial) != 0
+        || seen->nnames != cert->nnames)
+    {
+        __builtin_trap();
+    }
+
+    for (i = 0; i < cert->nnames; i++) {
+        if (strcmp(seen->names[i], cert->names[i]) != 0) {
+            __builtin_trap();
+        }
+    }
+}
+
+
 static void
 fuzz_cert(const uint8_t *data, size_t size)
 {
-    acm_buf_t   buf;
-    acm_cert_t  cert, again;
+    acm_rc_t     rc;
+    acm_buf_t    buf;
+    acm_cert_t   cert, again;
+
+    static acm_peek_t  *peek;
+
+    if (peek == NULL) {
+        peek = acm_cert_peek_make();
+    }
+
+    rc = acm_cert_peek(data, size, peek);
 
     if (acm_cert_decode(data, size, &cert) != ACM_OK) {
         return;
     }
+
+    fuzz_peek(&cert, rc, &peek->cert);
 
     acm_buf_init(&buf, ACM_MAX_STORE_VALUE);
 
