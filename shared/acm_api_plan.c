@@ -504,7 +504,15 @@ acm_plan_read(acm_plan_t *plan, acm_api_t *api, size_t max)
         return rc;
     }
 
-    qsort(plan->uuids, plan->nuuids, sizeof(acm_plan_uuid_t), acm_plan_order);
+    /* those of one kind are in order */
+
+    for (i = 1; i < plan->nuuids; i++) {
+        if (acm_plan_order(plan->uuids[i - 1], plan->uuids[i]) > 0) {
+            qsort(plan->uuids, plan->nuuids, sizeof(acm_plan_uuid_t),
+                  acm_plan_order);
+            break;
+        }
+    }
 
     for (i = 1, n = 1; i < plan->nuuids; i++) {
         if (strcmp(plan->uuids[i], plan->uuids[n - 1]) != 0) {

@@ -18,8 +18,9 @@
 
 static acm_rc_t acm_scan_uuids(acm_scan_t *scan, acm_snap_t *snap, size_t *i);
 static size_t acm_scan_first(const acm_scan_t *scan);
-static int acm_scan_ready(acm_scan_t *scan, acm_rc_t *rc);
-static int acm_scan_worth(const acm_scan_t *scan, acm_snap_t *snap);
+static acm_rc_t acm_scan_ready(acm_scan_t *scan);
+static int acm_scan_worth(const acm_scan_t *scan, acm_snap_t *snap,
+    double all);
 static acm_rc_t acm_scan_index(acm_scan_t *scan);
 static acm_rc_t acm_scan_entries(acm_scan_t *scan, acm_snap_t *snap,
     uint8_t *key, size_t *len, size_t prefix);
@@ -135,9 +136,13 @@ acm_scan_ordered(acm_scan_t *scan)
 {
     acm_rc_t  rc;
 
-    rc = ACM_DENIED;
+    if (scan->paged && scan->after.len != 8) {
+        return ACM_DENIED;
+    }
 
-    if ((scan->paged && scan->after.len != 8) || !acm_scan_ready(scan, &rc)) {
+    rc = acm_scan_ready(scan);
+
+    if (rc != ACM_OK) {
         return rc;
     }
 
@@ -151,101 +156,95 @@ acm_scan_ordered(acm_scan_t *scan)
         rc = scan->falling ? acm_scan_endless(scan) : acm_scan_index(scan);
     }
 
+    if (rc == ACM_DENIED) {
+        scan->nfound = 0;
+        scan->listed = 0;
+    }
+
     return rc;
 }
 
 
-/* 1: all certificates are in the index, and it is worth to read it. */
+/* ACM_OK: all certificates are in the index, and it is worth to read it. */
 
-static int
-acm_scan_ready(acm_scan_t *scan, acm_rc_t *rc)
+static acm_rc_t
+acm_scan_ready(acm_scan_t *scan)
 {
     int          ready;
     int64_t      behind;
+    acm_rc_t     rc;
     uint64_t     all, created;
     acm_snap_t  *snap;
 
-    *rc = acm_store_begin(scan->api->store, &snap, &scan->api->err);
+    rc = acm_store_begin(scan->api->store, &snap, &scan->api->err);
 
-    if (*rc != ACM_OK) {
-        return 0;
+    if (rc != ACM_OK) {
+        return rc;
     }
 
-    ready = (acm_store_entries(snap, ACM_DB_CERTIFICATE, &all) == ACM_OK);
+    if (acm_store_entries(snap, ACM_DB_CERTIFICATE, &all) != ACM_OK) {
+        ready = 0;
 
-    if (scan->index == ACM_DB_CREATED) {
-        ready = ready
-                && acm_store_entries(snap, ACM_DB_CREATED, &created) == ACM_OK
+    } else if (scan->index == ACM_DB_CREATED) {
+        ready = acm_store_entries(snap, ACM_DB_CREATED, &created) == ACM_OK
                 && created == all;
 
     } else {
-        ready = ready && acm_state_behind(snap, &behind) == ACM_OK
-                && behind == 0 && acm_scan_worth(scan, snap);
+        ready = acm_state_behind(snap, &behind) == ACM_OK && behind == 0
+                && acm_scan_worth(scan, snap, (double) all);
     }
 
     acm_store_end(snap);
 
-    *rc = ACM_DENIED;
-
-    if (!ready || scan->index == ACM_DB_CREATED) {
-        return ready;
-    }
-
-    acm_plan_endless(scan->plan, scan->api);
-    *rc = acm_plan_read(scan->plan, scan->api, ACM_MAX_PLAN);
-
-    return *rc == ACM_OK;
+    return ready ? ACM_OK : ACM_DENIED;
 }
 
 
 /*
- * The index of ends has those of all accounts.  To read the few of a small
- * one is less than to go through what others have between those of a page.
+ * The index of ends has those of all accounts.  To read all records of a small
+ * one is less than to go through what others have between those of a page: an
+ * entry takes a quarter of the time of a record.
  */
 
 static int
-acm_scan_worth(const acm_scan_t *scan, acm_snap_t *snap)
+acm_scan_worth(const acm_scan_t *scan, acm_snap_t *snap, double all)
 {
-    size_t       n, prefix;
+    size_t       prefix;
+    double       own;
     uint8_t      key[ACM_MAX_STORE_KEY];
-    double       all, own;
     acm_rc_t     rc;
-    uint64_t     entries;
     acm_entry_t  entry;
 
     const acm_api_caller_t  *caller = scan->api->caller;
 
-    if (acm_store_entries(snap, ACM_DB_CERTIFICATE, &entries) != ACM_OK) {
-        return 0;
-    }
-
-    all = (double) entries;
     own = (double) acm_quota_used(snap, ACM_QUOTA_CERTIFICATES,
                                   caller->account, caller->region, NULL, 0)
           + (double) acm_quota_used(snap, ACM_QUOTA_IMPORTED, caller->account,
                                     caller->region, NULL, 0);
 
-    /* those of private CAs are not counted there */
-
-    if (own < ACM_MAX_SCAN) {
-        prefix = acm_seal_key(key, caller->account, caller->region);
-        key[prefix++] = '/';
-        n = 0;
-
-        for (rc = acm_store_seek(snap, ACM_DB_CREATED, key, prefix, &entry);
-             rc == ACM_OK && n < ACM_MAX_SCAN && entry.key_len > prefix
-             && memcmp(entry.key, key, prefix) == 0;
-             rc = acm_store_next(snap, ACM_DB_CREATED, &entry))
-        {
-            n++;
-        }
-
-        own = (double) n;
+    if (own * own * 4 > all * (double) scan->max) {
+        return 1;
     }
 
-    /* an entry takes a quarter of the time of a record */
+    /* those of private CAs are not counted there */
 
-    return own * own * 4 > all * (double) scan->max;
+    prefix = acm_seal_key(key, caller->account, caller->region);
+    key[prefix++] = '/';
+    own = 0;
+
+    for (rc = acm_store_seek(snap, ACM_DB_CREATED, key, prefix, &entry);
+         rc == ACM_OK && entry.key_len > prefix
+         && memcmp(entry.key, key, prefix) == 0;
+         rc = acm_store_next(snap, ACM_DB_CREATED, &entry))
+    {
+        own++;
+
+        if (own * own * 4 > all * (double) scan->max) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -403,7 +402,7 @@ acm_scan_endless(acm_scan_t *scan)
     acm_rc_t     rc;
     acm_snap_t  *snap;
 
-    const acm_plan_t  *plan = scan->plan;
+    acm_plan_t  *plan = scan->plan;
 
     if (scan->index == ACM_DB_CREATED || plan->low > 0
         || plan->high < INT64_MAX)
@@ -412,7 +411,15 @@ acm_scan_endless(acm_scan_t *scan)
     }
 
     memset(key, 0, 8);
-    rc = ACM_OK;
+
+    if (scan->paged && !scan->falling
+        && memcmp(scan->after.key, key, 8) != 0)
+    {
+        return ACM_OK;
+    }
+
+    acm_plan_endless(plan, scan->api);
+    rc = acm_plan_read(plan, scan->api, ACM_MAX_PLAN);
     n = plan->nuuids;
     i = 0;
 
