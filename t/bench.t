@@ -38,9 +38,10 @@ my @rows = grep { /^\| [^|]+ \| \d/ } split(/\n/, $text);
 like($rows[0], qr/^\| DescribeCertificate \| 20 \| \d+ \|/, 'describe');
 like($rows[1], qr/^\| ListCertificates, \w+ a page \| 20 \| \d+ \|/, 'list');
 like($rows[2], qr/^\| the same by CREATED_AT \| 20 \| \d+ \|/, 'sorted');
-like($rows[3], qr/^\| 1 connections \| \d+ \|/, 'imports');
-like($rows[4], qr/^\| 16 connections \| \d+ \|/, 'imports at once');
-like($rows[5], qr/^\| 20 \| \d+ \| [\d.]+ \| [\d.]+ \| [\d.]+ \|/,
+like($rows[3], qr/^\| SearchCertificates, one name \| 20 \| \d+ \|/, 'search');
+like($rows[4], qr/^\| 1 connections \| \d+ \|/, 'imports');
+like($rows[5], qr/^\| 16 connections \| \d+ \|/, 'imports at once');
+like($rows[6], qr/^\| 20 \| \d+ \| [\d.]+ \| [\d.]+ \| [\d.]+ \|/,
     'handshakes meanwhile');
 
 open(my $fh, '<', $csv) or die "$csv: $!";

@@ -21,12 +21,13 @@ use constant ACCOUNT => '123456789012';
 use constant REGION => 'us-east-1';
 use constant IMPORTS => 2000;        # certificates, again and again
 
-my @ops = qw/ describe list sorted /;
+my @ops = qw/ describe list sorted search /;
 
 my %called = (
     describe => 'DescribeCertificate',
     list => 'ListCertificates, 11 a page',
     sorted => 'the same by CREATED_AT',
+    search => 'SearchCertificates, one name',
 );
 
 
@@ -230,7 +231,7 @@ sub load {
 
     return figures(start($s, $op, '-p', $s->{api}, '-d', $args{seconds}, '-c',
         4, '-s', 11, '-n', $args{n},
-        $op eq 'describe' ? ('-u', "$s->{t}{dir}/names") : ()));
+        $op =~ /^(?:describe|search)$/ ? ('-u', "$s->{t}{dir}/names") : ()));
 }
 
 

@@ -4,8 +4,8 @@
  *
  * apiload - calls of the API of ACM, and handshakes meanwhile, for util/bench.
  *
- *   apiload [options] describe|names|list|sorted|change|import|handshake
- *                     HOST:PORT
+ *   apiload [options] describe|names|list|sorted|search|change|import|
+ *                     handshake HOST:PORT
  *
  * Each connection is a thread that makes one call after the other, and is
  * kept alive.  Every request is signed anew (AWS Signature Version 4), every
@@ -38,6 +38,7 @@ static const apiload_mode_t  modes[] = {
     { "names", apiload_names },
     { "list", apiload_list },
     { "sorted", apiload_sorted },
+    { "search", apiload_search },
     { "change", apiload_change },
     { "import", apiload_import },
     { "handshake", apiload_handshake },
@@ -396,7 +397,8 @@ apiload_options(int argc, char **argv)
         || conf.certificates == 0
         || strlen(argv[optind + 1]) >= sizeof(conf.host)
         || conf.mode->name == NULL
-        || (conf.mode->call == apiload_describe && conf.certs == NULL)
+        || ((conf.mode->call == apiload_describe
+             || conf.mode->call == apiload_search) && conf.certs == NULL)
         || ((conf.mode->call == apiload_import
              || conf.mode->call == apiload_change) && conf.nimports == 0))
     {
@@ -404,8 +406,8 @@ apiload_options(int argc, char **argv)
                 "[-w seconds before] [-r a second]\n"
                 "    [-p pid] [-n certificates] [-s page] [-a CA's ARN] "
                 "[-i file] [-f name] [-u names]\n"
-                "    describe|names|list|sorted|change|import|handshake "
-                "HOST:PORT\n");
+                "    describe|names|list|sorted|search|change|import|"
+                "handshake HOST:PORT\n");
         exit(2);
     }
 

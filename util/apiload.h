@@ -91,6 +91,7 @@ int apiload_describe(apiload_thread_t *t);
 int apiload_names(apiload_thread_t *t);
 int apiload_list(apiload_thread_t *t);
 int apiload_sorted(apiload_thread_t *t);
+int apiload_search(apiload_thread_t *t);
 int apiload_change(apiload_thread_t *t);
 int apiload_import(apiload_thread_t *t);
 int apiload_handshake(apiload_thread_t *t);

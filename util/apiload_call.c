@@ -284,6 +284,30 @@ apiload_describe(apiload_thread_t *t)
 }
 
 
+/* The one that has a name. */
+
+int
+apiload_search(apiload_thread_t *t)
+{
+    char                   body[APILOAD_NAME + 256];
+    const apiload_cert_t  *c;
+
+    c = &conf.certs[apiload_random(t) % conf.certificates];
+
+    snprintf(body, sizeof(body), "{\"FilterStatement\":{\"Filter\":{"
+             "\"X509AttributeFilter\":{\"SubjectAlternativeName\":{"
+             "\"DnsName\":{\"ComparisonOperator\":\"EQUALS\",\"Value\":"
+             "\"%s\"}}}}}}", c->name);
+
+    if (apiload_call(t, "SearchCertificates", body) == -1) {
+        return -1;
+    }
+
+    return (strstr(t->answer, c->uuid) != NULL)
+           ? 0 : apiload_fail(t, "another certificate");
+}
+
+
 /* A member of the answer that is a text without escapes. */
 
 static void
