@@ -392,6 +392,10 @@ acm_scan_slice(acm_scan_t *scan, uint8_t *key, size_t *len, size_t prefix,
     scan->api->snap = snap;
     n = 0;
 
+    /* what is shown is read once more, with its checksum */
+
+    acm_store_skim(snap, ACM_DB_CERTIFICATE);
+
     for (rc = acm_store_seek(snap, ACM_DB_CERTIFICATE, key, *len, &entry);
          rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL);
          rc = acm_store_next(snap, ACM_DB_CERTIFICATE, &entry))

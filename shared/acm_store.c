@@ -360,10 +360,18 @@ acm_store_begin(acm_store_t *store, acm_snap_t **snap, acm_err_t *err)
     }
 
     store->open = 1;
+    store->skim = ACM_DB_MAX;
     store->snap.store = store;
     *snap = &store->snap;
 
     return ACM_OK;
+}
+
+
+void
+acm_store_skim(acm_snap_t *snap, acm_db_e db)
+{
+    snap->store->skim = db;
 }
 
 
@@ -720,7 +728,26 @@ acm_rc_t
 acm_envelope_read(acm_db_e db, acm_entry_t *entry, const void *value,
     size_t len)
 {
-    uint32_t        crc;
+    uint32_t  crc;
+    acm_rc_t  rc;
+
+    rc = acm_envelope_look(entry, value, len, &crc);
+
+    if (rc != ACM_OK || acm_envelope_crc(db, value, entry) != crc) {
+        entry->data = NULL;
+        entry->len = 0;
+        entry->revision = 0;
+        return ACM_CORRUPT;
+    }
+
+    return ACM_OK;
+}
+
+
+acm_rc_t
+acm_envelope_look(acm_entry_t *entry, const void *value, size_t len,
+    uint32_t *crc)
+{
     acm_reader_t    r;
     const uint8_t  *head;
 
@@ -737,19 +764,12 @@ acm_envelope_read(acm_db_e db, acm_entry_t *entry, const void *value,
 
     acm_reader_init(&r, head, ACM_ENVELOPE_LEN);
     entry->revision = acm_read_u64(&r);
-    crc = acm_read_u32(&r);
+    *crc = acm_read_u32(&r);
 
     entry->data = head + ACM_ENVELOPE_LEN;
     entry->len = len - ACM_ENVELOPE_LEN;
 
-    if (entry->revision == 0 || acm_envelope_crc(db, head, entry) != crc) {
-        entry->data = NULL;
-        entry->len = 0;
-        entry->revision = 0;
-        return ACM_CORRUPT;
-    }
-
-    return ACM_OK;
+    return (entry->revision == 0) ? ACM_CORRUPT : ACM_OK;
 }
 
 

@@ -207,6 +207,11 @@ acm_rc_t acm_store_seek(acm_snap_t *snap, acm_db_e db, const void *key,
     size_t len, acm_entry_t *entry);
 acm_rc_t acm_store_next(acm_snap_t *snap, acm_db_e db, acm_entry_t *entry);
 
+/* Until acm_store_end() seek and next do not look at checksums of this map: for
+   a walk that looks for what is then read with one.  A value may be damaged in
+   any way.  The in-memory twin always looks. */
+void acm_store_skim(acm_snap_t *snap, acm_db_e db);
+
 /* The last entry whose key is less than the given one (len 0: the very last);
    acm_store_next() is not to be used behind it. */
 acm_rc_t acm_store_before(acm_snap_t *snap, acm_db_e db, const void *key,

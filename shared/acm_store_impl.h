@@ -63,6 +63,7 @@ struct acm_store_s {
     void                   *data;
     unsigned                open:1;       /* snap is in use */
     unsigned                readonly:1;
+    acm_db_e                skim;         /* of the snapshot, or ACM_DB_MAX */
 };
 
 
@@ -96,6 +97,10 @@ acm_rc_t acm_op_count(const acm_op_t *op, const acm_entry_t *entry,
 /* Sets data, len and revision of an entry whose key and key_len are set. */
 acm_rc_t acm_envelope_read(acm_db_e db, acm_entry_t *entry,
     const void *value, size_t len);
+
+/* The same, whatever its checksum is. */
+acm_rc_t acm_envelope_look(acm_entry_t *entry, const void *value, size_t len,
+    uint32_t *crc);
 
 /* Encodes and decodes the payload of the schema record. */
 void acm_schema_write(uint8_t *data, uint32_t schema);

@@ -579,8 +579,9 @@ static acm_rc_t
 acm_lmdb_move(acm_lmdb_t *s, acm_db_e db, MDB_val *key, MDB_cursor_op op,
     acm_entry_t *entry)
 {
-    int      rc;
-    MDB_val  value;
+    int       rc;
+    MDB_val   value;
+    uint32_t  crc;
 
     rc = mdb_cursor_get(s->cursors[db], key, &value, op);
     s->placed[db] = (rc == 0);
@@ -604,7 +605,9 @@ acm_lmdb_move(acm_lmdb_t *s, acm_db_e db, MDB_val *key, MDB_cursor_op op,
         return ACM_CORRUPT;
     }
 
-    return acm_envelope_read(db, entry, value.mv_data, value.mv_size);
+    return (s->store.skim == db)
+           ? acm_envelope_look(entry, value.mv_data, value.mv_size, &crc)
+           : acm_envelope_read(db, entry, value.mv_data, value.mv_size);
 }
 
 

@@ -208,12 +208,84 @@ test_foreign(void **state)
 }
 
 
+static acm_rc_t
+test_damaged(acm_store_t *store, acm_db_e db, acm_entry_t *entry)
+{
+    if (db == ACM_DB_CERTIFICATE && entry->key_len > ACM_UUID_LEN
+        && memcmp(entry->key + entry->key_len - ACM_UUID_LEN,
+                  test_certs[3].cert.uuid, ACM_UUID_LEN) == 0)
+    {
+        return ACM_CORRUPT;
+    }
+
+    return test_ops->get(store, db, entry);
+}
+
+
+/* One that is seen in a walk and cannot be read then is not shown, and hides
+   no other: in the order of UUIDs, in that of an index, and in another. */
+
+static void
+test_hidden(void **state)
+{
+    char             body[512];
+    json_t          *json;
+    size_t           i, n, pages;
+    test_api_t       t;
+    acm_store_ops_t  ops;
+    const char      *next;
+
+    static const char *const  sorts[] = {
+        "", ", 'SortBy': 'CREATED_AT'", ", 'SortBy': 'NOT_AFTER'",
+        ", 'SortBy': 'COMMON_NAME'"
+    };
+
+    (void) state;
+
+    test_seed = 6;
+    test_api_start(&t);
+
+    for (n = 0; n < 10; n++) {
+        test_new(&test_certs[n], 0);
+        test_put(&t, NULL, &test_certs[n].cert, 0);
+    }
+
+    test_ops = t.store->ops;
+    ops = *test_ops;
+    ops.get = test_damaged;
+    t.store->ops = &ops;
+
+    for (i = 0; i < 4; i++) {
+        snprintf(body, sizeof(body), "{'MaxResults': 3%s}", sorts[i]);
+        n = 0;
+        pages = 0;
+
+        do {
+            json = test_api_ok(&t, "SearchCertificates", body);
+            n += json_array_size(json_object_get(json, "Results"));
+            next = json_string_value(json_object_get(json, "NextToken"));
+            snprintf(body, sizeof(body), "{'MaxResults': 3%s, 'NextToken':"
+                     " '%s'}", sorts[i], next ? next : "");
+            pages++;
+            json_decref(json);
+        } while (strstr(body, "''") == NULL);
+
+        assert_int_equal(n, 9);
+        assert_in_range(pages, 3, 4);
+    }
+
+    t.store->ops = test_ops;
+    test_api_stop(&t);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_foreign)
+        cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_hidden)
     };
 
     return cmocka_run_group_tests_name("acm_api_plan_limit", tests, NULL,

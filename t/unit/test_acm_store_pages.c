@@ -6,6 +6,7 @@
  */
 
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -336,6 +337,76 @@ test_half(void **state)
 }
 
 
+/* A walk that does not look at checksums sees what is damaged, of the one map
+   and in the one snapshot; whoever reads it alone is told. */
+
+static void
+test_skim(void **state)
+{
+    int           fd;
+    char         *dir, path[600], *data, *at;
+    size_t        i, size;
+    acm_snap_t   *snap;
+    acm_entry_t   e;
+    acm_store_t  *s;
+    struct stat   st;
+
+    static const acm_db_e  dbs[] = { ACM_DB_NAME, ACM_DB_CERTIFICATE };
+
+    (void) state;
+
+    dir = test_mkdir();
+    s = test_open_at(dir, 0);
+
+    for (i = 0; i < 2; i++) {
+        test_ok(test_put(s, dbs[i], "one", "DAMAGE-ME-1234567890"));
+        test_ok(test_put(s, dbs[i], "two", "DAMAGE-ME-1234567890"));
+    }
+
+    acm_store_close(s);
+
+    snprintf(path, sizeof(path), "%s/data.mdb", dir);
+    assert_int_equal(stat(path, &st), 0);
+    size = (size_t) st.st_size;
+    data = malloc(size);
+    fd = open(path, O_RDWR);
+    assert_int_equal(read(fd, data, size), size);
+
+    for (at = data; at < data + size - 20; at++) {
+        if (memcmp(at, "DAMAGE-ME-", 10) == 0) {
+            assert_int_equal(pwrite(fd, "d", 1, at - data), 1);
+        }
+    }
+
+    close(fd);
+    free(data);
+
+    s = test_open_at(dir, 0);
+    test_ok(acm_store_begin(s, &snap, NULL));
+    acm_store_skim(snap, ACM_DB_CERTIFICATE);
+
+    test_ok(acm_store_seek(snap, ACM_DB_CERTIFICATE, NULL, 0, &e));
+    assert_memory_equal(e.data, "dAMAGE-ME-", 10);
+    assert_int_equal(e.len, 20);
+    test_ok(acm_store_next(snap, ACM_DB_CERTIFICATE, &e));
+    assert_memory_equal(e.key, "two", 3);
+    assert_memory_equal(e.data, "dAMAGE-ME-", 10);
+
+    assert_int_equal(acm_store_get(snap, ACM_DB_CERTIFICATE, "one", 3, &e),
+                     ACM_CORRUPT);
+    assert_int_equal(acm_store_seek(snap, ACM_DB_NAME, NULL, 0, &e),
+                     ACM_CORRUPT);
+    acm_store_end(snap);
+
+    test_ok(acm_store_begin(s, &snap, NULL));
+    assert_int_equal(acm_store_seek(snap, ACM_DB_CERTIFICATE, NULL, 0, &e),
+                     ACM_CORRUPT);
+    acm_store_end(snap);
+    acm_store_close(s);
+    test_rmdir(dir);
+}
+
+
 int
 main(void)
 {
@@ -343,7 +414,8 @@ main(void)
         cmocka_unit_test(test_dense),
         cmocka_unit_test(test_compact),
         cmocka_unit_test(test_compact_busy),
-        cmocka_unit_test(test_half)
+        cmocka_unit_test(test_half),
+        cmocka_unit_test(test_skim)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
