@@ -4,8 +4,9 @@
  *
  * All ACME orders in flight, of all issuers: starts them within the limits,
  * carries out what each order's machine asks for, and brings their end into
- * the certificate's record.  Every change is committed before the CA hears
- * of it; after a crash the orders in the store go on.
+ * the certificate's record.  Every change is committed before the CA is told
+ * of the next one; what only reads goes on meanwhile.  After a crash the
+ * orders in the store go on.
  */
 
 

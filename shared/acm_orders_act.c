@@ -19,7 +19,9 @@
 
 
 static acm_rc_t acm_job_call(acm_job_t *job);
+static int acm_job_reads(const acm_job_t *job, acm_action_e action);
 static acm_rc_t acm_job_save(acm_job_t *job, acm_err_t *err);
+static acm_rc_t acm_job_put(acm_job_t *job, acm_err_t *err);
 static acm_rc_t acm_job_publish(acm_job_t *job, acm_err_t *err);
 static acm_rc_t acm_job_check(acm_job_t *job, acm_err_t *err);
 static acm_rc_t acm_job_directory(acm_job_t *job);
@@ -37,6 +39,11 @@ acm_job_act(acm_job_t *job, acm_action_e action, int64_t ticks,
     acm_err_t *err)
 {
     (void) ticks;
+
+    if ((job->saving || job->unsaved) && !acm_job_reads(job, action)) {
+        job->later = 1;
+        return job->saving ? ACM_OK : acm_job_put(job, err);
+    }
 
     switch (action) {
 
@@ -105,8 +112,38 @@ acm_order_batch_delete(acm_batch_t *batch, const char *uuid)
 }
 
 
+/* What changes nothing, here or at the CA. */
+
+static int
+acm_job_reads(const acm_job_t *job, acm_action_e action)
+{
+    return action == ACM_ACT_WAIT
+           || (action == ACM_ACT_CALL && job->order.call.payload == NULL);
+}
+
+
+/*
+ * The CA has made the order: where it is goes to the disk while its
+ * authorizations are read, and is there before anything else is done.
+ */
+
 static acm_rc_t
 acm_job_save(acm_job_t *job, acm_err_t *err)
+{
+    acm_rc_t  rc;
+
+    rc = acm_job_put(job, err);
+
+    if (rc == ACM_OK) {
+        acm_job_go(job, ACM_EVENT_GO);
+    }
+
+    return rc;
+}
+
+
+static acm_rc_t
+acm_job_put(acm_job_t *job, acm_err_t *err)
 {
     acm_rc_t     rc;
     acm_batch_t  batch;
@@ -118,6 +155,8 @@ acm_job_save(acm_job_t *job, acm_err_t *err)
 
     if (rc == ACM_OK) {
         acm_job_group(job, &batch);
+        job->saving = 1;
+        job->unsaved = 0;
 
     } else {
         (void) acm_fail(err, rc, "an order cannot be written down: %s",

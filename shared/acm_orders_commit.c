@@ -17,6 +17,7 @@ static void acm_orders_blame(acm_orders_t *o, acm_rc_t rc,
 static void acm_orders_committed(acm_orders_t *o, acm_rc_t rc,
     int64_t ticks);
 static void acm_job_committed(acm_job_t *job, acm_rc_t rc, int64_t ticks);
+static void acm_job_saved(acm_job_t *job, acm_rc_t rc, int64_t ticks);
 
 
 /* A group that is as large as a batch may be goes first: what waits for a slow
@@ -205,7 +206,10 @@ acm_job_committed(acm_job_t *job, acm_rc_t rc, int64_t ticks)
     job->fresh = 0;
     o->nfresh -= fresh;
 
-    if (rc != ACM_OK && fresh) {
+    if (job->saving) {
+        acm_job_saved(job, rc, ticks);
+
+    } else if (rc != ACM_OK && fresh) {
 
         /* nothing was begun: it is due as before, and its turn comes */
 
@@ -228,5 +232,34 @@ acm_job_committed(acm_job_t *job, acm_rc_t rc, int64_t ticks)
 
     } else {
         acm_job_go(job, ACM_EVENT_GO);
+    }
+}
+
+
+/* If it failed it is made once more, with what the order does next. */
+
+static void
+acm_job_saved(acm_job_t *job, acm_rc_t rc, int64_t ticks)
+{
+    job->saving = 0;
+
+    if (rc != ACM_OK) {
+        job->unsaved = 1;
+        job->alone = 1;
+    }
+
+    if (!job->later) {
+        return;
+    }
+
+    job->later = 0;
+    job->redo = 1;
+
+    if (rc == ACM_OK || rc == ACM_CONFLICT) {
+        acm_job_go(job, ACM_EVENT_GO);
+
+    } else {
+        job->event = ACM_EVENT_GO;
+        acm_job_wait(job, ticks + ACM_ORDERS_REDO);
     }
 }

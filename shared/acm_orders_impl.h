@@ -56,6 +56,10 @@ struct acm_job_s {
     unsigned              alone:1;       /* a commit with others failed */
     unsigned              ended:1;       /* issued, once that is committed */
     unsigned              fresh:1;       /* its beginning waits for a commit */
+    unsigned              saving:1;      /* its URL waits for a commit: what
+                                            only reads does not */
+    unsigned              unsaved:1;     /* that commit failed */
+    unsigned              later:1;       /* the action waits for it, too */
     unsigned              resumed:1;     /* the store says so, too */
     int64_t               resume_at;     /* as it was before that */
     acm_cert_t            issued;        /* as it then is */

@@ -91,112 +91,6 @@ test_many(void **state)
 }
 
 
-/* While a commit is under way other orders go on, but not those that it is
-   of; and what they change meanwhile is one commit. */
-
-static void
-test_aside(void **state)
-{
-    size_t     i, during;
-    sim_t     *s;
-    uint64_t   before;
-
-    (void) state;
-
-    s = sim_new(20, 1);
-    s->sync = 400;
-    s->cas[0].delay = 30;
-    during = 0;
-
-    for (i = 0; i < 100000 && sim_until(s, 1, 0) < 20; i++) {
-        before = sim_requests(s);
-        sim_step(s, INT64_MAX);
-
-        if (s->batch == NULL) {
-            continue;
-        }
-
-        during += (size_t) (sim_requests(s) - before);
-
-        if (sim_entries(s, ACM_DB_ORDER) == 0 && sim_until(s, 1, 0) == 0) {
-
-            /* none is begun yet: the CA has heard of none */
-
-            assert_int_equal(s->cas[0].count[SIM_ORDER], 0);
-        }
-    }
-
-    assert_in_range(during, 20, 1000000);
-    assert_in_range(s->commits, 10, 60);
-    sim_check_quiet(s);
-
-    for (i = 0; i < 20; i++) {
-        assert_int_equal(s->seen[i].orders, 1);
-    }
-
-    sim_free(s);
-}
-
-
-/* On a slow disk more waits than one commit may have: it is two, and none of
-   the orders is begun or ended again, which would be a fault. */
-
-static void
-test_aside_large(void **state)
-{
-    size_t   i;
-    sim_t   *s;
-
-    (void) state;
-
-    s = sim_new(30, ACM_MAX_NAMES);
-    s->sync = 60000;
-
-    assert_int_equal(sim_until(s, 1, 3600), 30);
-    assert_int_equal(s->faults, 0);
-
-    for (i = 0; i < 30; i++) {
-        assert_int_equal(s->seen[i].orders, 1);
-    }
-
-    sim_free(s);
-}
-
-
-/* The disk is full for a while: it is told, and each order is made once. */
-
-static void
-test_aside_full(void **state)
-{
-    size_t   i;
-    sim_t   *s;
-
-    (void) state;
-
-    s = sim_new(20, 1);
-    sim_run(s, 0);
-
-    while (s->cas[0].count[SIM_AUTHZ] < 10) {
-        sim_step(s, INT64_MAX);
-    }
-
-    assert_int_equal(s->faults, 0);
-    s->full = 1;
-    sim_run(s, 3);
-    assert_in_range(s->faults, 1, 10);
-    s->full = 0;
-
-    assert_int_equal(sim_until(s, 1, 60), 20);
-    sim_check_quiet(s);
-
-    for (i = 0; i < 20; i++) {
-        assert_int_equal(s->seen[i].orders, 1);
-    }
-
-    sim_free(s);
-}
-
-
 /* One name is not proved for two certificates at a time, though there is
    room: there is one answer for each name. */
 
@@ -800,9 +694,6 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_happy),
         cmocka_unit_test(test_many),
-        cmocka_unit_test(test_aside),
-        cmocka_unit_test(test_aside_large),
-        cmocka_unit_test(test_aside_full),
         cmocka_unit_test(test_clash),
         cmocka_unit_test(test_lives),
         cmocka_unit_test(test_ari),

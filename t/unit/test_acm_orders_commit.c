@@ -1,0 +1,262 @@
+
+/*
+ * Copyright (C) The ngx_acm authors
+ *
+ * Orders over ACME in a simulated world: what goes on while commits are made,
+ * and what does not.
+ */
+
+
+#include "sim.h"
+
+#include "acm_orders_impl.h"
+
+
+/* While a commit is under way other orders go on, but not those that it is
+   of; and what they change meanwhile is one commit. */
+
+static void
+test_aside(void **state)
+{
+    size_t     i, during;
+    sim_t     *s;
+    uint64_t   before;
+
+    (void) state;
+
+    s = sim_new(20, 1);
+    s->sync = 400;
+    s->cas[0].delay = 30;
+    during = 0;
+
+    for (i = 0; i < 100000 && sim_until(s, 1, 0) < 20; i++) {
+        before = sim_requests(s);
+        sim_step(s, INT64_MAX);
+
+        if (s->batch == NULL) {
+            continue;
+        }
+
+        during += (size_t) (sim_requests(s) - before);
+
+        if (sim_entries(s, ACM_DB_ORDER) == 0 && sim_until(s, 1, 0) == 0) {
+
+            /* none is begun yet: the CA has heard of none */
+
+            assert_int_equal(s->cas[0].count[SIM_ORDER], 0);
+        }
+    }
+
+    assert_in_range(during, 20, 1000000);
+    assert_in_range(s->commits, 10, 60);
+    sim_check_quiet(s);
+
+    for (i = 0; i < 20; i++) {
+        assert_int_equal(s->seen[i].orders, 1);
+    }
+
+    sim_free(s);
+}
+
+
+/* On a slow disk more waits than one commit may have: it is two, and none of
+   the orders is begun or ended again, which would be a fault. */
+
+static void
+test_aside_large(void **state)
+{
+    size_t   i;
+    sim_t   *s;
+
+    (void) state;
+
+    s = sim_new(30, ACM_MAX_NAMES);
+    s->sync = 60000;
+
+    assert_int_equal(sim_until(s, 1, 3600), 30);
+    assert_int_equal(s->faults, 0);
+
+    for (i = 0; i < 30; i++) {
+        assert_int_equal(s->seen[i].orders, 1);
+    }
+
+    sim_free(s);
+}
+
+
+/* The disk is full for a while: it is told, and each order is made once. */
+
+static void
+test_aside_full(void **state)
+{
+    size_t   i;
+    sim_t   *s;
+
+    (void) state;
+
+    s = sim_new(20, 1);
+    sim_run(s, 0);
+
+    while (s->cas[0].count[SIM_AUTHZ] < 10) {
+        sim_step(s, INT64_MAX);
+    }
+
+    assert_int_equal(s->faults, 0);
+    s->full = 1;
+    sim_run(s, 3);
+    assert_in_range(s->faults, 1, 10);
+    s->full = 0;
+
+    assert_int_equal(sim_until(s, 1, 60), 20);
+    sim_check_quiet(s);
+
+    for (i = 0; i < 20; i++) {
+        assert_int_equal(s->seen[i].orders, 1);
+    }
+
+    sim_free(s);
+}
+
+
+/* Where the only order in the store is; to be freed, NULL: not known. */
+
+static char *
+sim_order_url(sim_t *s)
+{
+    char             *url;
+    acm_snap_t       *snap;
+    acm_entry_t       entry;
+    acm_order_rec_t   rec;
+
+    url = NULL;
+    test_ok(acm_store_begin(s->store, &snap, NULL));
+    test_ok(acm_store_seek(snap, ACM_DB_ORDER, NULL, 0, &entry));
+    test_ok(acm_order_decode(entry.data, entry.len, &rec));
+    acm_store_end(snap);
+
+    if (rec.url != NULL && *rec.url != '\0') {
+        url = strdup(rec.url);
+    }
+
+    acm_order_rec_free(&rec);
+
+    return url;
+}
+
+
+/* While the order's URL goes to the disk its authorizations are read, and
+   nothing is changed before it is there, which may take two commits. */
+
+static void
+test_saving(void **state)
+{
+    int        fails;
+    char      *url;
+    sim_t     *s;
+    int64_t    end;
+
+    (void) state;
+
+    for (fails = 0; fails < 2; fails++) {
+        s = sim_new(1, 2);
+        s->cas[0].delay = 30;
+
+        while (s->cas[0].count[SIM_ORDER] == 0 || s->batch == NULL) {
+            sim_step(s, INT64_MAX);
+        }
+
+        end = s->ticks + 5000;
+        s->done_at = end;
+
+        if (fails) {
+            s->made = 1;
+            s->made_rc = acm_fail(&s->made_err, ACM_FULL, "the disk is full");
+        }
+
+        while (s->ticks < end - 1) {
+            assert_non_null(s->batch);
+            sim_step(s, end - 1);
+        }
+
+        assert_int_equal(s->cas[0].count[SIM_AUTHZ], 2);
+        assert_int_equal(s->cas[0].count[SIM_CHALLENGE], 0);
+        assert_int_equal(sim_entries(s, ACM_DB_CHALLENGE), 0);
+
+        while (s->cas[0].count[SIM_CHALLENGE] == 0) {
+            sim_step(s, INT64_MAX);
+        }
+
+        url = sim_order_url(s);
+        assert_non_null(url);
+        free(url);
+
+        assert_int_equal(sim_until(s, 1, 60), 1);
+        assert_int_equal(s->seen[0].orders, 1);
+        assert_int_equal(s->faults, fails);
+        sim_check_quiet(s);
+        sim_free(s);
+    }
+}
+
+
+/* An order that fails meanwhile ends behind that commit, which would bring it
+   back. */
+
+static void
+test_saving_ends(void **state)
+{
+    sim_t    *s;
+    int64_t   end;
+
+    (void) state;
+
+    s = sim_new(1, 1);
+    s->cas[0].delay = 30;
+    sim_fault(&s->cas[0], SIM_AUTHZ, 403, "unauthorized");
+
+    while (s->cas[0].count[SIM_ORDER] == 0 || s->batch == NULL) {
+        sim_step(s, INT64_MAX);
+    }
+
+    end = s->ticks + 5000;
+    s->done_at = end;
+
+    while (s->ticks < end - 1) {
+        sim_step(s, end - 1);
+    }
+
+    assert_int_equal(s->cas[0].count[SIM_AUTHZ], 1);
+    assert_int_equal(acm_orders_count(s->engine.orders), 1);
+    assert_int_equal(s->reports[ACM_ORDERS_FAILED], 0);
+
+    sim_step(s, end);
+    sim_step(s, INT64_MAX);
+
+    assert_int_equal(s->reports[ACM_ORDERS_FAILED], 1);
+    assert_int_equal(acm_orders_count(s->engine.orders), 0);
+    assert_int_equal(sim_entries(s, ACM_DB_ORDER), 0);
+
+    sim_lift(&s->cas[0]);
+    assert_int_equal(sim_until(s, 1, 86400), 1);
+    sim_check_quiet(s);
+    sim_free(s);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_aside),
+        cmocka_unit_test(test_aside_large),
+        cmocka_unit_test(test_aside_full),
+        cmocka_unit_test(test_saving),
+        cmocka_unit_test(test_saving_ends)
+    };
+
+    if (getenv("ACM_TEST") != NULL) {
+        cmocka_set_test_filter(getenv("ACM_TEST"));
+    }
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
