@@ -536,10 +536,11 @@ void ngx_acm_static_warn(ngx_acm_conf_t *amcf, ngx_log_t *log);
 
 /* The manager of orders for a configuration, NULL if it has no issuer over
    ACME or there is no memory.  wake is called when something has happened
-   that acm_orders_run() is to look at; ended when an order has ended. */
+   that acm_orders_run() is to look at; ended when an order has ended; vacant
+   from within, when one has left its place to another. */
 acm_orders_t *ngx_acm_acme_start(ngx_acm_conf_t *amcf, acm_keyring_t *ring,
-    void (*wake)(void *data), void (*ended)(void *data), void *data,
-    ngx_log_t *log);
+    void (*wake)(void *data), void (*ended)(void *data),
+    void (*vacant)(void *data), void *data, ngx_log_t *log);
 /* Forgets what is under way, which goes on from the store. */
 void ngx_acm_acme_stop(acm_orders_t *orders);
 /* The process ends: what it took up is not to wait in the next one. */

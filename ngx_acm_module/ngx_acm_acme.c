@@ -18,6 +18,7 @@ typedef struct {
     ngx_acm_conf_t     *amcf;
     void              (*wake)(void *data);
     void              (*ended)(void *data);
+    void              (*vacant)(void *data);
     void               *data;
     acm_transport_t     transport;
     acm_checker_t       checker;
@@ -25,6 +26,7 @@ typedef struct {
 
 
 static void ngx_acm_acme_after(void *data);
+static void ngx_acm_acme_vacant(void *data);
 static void ngx_acm_acme_report(void *data, acm_orders_e what,
     const acm_cert_t *cert, const acm_order_t *order, const char *text);
 static void ngx_acm_acme_issued(ngx_acm_acme_t *acme, acm_orders_e what,
@@ -42,8 +44,8 @@ static ngx_acm_acme_t  ngx_acm_acme;
 
 acm_orders_t *
 ngx_acm_acme_start(ngx_acm_conf_t *amcf, acm_keyring_t *ring,
-    void (*wake)(void *data), void (*ended)(void *data), void *data,
-    ngx_log_t *log)
+    void (*wake)(void *data), void (*ended)(void *data),
+    void (*vacant)(void *data), void *data, ngx_log_t *log)
 {
     acm_err_t            err;
     ngx_uint_t           i;
@@ -68,6 +70,7 @@ ngx_acm_acme_start(ngx_acm_conf_t *amcf, acm_keyring_t *ring,
     acme->amcf = amcf;
     acme->wake = wake;
     acme->ended = ended;
+    acme->vacant = vacant;
     acme->data = data;
 
     if (ngx_acm_curl_init(&acme->transport, ngx_acm_acme_after, acme, log)
@@ -98,6 +101,7 @@ ngx_acm_acme_start(ngx_acm_conf_t *amcf, acm_keyring_t *ring,
                                           ngx_acm_acme_after, acme, log);
     conf.report = ngx_acm_acme_report;
     conf.session_report = ngx_acm_acme_session;
+    conf.vacant = ngx_acm_acme_vacant;
     conf.data = acme;
 
     orders = acm_orders_new(&conf);
@@ -149,6 +153,15 @@ ngx_acm_acme_after(void *data)
     ngx_acm_acme_t  *acme = data;
 
     acme->wake(acme->data);
+}
+
+
+static void
+ngx_acm_acme_vacant(void *data)
+{
+    ngx_acm_acme_t  *acme = data;
+
+    acme->vacant(acme->data);
 }
 
 

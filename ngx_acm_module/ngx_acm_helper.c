@@ -63,6 +63,7 @@ static void ngx_acm_helper_timer(ngx_event_t *ev);
 static void ngx_acm_helper_posted(ngx_event_t *ev);
 static void ngx_acm_helper_wake(void *data);
 static void ngx_acm_helper_ended(void *data);
+static void ngx_acm_helper_vacant(void *data);
 static void ngx_acm_helper_housekeep(ngx_acm_helper_t *h, ngx_log_t *log);
 static ngx_uint_t ngx_acm_helper_sweep(ngx_acm_helper_t *h, ngx_log_t *log);
 static ngx_uint_t ngx_acm_helper_sweep_revoked(ngx_acm_helper_t *h,
@@ -244,6 +245,17 @@ ngx_acm_helper_ended(void *data)
     ngx_acm_helper_t  *h = data;
 
     h->look = 1;
+}
+
+
+/* The same, while orders run: what is begun goes into their next commit. */
+
+static void
+ngx_acm_helper_vacant(void *data)
+{
+    ngx_acm_helper_t  *h = data;
+
+    (void) ngx_acm_helper_due(h, ngx_cycle->log);
 }
 
 
@@ -449,7 +461,8 @@ ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log)
     if (h->engine.orders == NULL) {
         h->engine.orders = ngx_acm_acme_start(h->amcf, h->engine.ring,
                                               ngx_acm_helper_wake,
-                                              ngx_acm_helper_ended, h, log);
+                                              ngx_acm_helper_ended,
+                                              ngx_acm_helper_vacant, h, log);
     }
 
     ngx_acm_proof_start(h->amcf, h->engine.store, ngx_acm_helper_wake, h,

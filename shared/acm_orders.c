@@ -28,6 +28,7 @@ static acm_rc_t acm_orders_drop(acm_orders_t *o,
     const acm_order_rec_t *rec, int64_t now, acm_err_t *err);
 static acm_rc_t acm_job_step(acm_job_t *job, int64_t ticks, acm_err_t *err);
 static void acm_job_answered(acm_call_t *call);
+static acm_rc_t acm_orders_sweep(acm_orders_t *o, acm_err_t *err);
 static int64_t acm_orders_sessions(acm_orders_t *o, int64_t ticks);
 
 
@@ -198,9 +199,10 @@ acm_job_free(acm_job_t *job)
 
     if (job->held) {
         acm_session_hold(job->order.session, -1);
-        job->slot->inflight--;
         o->njobs--;
     }
+
+    acm_job_leave(job);
 
     EVP_PKEY_free(job->pkey);
     acm_cert_free(&job->issued);
@@ -208,6 +210,14 @@ acm_job_free(acm_job_t *job)
     acm_free(job->ari_url);
     acm_order_free(&job->order);
     acm_free(job);
+}
+
+
+void
+acm_job_leave(acm_job_t *job)
+{
+    job->slot->inflight -= job->placed;
+    job->placed = 0;
 }
 
 
@@ -466,6 +476,7 @@ acm_orders_resume(acm_orders_t *o, acm_order_rec_t *rec, acm_err_t *err)
     job->resumed = 1;
     job->resume_at = resume_at;
     job->held = 1;
+    job->placed = 1;
     slot->inflight++;
     o->njobs++;
     acm_session_hold(job->order.session, 1);
@@ -624,26 +635,19 @@ acm_rc_t
 acm_orders_run(acm_orders_t *o, int64_t ticks, int64_t *next, acm_err_t *err)
 {
     int           moved;
-    size_t        n, grouped;
+    size_t        grouped;
     int64_t       wake;
     acm_rc_t      rc;
     acm_job_t    *job, **link;
 
     rc = acm_orders_fault(o, err);
 
-    if (rc != ACM_OK) {
-        return rc;
+    if (rc == ACM_OK) {
+        rc = acm_orders_sweep(o, err);
     }
 
-    if (acm_now() - o->swept >= ACM_ORDERS_SWEEP || acm_now() < o->swept) {
-        o->swept = acm_now();
-
-        rc = acm_challenge_sweep(acm_keyring_store(o->conf.ring), o->swept,
-                                 &n, err);
-
-        if (rc != ACM_OK) {
-            return rc;
-        }
+    if (rc != ACM_OK) {
+        return rc;
     }
 
     do {
@@ -693,6 +697,12 @@ acm_orders_run(acm_orders_t *o, int64_t ticks, int64_t *next, acm_err_t *err)
             return rc;
         }
 
+        if (o->vacant && o->conf.vacant != NULL) {
+            o->vacant = 0;
+            o->conf.vacant(o->conf.data);
+            moved = 1;
+        }
+
         grouped = o->ngrouped;
 
         rc = acm_orders_commit(o, ticks, err);
@@ -710,6 +720,26 @@ acm_orders_run(acm_orders_t *o, int64_t ticks, int64_t *next, acm_err_t *err)
     *next = wake;
 
     return ACM_OK;
+}
+
+
+/* Answers to challenges that nobody will ask for any more. */
+
+static acm_rc_t
+acm_orders_sweep(acm_orders_t *o, acm_err_t *err)
+{
+    size_t   n;
+    int64_t  now;
+
+    now = acm_now();
+
+    if (now >= o->swept && now - o->swept < ACM_ORDERS_SWEEP) {
+        return ACM_OK;
+    }
+
+    o->swept = now;
+
+    return acm_challenge_sweep(acm_keyring_store(o->conf.ring), now, &n, err);
 }
 
 

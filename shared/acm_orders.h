@@ -126,6 +126,9 @@ typedef struct {
     acm_committer_t         *committer;  /* or NULL */
     acm_orders_report_pt     report;     /* or NULL */
     acm_session_report_pt    session_report;
+    /* From within acm_orders_run(): a CA has made a certificate, which is about
+       to be committed; what is begun now is in that commit.  Or NULL. */
+    void                   (*vacant)(void *data);
     void                    *data;
 } acm_orders_conf_t;
 

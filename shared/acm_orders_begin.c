@@ -105,6 +105,7 @@ acm_orders_begin(acm_orders_t *o, const acm_issuer_t *issuer,
     }
 
     job->held = 1;
+    job->placed = 1;
     slot->inflight++;
     o->njobs++;
     acm_session_hold(job->order.session, 1);

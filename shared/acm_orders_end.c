@@ -266,6 +266,9 @@ acm_done_install(acm_job_t *job, acm_cert_t *cert, uint64_t revision,
 
         job->ended = 1;
         acm_job_group(job, &all);
+
+        acm_job_leave(job);
+        job->orders->vacant = 1;
     }
 
     acm_batch_free(&batch);

@@ -46,6 +46,7 @@ struct acm_job_s {
     unsigned              redo:1;        /* action failed by the store */
     unsigned              waiting:1;     /* for wake */
     unsigned              held:1;        /* counted by the session */
+    unsigned              placed:1;      /* counted in the slot */
     unsigned              before:1;      /* the first check is done */
     unsigned              checking:1;
     unsigned              ari:1;         /* no order, only the window */
@@ -91,6 +92,7 @@ struct acm_orders_s {
     acm_rc_t              fault;         /* of a commit, not told yet */
     acm_err_t             why;
     unsigned              writing:1;     /* the committer has the batch */
+    unsigned              vacant:1;      /* a place is, and nobody knows */
     unsigned              recovered:1;
 };
 
@@ -103,6 +105,8 @@ acm_job_t *acm_job_new(acm_orders_t *o, acm_slot_t *slot,
     acm_order_rec_t *rec);
 /* Cancels what is under way for it; it must be off the list. */
 void acm_job_free(acm_job_t *job);
+/* Its CA has nothing more to do for it. */
+void acm_job_leave(acm_job_t *job);
 void acm_job_wait(acm_job_t *job, int64_t wake);
 void acm_job_go(acm_job_t *job, acm_order_event_e event);
 

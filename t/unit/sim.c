@@ -19,6 +19,7 @@
 
 static sim_t *sim_make(size_t ncerts, size_t nnames, char *dir);
 static void sim_store_open(sim_t *s);
+static void sim_vacant(void *data);
 static acm_rc_t sim_commit(acm_store_t *store, const acm_batch_t *batch,
     acm_err_t *err);
 static acm_rc_t sim_aside(void *data, acm_batch_t *batch,
@@ -288,6 +289,7 @@ sim_start(sim_t *s)
     conf.checker = s->checker;
     conf.committer = s->aside ? &s->committer : NULL;
     conf.report = sim_report;
+    conf.vacant = sim_vacant;
     conf.data = s;
 
     s->engine.ring = s->ring;
@@ -505,6 +507,16 @@ sim_due(sim_t *s)
     fail_msg("what is due comes to no end");
 
     return 0;
+}
+
+
+static void
+sim_vacant(void *data)
+{
+    sim_t  *s = data;
+
+    s->look_at = sim_due(s);
+    s->looked = acm_store_generation(s->store);
 }
 
 

@@ -243,6 +243,43 @@ test_saving_ends(void **state)
 }
 
 
+/* With one place at the CA, the next order is begun in the commit that
+   installs the certificate before it; and not a commit earlier. */
+
+static void
+test_vacant(void **state)
+{
+    size_t     n;
+    sim_t     *s;
+    uint64_t   commits;
+
+    (void) state;
+
+    s = sim_new(10, 1);
+    s->issuers[0].orders = 1;
+    commits = 0;
+
+    for (n = 0; n != 10; n = sim_until(s, 1, 0)) {
+
+        if (n == 1 && commits == 0) {
+            commits = s->commits;
+        }
+
+        sim_step(s, INT64_MAX);
+
+        assert_in_range(s->cas[0].count[SIM_ORDER], 0,
+                        s->cas[0].count[SIM_DOWNLOAD] + 1);
+    }
+
+    /* where it is, what the CA will find, and the end with a beginning */
+
+    assert_int_equal(s->commits - commits, 3 * 9);
+
+    sim_check_quiet(s);
+    sim_free(s);
+}
+
+
 int
 main(void)
 {
@@ -251,7 +288,8 @@ main(void)
         cmocka_unit_test(test_aside_large),
         cmocka_unit_test(test_aside_full),
         cmocka_unit_test(test_saving),
-        cmocka_unit_test(test_saving_ends)
+        cmocka_unit_test(test_saving_ends),
+        cmocka_unit_test(test_vacant)
     };
 
     if (getenv("ACM_TEST") != NULL) {
