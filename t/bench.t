@@ -2,8 +2,8 @@
 
 # Copyright (C) The ngx_acm authors
 
-# util/bench api: it runs, and each answer was what it should be; how long
-# anything took is not looked at.
+# util/bench api and issue: they run, and each answer was what it should be;
+# how long anything took is not looked at.
 
 use warnings;
 use strict;
@@ -14,6 +14,7 @@ use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::Nginx::ACM;
+use Test::Nginx::Pebble;
 
 my $out = ($ENV{TEST_NGINX_ACMCTL} || "$Test::Nginx::ACM::ROOT/build/acmctl")
     =~ s{/[^/]*$}{}r;
@@ -49,5 +50,31 @@ is(scalar(grep { !/^#/ } <$fh>), scalar(@rows), 'the same as CSV');
 
 ($text) = `$bench api -x 2>&1`;
 is($? >> 8, 2, 'a wrong option');
+
+# a CA that is not there, and what is no CA
+
+$text = `$out/acmeload -n 1 -r /dev/null https://127.0.0.1:1/dir 2>&1`;
+is($? >> 8, 1, 'no CA');
+like($text, qr{^acmeload: https://127.0.0.1:1/dir: }, 'which is said');
+
+$text = `$out/acmeload -c 0 -r /dev/null https://127.0.0.1:1/dir 2>&1`;
+is($? >> 8, 2, 'no clients');
+
+$text = `$out/acmeload -c 65 -r /dev/null https://127.0.0.1:1/dir 2>&1`;
+is($? >> 8, 2, 'too many');
+
+SKIP: {
+    skip('needs pebble', 2) unless Test::Nginx::Pebble::available();
+
+    $text = `ACM_BENCH=2 $bench issue -n 10 2>&1`;
+    is($?, 0, 'issues') or diag($text);
+
+    my $n = qr/[1-9]\d*/;
+    my $f = qr/\d+\.\d+/;
+
+    my $row = join(qr/ \| /, 'Pebble', 2, 10, $n, ($f) x 5, $n, $f, $f);
+
+    like($text, qr/^\| $row \|$/m, 'beside an ideal client');
+}
 
 done_testing();
