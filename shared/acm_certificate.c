@@ -36,7 +36,7 @@ static acm_rc_t acm_ensure_method(acm_store_t *store,
     acm_err_t *err);
 static acm_rc_t acm_ensure_new(acm_store_t *store, const acm_request_t *req,
     const uint8_t *identity, uint64_t id_revision, int64_t now,
-    const char *uuid, acm_err_t *err);
+    const char *uuid, acm_batch_t *into, acm_err_t *err);
 static void acm_install_next(acm_cert_t *next, const acm_cert_t *cert,
     const acm_bundle_t *bundle, const acm_install_t *install);
 static acm_rc_t acm_watch_again(acm_store_t *store, acm_cert_t *cert,
@@ -99,6 +99,14 @@ acm_rc_t
 acm_certificate_ensure(acm_store_t *store, const acm_request_t *req,
     int64_t now, char *uuid, acm_err_t *err)
 {
+    return acm_certificate_ensure_into(store, req, now, uuid, NULL, err);
+}
+
+
+acm_rc_t
+acm_certificate_ensure_into(acm_store_t *store, const acm_request_t *req,
+    int64_t now, char *uuid, acm_batch_t *into, acm_err_t *err)
+{
     uint8_t     identity[ACM_HASH_LEN];
     acm_rc_t    rc;
     uint64_t    revision, id_revision;
@@ -116,7 +124,7 @@ acm_certificate_ensure(acm_store_t *store, const acm_request_t *req,
         }
 
         return acm_ensure_new(store, req, identity, id_revision, now, uuid,
-                              err);
+                              into, err);
     }
 
     if (rc != ACM_OK) {
@@ -271,7 +279,7 @@ acm_ensure_method(acm_store_t *store, const acm_cert_t *cert,
 static acm_rc_t
 acm_ensure_new(acm_store_t *store, const acm_request_t *req,
     const uint8_t *identity, uint64_t id_revision, int64_t now,
-    const char *uuid, acm_err_t *err)
+    const char *uuid, acm_batch_t *into, acm_err_t *err)
 {
     acm_rc_t      rc;
     acm_cert_t    cert;
@@ -315,7 +323,14 @@ acm_ensure_new(acm_store_t *store, const acm_request_t *req,
     acm_batch_change(&batch, NULL, &cert, now);
     acm_batch_ref(&batch, ACM_DB_IDENTITY, identity, ACM_HASH_LEN, &cert);
 
-    rc = acm_commit(store, &batch, err);
+    if (into == NULL) {
+        rc = acm_commit(store, &batch, err);
+
+    } else {
+        rc = ACM_OK;
+        into->grow = 1;
+        acm_batch_join(into, &batch);
+    }
 
     acm_batch_free(&batch);
 

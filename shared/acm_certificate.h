@@ -44,6 +44,12 @@ void acm_request_identity(const acm_request_t *req,
 acm_rc_t acm_certificate_ensure(acm_store_t *store, const acm_request_t *req,
     int64_t now, char *uuid, acm_err_t *err);
 
+/* The same, but a new record goes into the batch, for the caller to commit.  No
+   other request in it may have the same identity. */
+acm_rc_t acm_certificate_ensure_into(acm_store_t *store,
+    const acm_request_t *req, int64_t now, char *uuid, acm_batch_t *into,
+    acm_err_t *err);
+
 /*
  * The clock went back: what was put off is due now, or when it is to be
  * renewed.

@@ -17,8 +17,6 @@
 #include "acm_renewal.h"
 
 
-#define ACM_ENGINE_ENSURE    16          /* requests in one slice */
-#define ACM_ENGINE_AGAIN     60          /* seconds between looks at all */
 /* after the first failure: a built-in CA is nobody else's, so soon */
 #define ACM_ENGINE_BACKOFF   2           /* seconds */
 #define ACM_ENGINE_POSTPONE  3600        /* for a record we cannot read */
@@ -45,9 +43,6 @@ typedef struct {
 } acm_work_t;
 
 
-static acm_rc_t acm_engine_ensure(acm_engine_t *e, int64_t now);
-static int acm_engine_ensured(acm_engine_t *e, int64_t now);
-static void acm_engine_clock(acm_engine_t *e, int64_t now);
 static acm_rc_t acm_engine_next(acm_engine_t *e, int64_t now,
     acm_work_t *work, int64_t *next, acm_err_t *err);
 static acm_rc_t acm_engine_read(acm_snap_t *snap, const acm_entry_t *entry,
@@ -160,90 +155,6 @@ acm_engine_done(acm_engine_t *e)
 {
     acm_free(e->identities);
     e->identities = NULL;
-}
-
-
-/*
- * A clock that was ahead and is right again: what was put off is in a future
- * that is far away now, so that all are looked at.
- */
-
-static void
-acm_engine_clock(acm_engine_t *e, int64_t now)
-{
-    if (now < e->latest - ACM_ENGINE_AGAIN) {
-        e->back = 1;
-        e->ensured = 0;
-    }
-
-    if (now > e->latest || e->back) {
-        e->latest = now;
-    }
-}
-
-
-/* All requests are looked at when the configuration is new, and from time to
-   time if the store has changed: a record may have been deleted. */
-
-static int
-acm_engine_ensured(acm_engine_t *e, int64_t now)
-{
-    uint64_t  generation;
-
-    if (e->ensured < e->nrequests) {
-        return 0;
-    }
-
-    if (now >= e->ensured_at && now - e->ensured_at < ACM_ENGINE_AGAIN) {
-        return 1;
-    }
-
-    e->ensured_at = now;
-    generation = acm_store_generation(e->store);
-
-    if (generation == e->generation && !e->back) {
-        return 1;
-    }
-
-    e->generation = generation;
-    e->ensured = 0;
-
-    return e->nrequests == 0;
-}
-
-
-/* One that cannot be made does not keep the others, or renewals, waiting. */
-
-static acm_rc_t
-acm_engine_ensure(acm_engine_t *e, int64_t now)
-{
-    char      uuid[ACM_UUID_LEN + 1];
-    size_t    n;
-    acm_rc_t  rc;
-
-    for (n = 0; n < ACM_ENGINE_ENSURE && e->ensured < e->nrequests; n++) {
-
-        rc = acm_certificate_ensure(e->store, &e->requests[e->ensured], now,
-                                    uuid, &e->ensure_err);
-
-        if (rc == ACM_OK && e->back) {
-            rc = acm_certificate_again(e->store, &e->requests[e->ensured],
-                                       now, &e->ensure_err);
-        }
-
-        e->ensured++;
-
-        if (rc != ACM_OK && rc != ACM_CONFLICT) {
-            e->ensure_rc = rc;
-        }
-    }
-
-    if (e->ensured >= e->nrequests) {
-        e->ensured_at = now;
-        e->back = (e->back && e->ensure_rc != ACM_OK);
-    }
-
-    return ACM_OK;
 }
 
 

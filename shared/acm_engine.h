@@ -66,6 +66,7 @@ typedef struct {
 
     uint8_t                *identities;  /* of the requests, sorted */
     size_t                  ensured;     /* requests done in this pass */
+    size_t                  single;      /* of the next: not in one commit */
     int64_t                 ensured_at;
     int64_t                 latest;      /* the clock was there, seconds */
     uint64_t                generation;  /* of the store in the last pass */
@@ -78,6 +79,7 @@ typedef struct {
     int64_t                 revoke_at;   /* when one is due, seconds */
     unsigned                back:1;      /* the clock went back */
     unsigned                behind:1;    /* the cursor is at what was begun */
+    unsigned                twins:1;     /* two requests are for the same */
 } acm_engine_t;
 
 

@@ -13,6 +13,13 @@
 #include "acm_engine.h"
 
 
+/* Follows the clock, and notes if it went back. */
+void acm_engine_clock(acm_engine_t *e, int64_t now);
+/* 1: all requests have been looked at, as far as need be. */
+int acm_engine_ensured(acm_engine_t *e, int64_t now);
+/* Otherwise: some of them, in one commit. */
+acm_rc_t acm_engine_ensure(acm_engine_t *e, int64_t now);
+
 /* 1: it is wanted: configured, requested over the API, or on demand. */
 int acm_engine_configured(acm_engine_t *e, const acm_cert_t *cert);
 /* 1: one of the configured ones has this identity. */

@@ -294,6 +294,13 @@ acm_engine_identities(acm_engine_t *e, acm_err_t *err)
 
     qsort(e->identities, e->nrequests, ACM_HASH_LEN, acm_identity_order);
 
+    for (i = 1; i < e->nrequests; i++) {
+        e->twins |= (acm_identity_order(e->identities + i * ACM_HASH_LEN,
+                                        e->identities + (i - 1)
+                                                        * ACM_HASH_LEN)
+                     == 0);
+    }
+
     return ACM_OK;
 }
 

@@ -3,7 +3,7 @@
  * Copyright (C) The ngx_acm authors
  *
  * Orders over ACME in a simulated world: what goes on while commits are made,
- * and what does not.
+ * what does not, and what is one commit.
  */
 
 
@@ -280,6 +280,68 @@ test_vacant(void **state)
 }
 
 
+/* What is configured is made in commits of many; if one fails, each is made
+   alone, and nothing twice. */
+
+static void
+test_ensured(void **state)
+{
+    unsigned   full;
+    sim_t     *s;
+
+    (void) state;
+
+    for (full = 0; full < 4; full += 3) {
+        s = sim_new(200, 1);
+
+        while (sim_entries(s, ACM_DB_CERTIFICATE) < 200) {
+            s->full = full;
+            sim_step(s, s->ticks + 100);
+            s->full = 0;
+        }
+
+        if (full == 0) {
+            assert_in_range(s->commits, 1, 6);
+
+        } else {
+            assert_in_range(s->commits, 65, 1000000);
+        }
+
+        assert_int_equal(sim_until(s, 1, 600), 200);
+        assert_int_equal(sim_entries(s, ACM_DB_CERTIFICATE), 200);
+        assert_int_equal(sim_entries(s, ACM_DB_IDENTITY), 200);
+        assert_int_equal(s->cas[0].count[SIM_ORDER], 200);
+
+        sim_check_quiet(s);
+        sim_free(s);
+    }
+}
+
+
+/* Two requests for the same certificate: it is made once. */
+
+static void
+test_twins(void **state)
+{
+    sim_t        *s;
+    char *const  *own;
+
+    (void) state;
+
+    s = sim_new(3, 1);
+    own = s->requests[2].names;
+    s->requests[2].names = s->requests[0].names;
+
+    sim_run(s, 60);
+
+    assert_int_equal(sim_entries(s, ACM_DB_CERTIFICATE), 2);
+    assert_int_equal(s->cas[0].count[SIM_ORDER], 2);
+
+    s->requests[2].names = own;
+    sim_free(s);
+}
+
+
 int
 main(void)
 {
@@ -289,7 +351,9 @@ main(void)
         cmocka_unit_test(test_aside_full),
         cmocka_unit_test(test_saving),
         cmocka_unit_test(test_saving_ends),
-        cmocka_unit_test(test_vacant)
+        cmocka_unit_test(test_vacant),
+        cmocka_unit_test(test_ensured),
+        cmocka_unit_test(test_twins)
     };
 
     if (getenv("ACM_TEST") != NULL) {
