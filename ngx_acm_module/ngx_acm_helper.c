@@ -17,7 +17,8 @@
 
 
 #define NGX_ACM_TICK         1000            /* milliseconds, at most */
-#define NGX_ACM_LOCK_RETRY   250
+#define NGX_ACM_LOCK_RETRY   250             /* milliseconds at most, and */
+#define NGX_ACM_LOCK_FIRST   8               /* at first, then doubled */
 #define NGX_ACM_NICE         5               /* behind the workers */
 #define NGX_ACM_SLICE        20              /* milliseconds of work at once */
 #define NGX_ACM_HOUSEKEEP    60              /* seconds */
@@ -38,6 +39,7 @@ typedef struct {
     acm_engine_t       engine;
     acm_watch_t        watch;
     ngx_fd_t           lock;
+    ngx_msec_t         lock_wait;
     ngx_pid_t          parent;
     time_t             housekeep;            /* not before */
     time_t             sweep_at;             /* not before */
@@ -303,7 +305,10 @@ ngx_acm_helper_run(ngx_acm_helper_t *h, ngx_log_t *log)
 
     if (!h->locked) {
         if (ngx_acm_helper_lock(h, log) != NGX_OK) {
-            return NGX_ACM_LOCK_RETRY;
+            h->lock_wait = h->lock_wait ? ngx_min(h->lock_wait * 2,
+                                                  NGX_ACM_LOCK_RETRY)
+                                        : NGX_ACM_LOCK_FIRST;
+            return h->lock_wait;
         }
 
         shared->helper_pid = (ngx_atomic_uint_t) ngx_pid;
