@@ -8,6 +8,7 @@
  */
 
 
+#include <sched.h>
 #include <sys/file.h>
 #include <sys/resource.h>
 
@@ -59,6 +60,7 @@ typedef struct {
 } ngx_acm_helper_t;
 
 
+static void ngx_acm_helper_yield(ngx_log_t *log);
 static void ngx_acm_helper_bell(ngx_cycle_t *cycle, ngx_acm_conf_t *amcf);
 static void ngx_acm_helper_rung(ngx_event_t *ev);
 static void ngx_acm_helper_timer(ngx_event_t *ev);
@@ -119,13 +121,8 @@ ngx_acm_helper_start(ngx_cycle_t *cycle)
 
     h->started = 1;
 
-    /* a server that is busy has handshakes to make first */
-
-    if (ngx_process != NGX_PROCESS_SINGLE
-        && setpriority(PRIO_PROCESS, 0, NGX_ACM_NICE) == -1)
-    {
-        ngx_log_error(NGX_LOG_WARN, cycle->log, ngx_errno,
-                      "acm: setpriority() failed");
+    if (ngx_process != NGX_PROCESS_SINGLE) {
+        ngx_acm_helper_yield(cycle->log);
     }
 
     h->lock = NGX_INVALID_FILE;
@@ -154,6 +151,32 @@ ngx_acm_helper_start(ngx_cycle_t *cycle)
                   ngx_pid, &amcf->store);
 
     ngx_add_timer(&h->timer, 1);
+}
+
+
+/*
+ * A server that is busy has handshakes to make first.  By SCHED_BATCH one that
+ * is being made is not interrupted each time that the helper wakes up, which
+ * with orders under way is thousands of times a second.  Threads that are made
+ * later have the same.
+ */
+
+static void
+ngx_acm_helper_yield(ngx_log_t *log)
+{
+    struct sched_param  param;
+
+    ngx_memzero(&param, sizeof(struct sched_param));
+
+    if (sched_setscheduler(0, SCHED_BATCH, &param) == -1) {
+        ngx_log_error(NGX_LOG_WARN, log, ngx_errno,
+                      "acm: sched_setscheduler() failed");
+    }
+
+    if (setpriority(PRIO_PROCESS, 0, NGX_ACM_NICE) == -1) {
+        ngx_log_error(NGX_LOG_WARN, log, ngx_errno,
+                      "acm: setpriority() failed");
+    }
 }
 
 

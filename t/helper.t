@@ -66,6 +66,13 @@ is(scalar(grep { $_->{Version} == 1 } @certs), $n, 'in one version');
 $t->allow(qr/cache manager process \d+ exited on signal 9/);
 $t->allow(qr/worker process \d+ exited on signal 9/);
 
+# it makes way for workers, which do not
+
+is_deeply([ map { priority($_) } $t->helpers() ], [ [ 5, 3 ] ],
+    'the helper: niceness, SCHED_BATCH');
+is_deeply([ map { priority($_) } $t->workers() ], [ [ 0, 0 ], [ 0, 0 ] ],
+    'workers: none, SCHED_OTHER');
+
 # a worker that is killed comes back and serves
 
 my $root = $t->root();
@@ -153,3 +160,17 @@ ok($r->{verified}, 'and serves');
 $t->finish();
 
 done_testing();
+
+
+# Of the threads of a process, each once: niceness and policy.
+
+sub priority {
+    my ($pid) = @_;
+
+    my %seen = map {
+        my @f = split(' ', (Test::Nginx::ACM::slurp($_) =~ /\) (.*)/s)[0]);
+        ("$f[16] $f[38]" => [ @f[16, 38] ]);
+    } glob("/proc/$pid/task/*/stat");
+
+    return values(%seen);
+}
