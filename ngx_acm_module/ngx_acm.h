@@ -689,6 +689,7 @@ typedef struct {
     ngx_acm_material_t        *rsa;
     ngx_uint_t                 wildcard;     /* the name is not in it as it
                                                 is, but matches */
+    ngx_uint_t                 partial;      /* another one cannot be used */
 } ngx_acm_pair_t;
 
 /*

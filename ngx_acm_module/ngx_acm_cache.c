@@ -3,11 +3,11 @@
  * Copyright (C) The ngx_acm authors
  *
  * What serves which name, as this worker found it in the store.  An entry is
- * good as long as the store's generation is the one it was made at; after a
- * change it is looked up again, but a certificate is decoded again only if
- * it is another version.  When the store cannot be read, what is here goes on
- * being served.  Names that have no certificate are remembered apart, so that
- * they take no place from those that have one.
+ * good until something is committed that has a part in what is served; then
+ * it is looked up again, but a certificate is decoded again only if it is
+ * another version.  When the store cannot be read, what is here goes on being
+ * served.  Names that have no certificate are remembered apart, so that they
+ * take no place from those that have one.
  *
  * Nothing here waits, so no name is looked up twice at a time.
  */
@@ -29,7 +29,7 @@ typedef struct {
     acm_cached_t               head;         /* directive and name */
     ngx_acm_pair_t             pair;         /* both NULL: there is none */
     uint64_t                   generation;
-    time_t                     recheck;      /* whatever the generation */
+    time_t                     recheck;      /* whatever was committed */
     u_char                     key[];
 } ngx_acm_entry_t;
 
@@ -121,7 +121,7 @@ ngx_acm_cache_get(ngx_acm_conf_t *amcf, ngx_acm_want_t *want,
     if (ngx_acm_open(amcf, 0, &store, &ring, log) == NGX_OK) {
 
         if (entry
-            && entry->generation == acm_store_generation(store)
+            && acm_store_current(store, entry->generation)
             && ngx_time() < entry->recheck)
         {
             ngx_acm_count(amcf, NGX_ACM_CACHE_HIT);
@@ -340,6 +340,9 @@ ngx_acm_cache_resolve(ngx_acm_conf_t *amcf, ngx_acm_cache_t *cache,
     if (rc == ACM_NOTFOUND) {
         return NGX_DECLINED;
     }
+
+    pair->partial = (found.ec.key != ACM_KEY_NONE && pair->ec == NULL)
+                    || (found.rsa.key != ACM_KEY_NONE && pair->rsa == NULL);
 
     if (rc != ACM_OK) {
         ngx_log_error(NGX_LOG_ERR, log, 0, "acm: %s: %s", acm_rc_text(rc),
@@ -575,7 +578,7 @@ ngx_acm_cache_recheck(ngx_acm_pair_t *pair)
 
     soon = ngx_time() + NGX_ACM_RECHECK;
 
-    if (ngx_acm_pair_empty(pair)) {
+    if (ngx_acm_pair_empty(pair) || pair->partial) {
         return soon;
     }
 

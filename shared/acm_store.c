@@ -343,6 +343,49 @@ acm_store_generation(acm_store_t *store)
 }
 
 
+int
+acm_store_current(acm_store_t *store, uint64_t generation)
+{
+    acm_snap_t  *snap;
+
+    if (acm_store_generation(store) != store->seen) {
+
+        if (acm_store_begin(store, &snap, NULL) != ACM_OK) {
+            return 0;
+        }
+
+        store->served = store->ops->served(store);
+        store->seen = snap->generation;
+
+        acm_store_end(snap);
+    }
+
+    /* one from later is of another store that was in this place */
+
+    return store->served <= generation && generation <= store->seen;
+}
+
+
+int
+acm_db_served(acm_db_e db)
+{
+    switch (db) {
+
+    case ACM_DB_CERTIFICATE:
+    case ACM_DB_MATERIAL:
+    case ACM_DB_CHAIN:
+    case ACM_DB_NAME:
+    case ACM_DB_IDENTITY:
+    case ACM_DB_SEAL:
+    case ACM_DB_STAPLE:
+        return 1;
+
+    default:
+        return 0;
+    }
+}
+
+
 acm_rc_t
 acm_store_begin(acm_store_t *store, acm_snap_t **snap, acm_err_t *err)
 {

@@ -188,6 +188,14 @@ void acm_store_close(acm_store_t *store);
 /* The number of the last committed batch; no system call. */
 uint64_t acm_store_generation(acm_store_t *store);
 
+/*
+ * 1 if what was found in a snapshot of that generation still says which
+ * certificate is served to whom, as nothing else was committed since then than
+ * what has no part in it.  The store is looked into only if there was a commit
+ * since the last call.  No snapshot of this handle may be open.
+ */
+int acm_store_current(acm_store_t *store, uint64_t generation);
+
 /* One snapshot at a time per handle: ACM_BUSY for a second one. */
 acm_rc_t acm_store_begin(acm_store_t *store, acm_snap_t **snap,
     acm_err_t *err);

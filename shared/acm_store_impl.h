@@ -18,6 +18,9 @@
 #define ACM_SCHEMA_KEY_LEN   6
 #define ACM_SCHEMA_LEN       4       /* u32 */
 #define ACM_COUNT_LEN        8       /* i64, in two's complement */
+#define ACM_SERVED_KEY       "served"
+#define ACM_SERVED_KEY_LEN   6
+#define ACM_SERVED_LEN       8       /* u64 */
 
 
 /*
@@ -37,6 +40,9 @@ typedef struct {
     acm_rc_t  (*before)(acm_store_t *store, acm_db_e db, acm_entry_t *entry);
     acm_rc_t  (*entries)(acm_store_t *store, acm_db_e db, uint64_t *n);
     acm_rc_t  (*map)(acm_store_t *store, acm_store_map_t *map);
+    /* of the last commit that acm_db_served() is about, or later; in a
+       snapshot */
+    uint64_t  (*served)(acm_store_t *store);
     acm_rc_t  (*commit)(acm_store_t *store, const acm_batch_t *batch,
                         acm_err_t *err);
     acm_rc_t  (*stat)(acm_store_t *store, acm_store_stat_t *stat,
@@ -61,6 +67,8 @@ struct acm_store_s {
     acm_snap_t              snap;
     acm_store_watch_pt      watch;        /* or NULL */
     void                   *data;
+    uint64_t                seen;         /* generation of the last look at */
+    uint64_t                served;
     unsigned                open:1;       /* snap is in use */
     unsigned                readonly:1;
     acm_db_e                skim;         /* of the snapshot, or ACM_DB_MAX */
@@ -101,6 +109,9 @@ acm_rc_t acm_envelope_read(acm_db_e db, acm_entry_t *entry,
 /* The same, whatever its checksum is. */
 acm_rc_t acm_envelope_look(acm_entry_t *entry, const void *value, size_t len,
     uint32_t *crc);
+
+/* 1 for a map that has a part in which certificate is served to whom. */
+int acm_db_served(acm_db_e db);
 
 /* Encodes and decodes the payload of the schema record. */
 void acm_schema_write(uint8_t *data, uint32_t schema);

@@ -39,6 +39,7 @@ static acm_rc_t acm_lmdb_before(acm_store_t *store, acm_db_e db,
 static acm_rc_t acm_lmdb_entries(acm_store_t *store, acm_db_e db,
     uint64_t *n);
 static acm_rc_t acm_lmdb_map(acm_store_t *store, acm_store_map_t *map);
+static uint64_t acm_lmdb_served(acm_store_t *store);
 static int acm_lmdb_cursor(acm_lmdb_t *s, acm_db_e db);
 static acm_rc_t acm_lmdb_move(acm_lmdb_t *s, acm_db_e db, MDB_val *key,
     MDB_cursor_op op, acm_entry_t *entry);
@@ -57,6 +58,7 @@ const acm_store_ops_t  acm_lmdb_ops = {
     acm_lmdb_before,
     acm_lmdb_entries,
     acm_lmdb_map,
+    acm_lmdb_served,
     acm_lmdb_commit,
     acm_lmdb_stat,
     acm_lmdb_housekeep,
@@ -550,6 +552,65 @@ acm_lmdb_map(acm_store_t *store, acm_store_map_t *map)
     map->maps = s->e->maps;
 
     return ACM_OK;
+}
+
+
+static uint64_t
+acm_lmdb_served(acm_store_t *store)
+{
+    uint64_t     served;
+    acm_lmdb_t  *s;
+
+    s = (acm_lmdb_t *) store;
+
+    /* one that was opened anew may be another store */
+
+    if (s->maps == s->e->maps && s->e->present[ACM_DB_META]
+        && acm_lmdb_served_read(s, s->txn, store->snap.generation, &served)
+           == 0
+        && served != 0)
+    {
+        return served;
+    }
+
+    s->maps = s->e->maps;
+
+    return store->snap.generation;
+}
+
+
+int
+acm_lmdb_served_read(acm_lmdb_t *s, MDB_txn *txn, uint64_t last,
+    uint64_t *served)
+{
+    int           rc;
+    MDB_val       key, value;
+    acm_entry_t   entry;
+    acm_reader_t  r;
+
+    *served = 0;
+
+    key.mv_data = (void *) ACM_SERVED_KEY;
+    key.mv_size = ACM_SERVED_KEY_LEN;
+
+    rc = mdb_get(txn, s->e->dbi[ACM_DB_META], &key, &value);
+
+    if (rc != 0) {
+        return (rc == MDB_NOTFOUND) ? 0 : rc;
+    }
+
+    entry.key = (const uint8_t *) ACM_SERVED_KEY;
+    entry.key_len = ACM_SERVED_KEY_LEN;
+
+    if (acm_envelope_read(ACM_DB_META, &entry, value.mv_data, value.mv_size)
+        == ACM_OK
+        && entry.revision == last && entry.len == ACM_SERVED_LEN)
+    {
+        acm_reader_init(&r, entry.data, entry.len);
+        *served = acm_read_u64(&r);
+    }
+
+    return 0;
 }
 
 

@@ -56,12 +56,22 @@ typedef struct {
 } acm_lmdb_env_t;
 
 
+/* of a transaction */
+
+typedef struct {
+    size_t             n;
+    unsigned           served:1;     /* acm_db_served() is about one */
+} acm_lmdb_changes_t;
+
+
 struct acm_lmdb_s {
     acm_store_t        store;        /* the first member */
     acm_lmdb_env_t    *e;
     acm_lmdb_t        *next;
     MDB_txn           *txn;          /* reset between snapshots */
     unsigned           schema;
+    uint64_t           maps;         /* e->maps at the last look at what is
+                                        served */
     unsigned           alone:1;      /* the lock is held for writing */
     MDB_cursor        *cursors[ACM_DB_MAX];
     uint8_t            renewed[ACM_DB_MAX];      /* in this snapshot */
@@ -87,6 +97,11 @@ acm_rc_t acm_lmdb_share(acm_store_t *store, acm_store_t **other,
 uint64_t acm_lmdb_last(acm_lmdb_t *s);
 acm_rc_t acm_lmdb_schema_read(acm_lmdb_t *s, MDB_txn *txn);
 int acm_lmdb_put(acm_lmdb_t *s, MDB_txn *txn, const acm_op_t *op);
+/* What a transaction finds of the last commit that acm_db_served() is about:
+   0 if it cannot be known, as one of another version may have come behind
+   what is written down; last is the generation of the last commit of all. */
+int acm_lmdb_served_read(acm_lmdb_t *s, MDB_txn *txn, uint64_t last,
+    uint64_t *served);
 /* For whoever has the lock: it is left meanwhile to open a dead one anew. */
 acm_rc_t acm_lmdb_usable(acm_lmdb_t *s, acm_err_t *err);
 /* Opens it anew if it is dead; the lock is held for writing. */
@@ -103,9 +118,10 @@ acm_rc_t acm_lmdb_write_begin(acm_lmdb_t *s, MDB_txn **txn, acm_err_t *err);
 acm_rc_t acm_lmdb_expected(acm_lmdb_t *s, MDB_txn *txn,
     const acm_batch_t *batch, acm_err_t *err);
 acm_rc_t acm_lmdb_write(acm_lmdb_t *s, MDB_txn *txn,
-    const acm_batch_t *batch, size_t place, size_t *changes, acm_err_t *err);
-acm_rc_t acm_lmdb_write_end(acm_lmdb_t *s, MDB_txn *txn, size_t changes,
+    const acm_batch_t *batch, size_t place, acm_lmdb_changes_t *changes,
     acm_err_t *err);
+acm_rc_t acm_lmdb_write_end(acm_lmdb_t *s, MDB_txn *txn,
+    const acm_lmdb_changes_t *changes, acm_err_t *err);
 acm_rc_t acm_lmdb_reserve(acm_lmdb_t *s, const acm_batch_t *batch,
     uint64_t *ahead, acm_err_t *err);
 void acm_lmdb_extend(acm_lmdb_t *s);

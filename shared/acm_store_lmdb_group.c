@@ -10,6 +10,8 @@
  */
 
 
+#include <string.h>
+
 #include "acm_store_lmdb.h"
 
 
@@ -149,11 +151,12 @@ acm_lmdb_group_run(acm_lmdb_t *s, acm_lmdb_wait_t *group)
 static acm_rc_t
 acm_lmdb_group_write(acm_lmdb_t *s, acm_lmdb_wait_t *group)
 {
-    size_t            changes, place;
-    MDB_txn          *txn;
-    acm_rc_t          code;
-    uint64_t          ahead;
-    acm_lmdb_wait_t  *w;
+    size_t               place;
+    MDB_txn             *txn;
+    acm_rc_t             code;
+    uint64_t             ahead;
+    acm_lmdb_wait_t     *w;
+    acm_lmdb_changes_t   changes;
 
     code = ACM_OK;
     ahead = 0;
@@ -177,7 +180,7 @@ acm_lmdb_group_write(acm_lmdb_t *s, acm_lmdb_wait_t *group)
         return code;
     }
 
-    changes = 0;
+    memset(&changes, 0, sizeof(acm_lmdb_changes_t));
     place = 0;
 
     for (w = group; code == ACM_OK && w != NULL; w = w->next) {
@@ -200,7 +203,7 @@ acm_lmdb_group_write(acm_lmdb_t *s, acm_lmdb_wait_t *group)
         return code;
     }
 
-    code = acm_lmdb_write_end(s, txn, changes, NULL);
+    code = acm_lmdb_write_end(s, txn, &changes, NULL);
 
     if (code == ACM_OK) {
         acm_lmdb_extend(s);

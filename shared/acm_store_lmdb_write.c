@@ -19,8 +19,11 @@ static acm_rc_t acm_lmdb_apply(acm_lmdb_t *s, const acm_batch_t *batch,
     acm_err_t *err);
 static acm_rc_t acm_lmdb_expect(acm_lmdb_t *s, MDB_txn *txn,
     const acm_op_t *op, acm_err_t *err);
+static int acm_lmdb_served_write(acm_lmdb_t *s, MDB_txn *txn,
+    const acm_lmdb_changes_t *changes);
 static acm_rc_t acm_lmdb_change(acm_lmdb_t *s, MDB_txn *txn,
-    const acm_op_t *op, size_t place, size_t *changes, acm_err_t *err);
+    const acm_op_t *op, size_t place, acm_lmdb_changes_t *changes,
+    acm_err_t *err);
 static acm_rc_t acm_lmdb_count(acm_lmdb_t *s, MDB_txn *txn,
     const acm_op_t *op, acm_err_t *err);
 static uint64_t acm_lmdb_need(acm_lmdb_t *s, const acm_batch_t *batch);
@@ -116,11 +119,11 @@ acm_lmdb_commit_alone(acm_lmdb_t *s, const acm_batch_t *batch,
 static acm_rc_t
 acm_lmdb_apply(acm_lmdb_t *s, const acm_batch_t *batch, acm_err_t *err)
 {
-    size_t     changes;
-    MDB_txn   *txn;
-    acm_rc_t   code;
+    MDB_txn             *txn;
+    acm_rc_t             code;
+    acm_lmdb_changes_t   changes;
 
-    changes = 0;
+    memset(&changes, 0, sizeof(acm_lmdb_changes_t));
     code = acm_lmdb_write_begin(s, &txn, err);
 
     if (code != ACM_OK) {
@@ -138,7 +141,7 @@ acm_lmdb_apply(acm_lmdb_t *s, const acm_batch_t *batch, acm_err_t *err)
         return code;
     }
 
-    return acm_lmdb_write_end(s, txn, changes, err);
+    return acm_lmdb_write_end(s, txn, &changes, err);
 }
 
 
@@ -197,7 +200,7 @@ acm_lmdb_expected(acm_lmdb_t *s, MDB_txn *txn, const acm_batch_t *batch,
 
 acm_rc_t
 acm_lmdb_write(acm_lmdb_t *s, MDB_txn *txn, const acm_batch_t *batch,
-    size_t place, size_t *changes, acm_err_t *err)
+    size_t place, acm_lmdb_changes_t *changes, acm_err_t *err)
 {
     size_t    i;
     acm_rc_t  code;
@@ -214,14 +217,21 @@ acm_lmdb_write(acm_lmdb_t *s, MDB_txn *txn, const acm_batch_t *batch,
 
 
 acm_rc_t
-acm_lmdb_write_end(acm_lmdb_t *s, MDB_txn *txn, size_t changes,
-    acm_err_t *err)
+acm_lmdb_write_end(acm_lmdb_t *s, MDB_txn *txn,
+    const acm_lmdb_changes_t *changes, acm_err_t *err)
 {
     int  rc;
 
-    if (changes == 0) {
+    if (changes->n == 0) {
         mdb_txn_abort(txn);
         return ACM_OK;
+    }
+
+    rc = acm_lmdb_served_write(s, txn, changes);
+
+    if (rc != 0) {
+        mdb_txn_abort(txn);
+        return acm_lmdb_fail(s, err, rc, "cannot be written");
     }
 
     rc = mdb_txn_commit(txn);
@@ -230,11 +240,51 @@ acm_lmdb_write_end(acm_lmdb_t *s, MDB_txn *txn, size_t changes,
 }
 
 
+/*
+ * Each commit writes it, so that a commit of a version which does not is found
+ * out: it is of the commit before, then, and not of the last one.
+ */
+
+static int
+acm_lmdb_served_write(acm_lmdb_t *s, MDB_txn *txn,
+    const acm_lmdb_changes_t *changes)
+{
+    int        rc;
+    size_t     i;
+    uint8_t    data[ACM_SERVED_LEN];
+    uint64_t   served;
+    acm_op_t   op;
+
+    rc = acm_lmdb_served_read(s, txn, mdb_txn_id(txn) - 1, &served);
+
+    if (rc != 0) {
+        return rc;
+    }
+
+    if (changes->served || served == 0) {
+        served = mdb_txn_id(txn);
+    }
+
+    for (i = 0; i < ACM_SERVED_LEN; i++) {
+        data[i] = (uint8_t) (served >> (56 - 8 * i));
+    }
+
+    memset(&op, 0, sizeof(acm_op_t));
+    op.db = ACM_DB_META;
+    op.key = (uint8_t *) ACM_SERVED_KEY;
+    op.key_len = ACM_SERVED_KEY_LEN;
+    op.data = data;
+    op.len = ACM_SERVED_LEN;
+
+    return acm_lmdb_put(s, txn, &op);
+}
+
+
 /* One operation, of which place is the place in its transaction. */
 
 static acm_rc_t
 acm_lmdb_change(acm_lmdb_t *s, MDB_txn *txn, const acm_op_t *op,
-    size_t place, size_t *changes, acm_err_t *err)
+    size_t place, acm_lmdb_changes_t *changes, acm_err_t *err)
 {
     int       rc;
     MDB_val   key;
@@ -276,7 +326,8 @@ acm_lmdb_change(acm_lmdb_t *s, MDB_txn *txn, const acm_op_t *op,
         return acm_lmdb_fail(s, err, rc, "cannot be written");
     }
 
-    (*changes)++;
+    changes->n++;
+    changes->served |= (acm_db_served(op->db) != 0);
 
     return ACM_OK;
 }

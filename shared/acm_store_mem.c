@@ -43,6 +43,7 @@ typedef struct {
 typedef struct {
     acm_store_t     store;           /* the first member */
     uint64_t        generation;
+    uint64_t        served;          /* the last one of acm_db_served() */
     uint64_t        limit;           /* octets */
     uint64_t        used;            /* octets of keys and values */
     acm_mem_map_t   maps[ACM_DB_MAX];
@@ -64,6 +65,7 @@ static acm_rc_t acm_mem_before(acm_store_t *store, acm_db_e db,
 static acm_rc_t acm_mem_entries(acm_store_t *store, acm_db_e db,
     uint64_t *n);
 static acm_rc_t acm_mem_map(acm_store_t *store, acm_store_map_t *map);
+static uint64_t acm_mem_served(acm_store_t *store);
 static acm_rc_t acm_mem_at(acm_mem_map_t *map, acm_db_e db,
     acm_entry_t *entry);
 static int acm_mem_find(const acm_mem_map_t *map, const uint8_t *key,
@@ -103,6 +105,7 @@ static const acm_store_ops_t  acm_mem_ops = {
     acm_mem_before,
     acm_mem_entries,
     acm_mem_map,
+    acm_mem_served,
     acm_mem_commit,
     acm_mem_stat,
     acm_mem_housekeep,
@@ -298,6 +301,13 @@ acm_mem_map(acm_store_t *store, acm_store_map_t *map)
 }
 
 
+static uint64_t
+acm_mem_served(acm_store_t *store)
+{
+    return ((acm_mem_t *) store)->served;
+}
+
+
 static acm_rc_t
 acm_mem_at(acm_mem_map_t *map, acm_db_e db, acm_entry_t *entry)
 {
@@ -421,6 +431,14 @@ acm_mem_commit(acm_store_t *store, const acm_batch_t *batch, acm_err_t *err)
 
     if (n != 0) {
         m->generation++;
+    }
+
+    for (i = 0; i < batch->nops; i++) {
+        if ((steps[i].old != NULL || steps[i].entry != NULL)
+            && acm_db_served(steps[i].db))
+        {
+            m->served = m->generation;
+        }
     }
 
 done:

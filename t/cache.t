@@ -128,6 +128,21 @@ is(($t->acmctl('delete', $arn{name(0)}))[0], 0, 'delete');
 delete $serial{name(0)};
 ok(all_right(name(0)), 'a deleted one is not served');
 
+# what is committed beside that, such as an event, sends no worker to the store
+
+ok($t->wait_for(sub {
+    all_right(name(1));
+
+    my $misses = metric('acm_cache_misses_total');
+    my $generation = $t->status()->{Store}{Generation};
+
+    is(($t->acmctl('events', 'test'))[0], 0, 'an event');
+    cmp_ok($t->status()->{Store}{Generation}, '>', $generation, 'is there');
+    all_right(name(1));
+
+    return metric('acm_cache_misses_total') == $misses;
+}), 'what was found is good');
+
 # names without a certificate are not looked for again, until there is one
 
 my $hits = metric('acm_cache_hits_total');
