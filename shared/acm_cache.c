@@ -22,6 +22,7 @@
 #define ACM_CACHE_USES     3         /* counted at most */
 #define ACM_CACHE_BUCKET   1024      /* octets bring a bucket with them */
 #define ACM_CACHE_MULT     0x9e3779b97f4a7c15ULL
+#define ACM_CACHE_BITS     64        /* of a word */
 
 
 typedef struct {
@@ -53,6 +54,7 @@ struct acm_cache_s {
     acm_cache_queue_t   fresh;
     acm_cache_queue_t   proven;
     acm_cached_t      **buckets;
+    uint64_t           *asked;       /* bits of buckets: it had hits */
     acm_cache_ghost_t  *ghosts;
     void              (*drop)(acm_cached_t *entry);
 };
@@ -60,6 +62,7 @@ struct acm_cache_s {
 
 static uint32_t acm_cache_hash(const acm_cache_t *cache, const uint8_t *key,
     size_t len);
+static void acm_cache_asked(acm_cache_t *cache, uint32_t hash);
 static int acm_cache_room(acm_cache_t *cache, size_t entries, size_t bytes);
 static void acm_cache_evict(acm_cache_t *cache);
 static void acm_cache_leave(acm_cache_t *cache, acm_cached_t *entry);
@@ -73,7 +76,7 @@ acm_cache_t *
 acm_cache_create(size_t entries, size_t bytes,
     void (*drop)(acm_cached_t *entry))
 {
-    size_t        n;
+    size_t        n, words;
     acm_cache_t  *cache;
 
     cache = acm_calloc(1, sizeof(acm_cache_t));
@@ -88,17 +91,20 @@ acm_cache_create(size_t entries, size_t bytes,
         /* void */
     }
 
+    words = (n + ACM_CACHE_BITS - 1) / ACM_CACHE_BITS;
+
     cache->entries = entries;
     cache->max = bytes;
     cache->mask = (uint32_t) (n - 1);
     cache->drop = drop;
     cache->buckets = acm_calloc(n, sizeof(acm_cached_t *));
+    cache->asked = acm_calloc(words, sizeof(uint64_t));
     cache->ghosts = acm_calloc(n, sizeof(acm_cache_ghost_t));
-    cache->own = sizeof(acm_cache_t)
+    cache->own = sizeof(acm_cache_t) + words * sizeof(uint64_t)
                  + n * (sizeof(acm_cached_t *) + sizeof(acm_cache_ghost_t));
     cache->bytes = cache->own;
 
-    if (cache->buckets == NULL || cache->ghosts == NULL
+    if (cache->buckets == NULL || cache->asked == NULL || cache->ghosts == NULL
         || RAND_bytes((uint8_t *) &cache->seed, sizeof(uint64_t)) != 1)
     {
         acm_cache_free(cache);
@@ -126,6 +132,7 @@ acm_cache_free(acm_cache_t *cache)
     }
 
     acm_free(cache->buckets);
+    acm_free(cache->asked);
     acm_free(cache->ghosts);
     acm_free(cache);
 }
@@ -173,12 +180,28 @@ acm_cache_find(acm_cache_t *cache, const void *key, size_t len)
             }
 
             entry->hits++;
+            acm_cache_asked(cache, hash);
 
             return entry;
         }
     }
 
     return NULL;
+}
+
+
+/*
+ * A walk does not look at entries that nobody asked for: of a large cache each
+ * is memory that the handshakes around it would have to fetch again.
+ */
+
+static void
+acm_cache_asked(acm_cache_t *cache, uint32_t hash)
+{
+    uint32_t  bucket;
+
+    bucket = hash & cache->mask;
+    cache->asked[bucket / ACM_CACHE_BITS] |= 1ULL << bucket % ACM_CACHE_BITS;
 }
 
 
@@ -200,6 +223,10 @@ acm_cache_add(acm_cache_t *cache, acm_cached_t *entry)
     bucket = &cache->buckets[entry->hash & cache->mask];
     entry->chained = *bucket;
     *bucket = entry;
+
+    if (entry->hits != 0) {
+        acm_cache_asked(cache, entry->hash);
+    }
 
     acm_cache_push(cache, entry,
                    cache->held || acm_cache_returns(cache, entry->hash));
@@ -418,14 +445,19 @@ void
 acm_cache_walk(acm_cache_t *cache, size_t *bucket, size_t n,
     void (*visit)(void *data, const acm_cached_t *entry), void *data)
 {
+    uint64_t      *word, bit;
     acm_cached_t  *entry;
 
     for ( /* void */ ; n != 0; n--) {
 
-        for (entry = cache->buckets[*bucket & cache->mask];
-             entry != NULL;
-             entry = entry->chained)
-        {
+        *bucket &= cache->mask;
+
+        word = &cache->asked[*bucket / ACM_CACHE_BITS];
+        bit = 1ULL << *bucket % ACM_CACHE_BITS;
+        entry = (*word & bit) ? cache->buckets[*bucket] : NULL;
+        *word &= ~bit;
+
+        for ( /* void */ ; entry != NULL; entry = entry->chained) {
             if (entry->hits != 0) {
                 visit(data, entry);
                 entry->hits = 0;

@@ -265,7 +265,7 @@ test_no_memory(void **state)
         acm_alloc_fail_at(0);
     }
 
-    assert_int_equal(n, 5);
+    assert_int_equal(n, 6);
     acm_cache_free(cache);
 }
 
@@ -419,8 +419,9 @@ test_walk(acm_cache_t *cache, size_t seen[2])
 static void
 test_hits(void **state)
 {
-    size_t        i, seen[2];
-    acm_cache_t  *cache;
+    size_t         i, seen[2];
+    acm_cache_t   *cache;
+    acm_cached_t  *entry;
 
     (void) state;
 
@@ -448,6 +449,18 @@ test_hits(void **state)
     (void) test_walk(cache, seen);
     assert_int_equal(seen[0], 1);
     assert_int_equal(seen[1], 1);
+
+    /* one that nobody asks for is not looked at, whatever it says */
+
+    entry = test_find(cache, 9);
+    assert_non_null(entry);
+    (void) test_walk(cache, seen);
+    assert_int_equal(seen[0], 1);
+
+    entry->hits = 1;
+    (void) test_walk(cache, seen);
+    assert_int_equal(seen[0], 0);
+    entry->hits = 0;
 
     acm_cache_free(cache);
 }
