@@ -138,12 +138,15 @@ typedef struct {
     ngx_uint_t                 first_posted;
     ngx_acm_posted_t           posted[NGX_ACM_DEMANDS];
     ngx_atomic_t               used_since;       /* seconds: noted from then */
+    ngx_atomic_t               used_next;        /* and written not before */
     ngx_acm_used_t             used[NGX_ACM_USED];
     ngx_acm_metrics_t          metrics;
     acm_throttle_t             throttle;         /* calls of the API */
     acm_replay_t               replay;           /* what they were signed by */
     ngx_acm_resident_t         resident;         /* told by the helper */
     ngx_atomic_t               warm_loaded;      /* from the file */
+    ngx_atomic_t               warm_next;        /* seconds: written by the
+                                                    helper not before */
     ngx_atomic_t               warm_saved;       /* so many changes of: */
     acm_warm_t                 warm;             /* names that are used most */
 } ngx_acm_shared_t;

@@ -21,12 +21,6 @@
                                                 "api_in_use" */
 
 
-typedef struct {
-    time_t                     next;         /* not before */
-    ngx_uint_t                 place;        /* in the table; 0: at rest */
-} ngx_acm_used_drain_t;
-
-
 static ngx_int_t ngx_acm_used_put(ngx_acm_shared_t *shared, u_char *id,
     uint64_t server, uint32_t count);
 static ngx_atomic_uint_t ngx_acm_used_check(u_char *id, uint64_t server);
@@ -35,9 +29,10 @@ static ngx_uint_t ngx_acm_used_take(ngx_acm_used_t *slot,
     acm_used_note_t *note);
 
 
-/* of the helper, which is one in a process */
+/* of the helper, which is one in a process: where in the table it is; 0: at
+   rest */
 
-static ngx_acm_used_drain_t  ngx_acm_used_drain;
+static ngx_uint_t  ngx_acm_used_place;
 
 
 char *
@@ -194,16 +189,15 @@ ngx_acm_used_part(ngx_acm_conf_t *amcf, time_t most)
 void
 ngx_acm_used_run(ngx_acm_conf_t *amcf, acm_engine_t *engine, ngx_log_t *log)
 {
-    time_t                 now, wait;
-    acm_rc_t               rc;
-    acm_err_t              err;
-    ngx_uint_t             n;
-    ngx_acm_shared_t      *shared;
-    ngx_acm_used_drain_t  *d;
+    time_t             now, wait, next;
+    acm_rc_t           rc;
+    acm_err_t          err;
+    ngx_uint_t         n, *place;
+    ngx_acm_shared_t  *shared;
 
     static acm_used_note_t  notes[ACM_MAX_NOTES];
 
-    d = &ngx_acm_used_drain;
+    place = &ngx_acm_used_place;
     shared = ngx_acm_shared(amcf);
     now = ngx_time();
 
@@ -217,19 +211,24 @@ ngx_acm_used_run(ngx_acm_conf_t *amcf, acm_engine_t *engine, ngx_log_t *log)
 
     wait = ngx_acm_used_part(amcf, NGX_ACM_USED_DRAIN);
 
-    if (d->place == 0 && now < d->next && d->next - now <= wait) {
+    /* a helper that follows another one goes on when that would have: with a
+       reload there is enough to do */
+
+    next = (time_t) shared->used_next;
+
+    if (*place == 0 && now < next && next - now <= wait) {
         return;
     }
 
     /* a batch at a time: orders and what is due do not wait for it */
 
-    for (n = 0; n < ACM_MAX_NOTES && d->place < NGX_ACM_USED; d->place++) {
-        n += ngx_acm_used_take(&shared->used[d->place], &notes[n]);
+    for (n = 0; n < ACM_MAX_NOTES && *place < NGX_ACM_USED; (*place)++) {
+        n += ngx_acm_used_take(&shared->used[*place], &notes[n]);
     }
 
-    if (d->place == NGX_ACM_USED) {
-        d->place = 0;
-        d->next = now + wait;
+    if (*place == NGX_ACM_USED) {
+        *place = 0;
+        shared->used_next = (ngx_atomic_uint_t) (now + wait);
     }
 
     if (n == 0) {

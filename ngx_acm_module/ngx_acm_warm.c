@@ -437,20 +437,19 @@ ngx_acm_warm_end(ngx_acm_warm_t *w)
 void
 ngx_acm_warm_run(ngx_acm_conf_t *amcf, ngx_log_t *log)
 {
-    time_t  now;
+    time_t             now, next;
+    ngx_acm_shared_t  *shared;
 
-    static time_t  next;
-
+    shared = ngx_acm_shared(amcf);
     now = ngx_time();
+    next = (time_t) shared->warm_next;
 
     if (now < next && next - now <= NGX_ACM_WARM_SAVE) {
         return;
     }
 
-    if (ngx_acm_shared(amcf)->warm_saved
-        != ngx_acm_shared(amcf)->warm.changes)
-    {
-        next = now + NGX_ACM_WARM_SAVE;
+    if (shared->warm_saved != shared->warm.changes) {
+        shared->warm_next = (ngx_atomic_uint_t) (now + NGX_ACM_WARM_SAVE);
         ngx_acm_warm_save(amcf, log);
     }
 }

@@ -201,6 +201,45 @@ $t->reload();
 ok($t->wait_for(sub { version('dead.example.com') > $version }),
     'unused off: renewed') or diag($t->tail('dead'));
 
+# a reload is no reason to write down sooner what is served
+
+sub handshakes {
+    my %now = list();
+    return $now{'www.example.com EC-prime256v1'}{HandshakeCount};
+}
+
+# until another helper has done all that it does first
+
+sub reloaded {
+    my %old = map { ($_ => 1) } $t->helpers();
+    my $new;
+
+    $t->reload();
+    $t->wait_for(sub {
+        ($new) = grep { !$old{$_} } $t->helpers();
+        return $new && log_like(qr/helper process $new took the lock/);
+    }) or return;
+
+    my $version = version('dead.example.com');
+
+    return $t->wait_for(sub { version('dead.example.com') > $version });
+}
+
+my $count;
+
+ok(reloaded(), 'reload');
+ok($t->wait_for(sub {
+    $count = handshakes();
+    $t->handshake(8443, 'www.example.com');
+    reloaded() or return;
+
+    return handshakes() == $count;
+}), 'a note stays where it is');
+
+$t->write_config($conf);
+$t->reload();
+ok($t->wait_for(sub { handshakes() > $count }), 'until its time comes');
+
 # what is deleted is forgotten
 
 my $n = used();
