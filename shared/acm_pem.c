@@ -66,8 +66,11 @@ acm_pem_next(acm_pem_input_t *in, acm_pem_block_t *block, acm_err_t *err)
 
     memset(block, 0, sizeof(acm_pem_block_t));
 
-    if (PEM_read_bio(in->bio, &block->name, &block->header, &block->data,
-                     &block->len)
+    /* secure: its own buffers, which may have had a key, are wiped */
+
+    if (PEM_read_bio_ex(in->bio, &block->name, &block->header, &block->data,
+                        &block->len,
+                        PEM_FLAG_SECURE|PEM_FLAG_EAY_COMPATIBLE)
         == 1)
     {
         in->n++;
@@ -99,9 +102,9 @@ acm_pem_close(acm_pem_input_t *in)
 void
 acm_pem_block_free(acm_pem_block_t *block)
 {
-    OPENSSL_free(block->name);
-    OPENSSL_free(block->header);
-    OPENSSL_clear_free(block->data, (size_t) block->len);
+    OPENSSL_secure_free(block->name);
+    OPENSSL_secure_free(block->header);
+    OPENSSL_secure_clear_free(block->data, (size_t) block->len);
 }
 
 

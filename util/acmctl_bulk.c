@@ -52,8 +52,11 @@ typedef struct {
 
 typedef struct {
     acmctl_t         *ctl;
-    FILE             *in;
-    char             *buffer;                    /* of it: keys come by it */
+    int               in;
+    uint8_t          *buffer;                    /* of it: keys come by it */
+    size_t            pos;                       /* in the buffer, */
+    size_t            end;                       /* of what it has */
+    int               fault;                     /* errno of reading; or 0 */
     size_t            line;                      /* read so far */
     acmctl_group_t    groups[ACMCTL_BULK_GROUPS];
     size_t            given;                     /* groups, to the threads */
@@ -71,8 +74,8 @@ typedef struct {
 } acmctl_bulk_t;
 
 
-static int acmctl_bulk_open(const char *from, FILE **in, pid_t *child);
-static int acmctl_bulk_walk(const char *dir, FILE **in, pid_t *child);
+static int acmctl_bulk_open(const char *from, int *in, pid_t *child);
+static int acmctl_bulk_walk(const char *dir, int *in, pid_t *child);
 static int acmctl_bulk_run(acmctl_bulk_t *b);
 static int acmctl_bulk_start(acmctl_bulk_t *b);
 static void acmctl_bulk_stop(acmctl_bulk_t *b);
@@ -81,6 +84,8 @@ static void acmctl_bulk_wait(acmctl_bulk_t *b, size_t number);
 static acmctl_group_t *acmctl_bulk_group(acmctl_bulk_t *b, size_t number);
 static void *acmctl_bulk_thread(void *data);
 static int acmctl_bulk_read(acmctl_bulk_t *b, acmctl_group_t *g);
+static int acmctl_bulk_byte(acmctl_bulk_t *b);
+static int acmctl_bulk_fill(acmctl_bulk_t *b);
 static int acmctl_bulk_line(acmctl_bulk_t *b, acmctl_line_t *l);
 static int acmctl_bulk_commit(acmctl_bulk_t *b, acmctl_group_t *g);
 static void acmctl_bulk_tell(acmctl_bulk_t *b, const acmctl_line_t *l,
@@ -119,7 +124,7 @@ acmctl_bulk(acmctl_t *ctl, const char *from)
                     "refused\n", b->imported, b->there, b->refused);
         }
 
-        fclose(b->in);
+        close(b->in);
         acm_free_secret(b->buffer, ACMCTL_BULK_BUFFER);
     }
 
@@ -134,12 +139,12 @@ acmctl_bulk(acmctl_t *ctl, const char *from)
 
 
 static int
-acmctl_bulk_open(const char *from, FILE **in, pid_t *child)
+acmctl_bulk_open(const char *from, int *in, pid_t *child)
 {
     struct stat  st;
 
     if (strcmp(from, "-") == 0) {
-        *in = stdin;
+        *in = STDIN_FILENO;
         return ACMCTL_OK;
     }
 
@@ -147,9 +152,9 @@ acmctl_bulk_open(const char *from, FILE **in, pid_t *child)
         return acmctl_bulk_walk(from, in, child);
     }
 
-    *in = fopen(from, "re");
+    *in = open(from, O_RDONLY|O_CLOEXEC);
 
-    return (*in != NULL)
+    return (*in != -1)
            ? ACMCTL_OK : acmctl_fail("cannot open \"%s\": %s", from,
                                      strerror(errno));
 }
@@ -158,7 +163,7 @@ acmctl_bulk_open(const char *from, FILE **in, pid_t *child)
 /* A child goes on as root, and dies of a pipe that nobody reads. */
 
 static int
-acmctl_bulk_walk(const char *dir, FILE **in, pid_t *child)
+acmctl_bulk_walk(const char *dir, int *in, pid_t *child)
 {
     int    fds[2], rc;
     FILE  *out;
@@ -186,10 +191,9 @@ acmctl_bulk_walk(const char *dir, FILE **in, pid_t *child)
     }
 
     close(fds[1]);
+    *in = fds[0];
 
-    *in = fdopen(fds[0], "r");
-
-    return (*in != NULL) ? ACMCTL_OK : acmctl_fail("no memory");
+    return ACMCTL_OK;
 }
 
 
@@ -215,11 +219,9 @@ acmctl_bulk_run(acmctl_bulk_t *b)
     int     rc, end;
     size_t  i, done;
 
-    b->buffer = acm_alloc(ACMCTL_BULK_BUFFER);
+    b->buffer = acm_calloc(1, ACMCTL_BULK_BUFFER);
 
-    if (b->buffer == NULL
-        || setvbuf(b->in, b->buffer, _IOFBF, ACMCTL_BULK_BUFFER) != 0)
-    {
+    if (b->buffer == NULL) {
         return acmctl_fail("no memory");
     }
 
@@ -442,18 +444,18 @@ acmctl_bulk_line(acmctl_bulk_t *b, acmctl_line_t *l)
     size = 0;
 
     do {
-        ch = getc_unlocked(b->in);
+        ch = acmctl_bulk_byte(b);
     } while (ch == '\n' && ++b->line);
 
     if (ch == EOF) {
-        return ferror(b->in) ? acmctl_fail("line %zu cannot be read: %s",
-                                           b->line + 1, strerror(errno))
-                             : ACMCTL_END;
+        return (b->fault != 0) ? acmctl_fail("line %zu cannot be read: %s",
+                                             b->line + 1, strerror(b->fault))
+                               : ACMCTL_END;
     }
 
     l->number = ++b->line;
 
-    for (/* void */; ch != EOF && ch != '\n'; ch = getc_unlocked(b->in)) {
+    for (/* void */; ch != EOF && ch != '\n'; ch = acmctl_bulk_byte(b)) {
 
         if (l->len == size && size < ACMCTL_MAX_LINE) {
             size = (size == 0) ? 8192 : size * 2;
@@ -480,6 +482,43 @@ acmctl_bulk_line(acmctl_bulk_t *b, acmctl_line_t *l)
     }
 
     return ACMCTL_OK;
+}
+
+
+static int
+acmctl_bulk_byte(acmctl_bulk_t *b)
+{
+    if (b->pos == b->end && !acmctl_bulk_fill(b)) {
+        return EOF;
+    }
+
+    return b->buffer[b->pos++];
+}
+
+
+/* A pipe may give less than it did before: what stays behind that is wiped. */
+
+static int
+acmctl_bulk_fill(acmctl_bulk_t *b)
+{
+    size_t   had;
+    ssize_t  n;
+
+    do {
+        n = read(b->in, b->buffer, ACMCTL_BULK_BUFFER);
+    } while (n == -1 && errno == EINTR);
+
+    b->fault = (n == -1) ? errno : 0;
+    had = b->end;
+
+    b->pos = 0;
+    b->end = (n > 0) ? (size_t) n : 0;
+
+    if (b->end < had) {
+        OPENSSL_cleanse(b->buffer + b->end, had - b->end);
+    }
+
+    return n > 0;
 }
 
 
