@@ -632,6 +632,10 @@ ngx_acm_helper_sweep_revoked(ngx_acm_helper_t *h, ngx_log_t *log)
             != ACM_OK)
         {
             ngx_log_error(NGX_LOG_ERR, log, 0, "acm: %s", err.text);
+
+            h->swept = 0;
+            h->sweep_at = now + NGX_ACM_SWEEP_FIRST;
+            return 0;
         }
 
         if (h->revoked.removed != removed) {

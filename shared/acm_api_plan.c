@@ -54,6 +54,7 @@ acm_plan_statement(acm_plan_t *plan, const acm_api_t *api,
     const json_t *statement)
 {
     plan->n = 0;
+    plan->from = 0;
     plan->low = 0;
     plan->high = INT64_MAX;
 
@@ -69,6 +70,7 @@ acm_plan_statuses(acm_plan_t *plan, const acm_api_t *api, const json_t *list)
     size_t  i;
 
     plan->n = 0;
+    plan->from = 0;
     plan->low = 0;
     plan->high = INT64_MAX;
     plan->narrow = (json_array_size(list) != 0);
@@ -88,6 +90,7 @@ void
 acm_plan_endless(acm_plan_t *plan, const acm_api_t *api)
 {
     plan->n = 0;
+    plan->from = 0;
     (void) acm_plan_states(plan, api, ACM_STATE_ENDLESS, ACM_STATE_MAX);
 }
 
@@ -127,14 +130,16 @@ acm_plan_any(acm_plan_t *plan, const acm_api_t *api, const json_t *statement)
 static unsigned
 acm_plan_and(acm_plan_t *plan, const acm_api_t *api, const json_t *list)
 {
-    size_t    begin, end, i;
+    size_t    begin, end, from, i;
     unsigned  best, rank;
 
     begin = plan->n;
+    from = plan->from;
     best = ACM_PLAN_ALL;
 
     for (i = 0; i < json_array_size(list); i++) {
         end = plan->n;
+        plan->from = end;
         rank = acm_plan_any(plan, api, json_array_get(list, i));
 
         if (rank >= best) {
@@ -147,6 +152,8 @@ acm_plan_and(acm_plan_t *plan, const acm_api_t *api, const json_t *list)
                 (plan->n - end) * sizeof(acm_range_t));
         plan->n = begin + plan->n - end;
     }
+
+    plan->from = from;
 
     return best;
 }
@@ -357,7 +364,7 @@ acm_plan_states(acm_plan_t *plan, const acm_api_t *api, unsigned from,
     key[len++] = '/';
     key[len++] = (uint8_t) from;
 
-    for (i = 0; i < plan->n; i++) {
+    for (i = plan->from; i < plan->n; i++) {
         range = &plan->ranges[i];
 
         if (range->db == ACM_DB_STATE && range->from_len == len
@@ -480,6 +487,7 @@ acm_plan_read(acm_plan_t *plan, acm_api_t *api, size_t max)
     acm_rc_t     rc;
     acm_snap_t  *snap;
 
+    plan->nuuids = 0;
     rc = acm_store_begin(api->store, &snap, &api->err);
 
     if (rc != ACM_OK) {
@@ -487,7 +495,6 @@ acm_plan_read(acm_plan_t *plan, acm_api_t *api, size_t max)
     }
 
     read = 0;
-    plan->nuuids = 0;
     rc = acm_state_behind(snap, &behind);
 
     if (rc == ACM_OK && behind != 0) {

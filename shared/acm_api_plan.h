@@ -36,6 +36,7 @@ typedef char  acm_plan_uuid_t[ACM_UUID_LEN + 1];
 typedef struct {
     acm_range_t       ranges[ACM_MAX_RANGES];
     size_t            n;
+    size_t            from;      /* what is before is not of this member */
     int64_t           low;       /* all ends of validity are from this one */
     int64_t           high;      /* to this one; of any: 0 and INT64_MAX */
     acm_plan_uuid_t  *uuids;     /* candidates, in order */

@@ -47,7 +47,7 @@ acm_scan_listed(acm_scan_t *scan)
     rc = acm_plan_read(scan->plan, scan->api,
                        (scan->index == ACM_DB_META) ? ACM_MAX_PLAN
                                                     : ACM_MAX_SCAN);
-    i = acm_scan_first(scan);
+    i = (rc == ACM_OK) ? acm_scan_first(scan) : 0;
 
     while (rc == ACM_OK && i < scan->plan->nuuids
            && !(scan->key == NULL && scan->more))

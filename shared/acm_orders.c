@@ -505,6 +505,13 @@ acm_orders_release(acm_orders_t *o, acm_err_t *err)
     /* what the CA has been told of, or told us, is not lost */
 
     acm_orders_finish(o);
+
+    for (job = o->jobs; job != NULL; job = job->next) {
+        if (job->unsaved) {
+            (void) acm_job_put(job, err);
+        }
+    }
+
     rc = acm_orders_commit_now(o, acm_ticks(), err);
 
     store = acm_keyring_store(o->conf.ring);

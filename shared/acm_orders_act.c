@@ -21,7 +21,6 @@
 static acm_rc_t acm_job_call(acm_job_t *job);
 static int acm_job_reads(const acm_job_t *job, acm_action_e action);
 static acm_rc_t acm_job_save(acm_job_t *job, acm_err_t *err);
-static acm_rc_t acm_job_put(acm_job_t *job, acm_err_t *err);
 static acm_rc_t acm_job_publish(acm_job_t *job, acm_err_t *err);
 static acm_rc_t acm_job_check(acm_job_t *job, acm_err_t *err);
 static acm_rc_t acm_job_directory(acm_job_t *job);
@@ -142,7 +141,7 @@ acm_job_save(acm_job_t *job, acm_err_t *err)
 }
 
 
-static acm_rc_t
+acm_rc_t
 acm_job_put(acm_job_t *job, acm_err_t *err)
 {
     acm_rc_t     rc;

@@ -110,6 +110,9 @@ void acm_job_leave(acm_job_t *job);
 void acm_job_wait(acm_job_t *job, int64_t wake);
 void acm_job_go(acm_job_t *job, acm_order_event_e event);
 
+/* The order's record, into the group. */
+acm_rc_t acm_job_put(acm_job_t *job, acm_err_t *err);
+
 /* acm_orders_commit.c */
 
 /*

@@ -8,10 +8,7 @@
 
 #include "acm_name.h"
 #include "acm_state.h"
-
-
-#define ACM_META_STATES  "states"    /* how many certificates have the entry
-                                        that they should, or need none */
+#include "acm_store_impl.h"
 
 
 static int acm_state_named(const acm_cert_t *cert);
@@ -138,8 +135,8 @@ acm_state_entry(acm_batch_t *batch, const acm_cert_t *cert, int put)
 void
 acm_state_count(acm_batch_t *batch, int64_t add)
 {
-    acm_batch_count(batch, ACM_DB_META, ACM_META_STATES,
-                    sizeof(ACM_META_STATES) - 1, add, INT64_MAX);
+    acm_batch_count(batch, ACM_DB_META, ACM_STATES_KEY, ACM_STATES_KEY_LEN,
+                    add, INT64_MAX);
 }
 
 
@@ -158,8 +155,8 @@ acm_state_behind(acm_snap_t *snap, int64_t *n)
 
     *n = (int64_t) all;
 
-    rc = acm_store_get(snap, ACM_DB_META, ACM_META_STATES,
-                       sizeof(ACM_META_STATES) - 1, &entry);
+    rc = acm_store_get(snap, ACM_DB_META, ACM_STATES_KEY, ACM_STATES_KEY_LEN,
+                       &entry);
 
     /* a count that is damaged is counted anew, as it is written anew */
 

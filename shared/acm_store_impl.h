@@ -21,6 +21,9 @@
 #define ACM_SERVED_KEY       "served"
 #define ACM_SERVED_KEY_LEN   6
 #define ACM_SERVED_LEN       8       /* u64 */
+#define ACM_STATES_KEY       "states"    /* in ACM_DB_META: what is in
+                                            ACM_DB_STATE, acm_state.h */
+#define ACM_STATES_KEY_LEN   6
 
 
 /*

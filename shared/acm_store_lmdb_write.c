@@ -21,6 +21,7 @@ static acm_rc_t acm_lmdb_expect(acm_lmdb_t *s, MDB_txn *txn,
     const acm_op_t *op, acm_err_t *err);
 static int acm_lmdb_served_write(acm_lmdb_t *s, MDB_txn *txn,
     const acm_lmdb_changes_t *changes);
+static int acm_lmdb_mistrust(acm_lmdb_t *s, MDB_txn *txn);
 static acm_rc_t acm_lmdb_change(acm_lmdb_t *s, MDB_txn *txn,
     const acm_op_t *op, size_t place, acm_lmdb_changes_t *changes,
     acm_err_t *err);
@@ -261,6 +262,14 @@ acm_lmdb_served_write(acm_lmdb_t *s, MDB_txn *txn,
         return rc;
     }
 
+    if (served == 0) {
+        rc = acm_lmdb_mistrust(s, txn);
+
+        if (rc != 0) {
+            return rc;
+        }
+    }
+
     if (changes->served || served == 0) {
         served = mdb_txn_id(txn);
     }
@@ -277,6 +286,31 @@ acm_lmdb_served_write(acm_lmdb_t *s, MDB_txn *txn,
     op.len = ACM_SERVED_LEN;
 
     return acm_lmdb_put(s, txn, &op);
+}
+
+
+/*
+ * A program that knows nothing of the index of states may have made what
+ * belongs into it, and changed what is in it: it is filled anew.
+ */
+
+static int
+acm_lmdb_mistrust(acm_lmdb_t *s, MDB_txn *txn)
+{
+    int      rc;
+    MDB_val  key;
+
+    key.mv_data = (void *) ACM_STATES_KEY;
+    key.mv_size = ACM_STATES_KEY_LEN;
+
+    rc = mdb_del(txn, s->e->dbi[ACM_DB_META], &key, NULL);
+
+    if (rc != 0 && rc != MDB_NOTFOUND) {
+        return rc;
+    }
+
+    return s->e->present[ACM_DB_STATE]
+           ? mdb_drop(txn, s->e->dbi[ACM_DB_STATE], 0) : 0;
 }
 
 

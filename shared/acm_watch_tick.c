@@ -359,6 +359,7 @@ static acm_rc_t
 acm_watch_patrol(acm_watch_t *w, int64_t now, acm_err_t *err)
 {
     size_t              n;
+    int64_t             behind;
     acm_rc_t            rc;
     acm_ref_t           ref;
     uint64_t            revision;
@@ -371,6 +372,13 @@ acm_watch_patrol(acm_watch_t *w, int64_t now, acm_err_t *err)
 
     if (rc != ACM_OK) {
         return rc;
+    }
+
+    /* an older version has been here since, an acmctl perhaps */
+
+    if (acm_state_behind(snap, &behind) == ACM_OK && behind != 0) {
+        w->sweeping = 1;
+        w->cursor_len = 0;
     }
 
     acm_batch_init(&group.batch);

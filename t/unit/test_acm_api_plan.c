@@ -128,6 +128,20 @@ test_statement(unsigned depth)
 }
 
 
+/* What is found by one filter is wanted twice. */
+
+static json_t *
+test_again(void)
+{
+    json_t  *filter;
+
+    filter = test_filter();
+
+    return json_pack("{s:[{s:[O, o]}, o]}", "And", "Or", filter,
+                     test_filter(), filter);
+}
+
+
 /* the same as the module says it, in other words */
 
 static const char *
@@ -404,7 +418,8 @@ test_searches(test_api_t *t, unsigned rounds, int changes)
         test_falling = test_dice(2);
         statement = changes ? test_name_filter()
                             : (test_dice(8) == 0) ? NULL
-                              : test_statement(3);
+                              : (test_dice(8) == 0) ? test_again()
+                                : test_statement(3);
 
         body = json_pack("{s:i}", "MaxResults",
                          1 + test_dice(test_dice(2) ? 6 : 60));

@@ -156,6 +156,67 @@ test_limits(void **state)
 }
 
 
+static acm_rc_t
+test_no_begin(acm_store_t *store, acm_err_t *err)
+{
+    (void) store;
+
+    return acm_fail(err, ACM_BUSY, "no reader is free");
+}
+
+
+/* A store that cannot be read when a search goes on. */
+
+static void
+test_unread(void **state)
+{
+    char             body[512];
+    json_t          *json;
+    size_t           n;
+    test_api_t       t;
+    acm_store_ops_t  ops;
+
+    static const char  failed[] = "'FilterStatement': {'Filter':"
+        " {'AcmCertificateMetadataFilter': {'Status': 'FAILED'}}}";
+
+    (void) state;
+
+    test_seed = 7;
+    test_api_start(&t);
+
+    for (n = 0; n < 3; n++) {
+        test_new(&test_certs[n], 0);
+        test_certs[n].cert.status = ACM_STATUS_FAILED;
+        test_certs[n].cert.version = 0;
+        test_certs[n].cert.not_after = 0;
+        test_put(&t, NULL, &test_certs[n].cert, 0);
+    }
+
+    snprintf(body, sizeof(body), "{%s, 'MaxResults': 1}", failed);
+    json = test_api_ok(&t, "SearchCertificates", body);
+    snprintf(body, sizeof(body), "{%s, 'MaxResults': 1, 'NextToken': '%s'}",
+             failed, json_string_value(json_object_get(json, "NextToken")));
+    json_decref(json);
+
+    test_ops = t.store->ops;
+    ops = *test_ops;
+    ops.begin = test_no_begin;
+    t.store->ops = &ops;
+    t.quiet = 1;
+
+    json = test_api(&t, "SearchCertificates", body);
+    assert_int_equal(t.status, 503);
+    json_decref(json);
+
+    t.store->ops = test_ops;
+    json = test_api_ok(&t, "SearchCertificates", body);
+    assert_int_equal(json_array_size(json_object_get(json, "Results")), 1);
+    json_decref(json);
+
+    test_api_stop(&t);
+}
+
+
 /* Of what others have a page reads so much, too. */
 
 static void
@@ -285,6 +346,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_unread),
         cmocka_unit_test(test_hidden)
     };
 

@@ -243,6 +243,44 @@ test_saving_ends(void **state)
 }
 
 
+/* The process ends while what failed to be written waits for an answer. */
+
+static void
+test_saving_quits(void **state)
+{
+    char       *url;
+    sim_t      *s;
+    acm_err_t   err;
+
+    (void) state;
+
+    s = sim_new(1, 2);
+    s->cas[0].delay = 30;
+
+    while (s->cas[0].count[SIM_ORDER] == 0 || s->batch == NULL) {
+        sim_step(s, INT64_MAX);
+    }
+
+    s->done_at = s->ticks + 5;
+    s->made = 1;
+    s->made_rc = acm_fail(&s->made_err, ACM_FULL, "the disk is full");
+
+    while (s->batch != NULL) {
+        sim_step(s, s->done_at);
+    }
+
+    assert_int_equal(s->faults, 1);
+    assert_null(sim_order_url(s));
+
+    test_ok(acm_orders_release(s->engine.orders, &err));
+
+    url = sim_order_url(s);
+    assert_non_null(url);
+    free(url);
+    sim_free(s);
+}
+
+
 /* With one place at the CA, the next order is begun in the commit that
    installs the certificate before it; and not a commit earlier. */
 
@@ -351,6 +389,7 @@ main(void)
         cmocka_unit_test(test_aside_full),
         cmocka_unit_test(test_saving),
         cmocka_unit_test(test_saving_ends),
+        cmocka_unit_test(test_saving_quits),
         cmocka_unit_test(test_vacant),
         cmocka_unit_test(test_ensured),
         cmocka_unit_test(test_twins)

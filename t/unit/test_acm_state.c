@@ -157,6 +157,20 @@ test_moves(void **state)
 }
 
 
+static int64_t
+test_behind(acm_store_t *store)
+{
+    int64_t      n;
+    acm_snap_t  *snap;
+
+    test_ok(acm_store_begin(store, &snap, NULL));
+    test_ok(acm_state_behind(snap, &n));
+    acm_store_end(snap);
+
+    return n;
+}
+
+
 /* What an older version left: no entries, and nothing counted.  One that is
    made while the watch goes through them is counted once. */
 
@@ -166,10 +180,9 @@ test_older(void **state)
     char          uuid[ACM_UUID_LEN + 1];
     test_t        t;
     size_t        i;
-    int64_t       behind, next;
+    int64_t       next;
     unsigned      kind;
     acm_cert_t    c;
-    acm_snap_t   *snap;
     acm_batch_t   batch;
 
     (void) state;
@@ -193,10 +206,7 @@ test_older(void **state)
         acm_batch_free(&batch);
     }
 
-    test_ok(acm_store_begin(t.store, &snap, NULL));
-    test_ok(acm_state_behind(snap, &behind));
-    acm_store_end(snap);
-    assert_int_equal(behind, TEST_OLDER);
+    assert_int_equal(test_behind(t.store), TEST_OLDER);
 
     test_ok(acm_watch_tick(&t.watch, START, &next, NULL));
     memcpy(c.uuid, "ffffffff", 8);
@@ -205,6 +215,17 @@ test_older(void **state)
     (void) test_run(&t, START);
     assert_int_equal(test_entries(t.store, &kind), TEST_OLDER / 4);
     assert_int_equal(kind, ACM_STATE_APART + ACM_STATUS_REVOKED);
+
+    /* one that comes later is found by the patrol */
+
+    acm_batch_init(&batch);
+    acm_state_count(&batch, -1);
+    test_ok(acm_store_commit(t.store, &batch, NULL));
+    acm_batch_free(&batch);
+
+    (void) test_run(&t, START + 60);
+    assert_int_equal(test_behind(t.store), 0);
+    assert_int_equal(test_entries(t.store, &kind), TEST_OLDER / 4);
 
     acm_store_close(t.store);
 }

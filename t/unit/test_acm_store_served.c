@@ -8,6 +8,8 @@
  */
 
 
+#include "acm_state.h"
+#include "acm_store_impl.h"
 #include "test_store.h"
 
 #include <lmdb.h>
@@ -269,6 +271,37 @@ test_other(const char *dir, void (*run)(const char *dir), int *fd)
 
 
 static void
+test_states(acm_store_t *s, int64_t add)
+{
+    acm_batch_t  batch;
+
+    acm_batch_init(&batch);
+    acm_state_count(&batch, add);
+    test_ok(acm_store_commit(s, &batch, NULL));
+    acm_batch_free(&batch);
+}
+
+
+/* How much there is of the index of states, and of its count. */
+
+static unsigned
+test_kept(acm_store_t *s)
+{
+    unsigned      n;
+    acm_snap_t   *snap;
+    acm_entry_t   e;
+
+    test_ok(acm_store_begin(s, &snap, NULL));
+    n = (acm_store_seek(snap, ACM_DB_STATE, NULL, 0, &e) == ACM_OK);
+    n += (acm_store_get(snap, ACM_DB_META, ACM_STATES_KEY,
+                        ACM_STATES_KEY_LEN, &e) == ACM_OK);
+    acm_store_end(snap);
+
+    return n;
+}
+
+
+static void
 test_processes(void **state)
 {
     int           older, grow;
@@ -286,8 +319,11 @@ test_processes(void **state)
     assert_non_null(s);
 
     test_put(s, ACM_DB_USED, "v", 1, ACM_OK);
+    test_put(s, ACM_DB_STATE, "v", 1, ACM_OK);
+    test_states(s, 1);
     last = acm_store_generation(s);
     assert_int_equal(acm_store_current(s, last), 1);
+    assert_int_equal(test_kept(s), 2);
 
     test_tell(older, older_pid);
 
@@ -295,9 +331,11 @@ test_processes(void **state)
     assert_int_equal(acm_store_current(s, last), 0);
     assert_int_equal(acm_store_current(s, last + 1), 1);
 
-    /* also when somebody has been here since */
+    /* also when somebody has been here since, who trusts no index that such a
+       version does not know */
 
     test_put(s, ACM_DB_USED, "w", 1, ACM_OK);
+    assert_int_equal(test_kept(s), 0);
     assert_int_equal(acm_store_current(s, last), 0);
     last = acm_store_generation(s);
     assert_int_equal(acm_store_current(s, last), 1);
