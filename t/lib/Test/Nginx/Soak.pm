@@ -138,8 +138,8 @@ sub soak {
         my $old = join(' ', $t->workers());
         my $next = time() + $o{reload};
 
-        last if $t->wait_for(sub { ended(\@jobs, $next) && time() < $next },
-            $o{reload});
+        sleep(0.1) until ended(\@jobs, $next);
+        last if $jobs[0]{ended};
 
         my $f = figures($t);
 
