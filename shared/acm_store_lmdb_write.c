@@ -291,14 +291,25 @@ acm_lmdb_served_write(acm_lmdb_t *s, MDB_txn *txn,
 
 /*
  * A program that knows nothing of the index of states may have made what
- * belongs into it, and changed what is in it: it is filled anew.
+ * belongs into it, and changed what is in it: it is filled anew.  So it is in
+ * a copy that was compacted, where the number of the last commit is another.
+ * A store that is new, and one that only such programs wrote, has none.
  */
 
 static int
 acm_lmdb_mistrust(acm_lmdb_t *s, MDB_txn *txn)
 {
     int      rc;
-    MDB_val  key;
+    MDB_val  key, value;
+
+    key.mv_data = (void *) ACM_SERVED_KEY;
+    key.mv_size = ACM_SERVED_KEY_LEN;
+
+    rc = mdb_get(txn, s->e->dbi[ACM_DB_META], &key, &value);
+
+    if (rc != 0) {
+        return (rc == MDB_NOTFOUND) ? 0 : rc;
+    }
 
     key.mv_data = (void *) ACM_STATES_KEY;
     key.mv_size = ACM_STATES_KEY_LEN;
