@@ -709,11 +709,12 @@ ngx_acm_helper_orders(ngx_acm_helper_t *h, ngx_msec_t wait, ngx_log_t *log)
 static acm_rc_t
 ngx_acm_helper_recover(ngx_acm_helper_t *h, acm_err_t *err)
 {
+    int       more;
     acm_rc_t  rc;
 
     do {
-        rc = acm_orders_recover(h->engine.orders, err);
-    } while (rc == ACM_BUSY);
+        rc = acm_orders_recover(h->engine.orders, &more, err);
+    } while (rc == ACM_OK && more);
 
     h->recovered = (rc == ACM_OK);
 

@@ -366,7 +366,7 @@ acm_orders_count(acm_orders_t *o)
 
 
 acm_rc_t
-acm_orders_recover(acm_orders_t *o, acm_err_t *err)
+acm_orders_recover(acm_orders_t *o, int *more, acm_err_t *err)
 {
     acm_rc_t          rc;
     acm_snap_t       *snap;
@@ -374,6 +374,7 @@ acm_orders_recover(acm_orders_t *o, acm_err_t *err)
     acm_store_t      *store;
     acm_order_rec_t   rec;
 
+    *more = 0;
     store = acm_keyring_store(o->conf.ring);
 
     rc = acm_store_begin(store, &snap, err);
@@ -385,12 +386,12 @@ acm_orders_recover(acm_orders_t *o, acm_err_t *err)
     /* one at a time: none is in flight that could be among them */
 
     for (rc = acm_store_seek(snap, ACM_DB_ORDER, NULL, 0, &entry);
-         rc == ACM_OK;
+         rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL);
          rc = acm_store_next(snap, ACM_DB_ORDER, &entry))
     {
-        rc = acm_order_decode(entry.data, entry.len, &rec);
-
-        if (rc != ACM_OK) {
+        if (rc != ACM_OK
+            || acm_order_decode(entry.data, entry.len, &rec) != ACM_OK)
+        {
             continue;
         }
 
@@ -404,11 +405,17 @@ acm_orders_recover(acm_orders_t *o, acm_err_t *err)
     acm_store_end(snap);
 
     if (rc == ACM_OK) {
+        *more = 1;
         rc = acm_orders_resume(o, &rec, err);
 
         acm_order_rec_free(&rec);
 
-        return (rc == ACM_OK) ? ACM_BUSY : rc;
+        return rc;
+    }
+
+    if (rc == ACM_NOMEM || rc == ACM_BUSY || rc == ACM_ERROR) {
+        return acm_fail(err, rc, "the orders under way cannot be read: %s",
+                        acm_rc_text(rc));
     }
 
     o->recovered = 1;

@@ -147,10 +147,11 @@ void acm_orders_free(acm_orders_t *o);
 acm_rc_t acm_orders_release(acm_orders_t *o, acm_err_t *err);
 
 /*
- * Takes up what an earlier process left, no more than may be in flight; call
- * it again while it gives ACM_BUSY.
+ * Takes up an order that an earlier process left; call it again while there
+ * are more.  Steps over a record that is damaged.  A failure: the store cannot
+ * be read or written now; to be called again, later.
  */
-acm_rc_t acm_orders_recover(acm_orders_t *o, acm_err_t *err);
+acm_rc_t acm_orders_recover(acm_orders_t *o, int *more, acm_err_t *err);
 
 /* what may not wait behind ordinary renewals, the most urgent last */
 

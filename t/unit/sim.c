@@ -442,6 +442,7 @@ sim_fault_seen(sim_t *s, acm_err_t *err)
 static int64_t
 sim_orders(sim_t *s)
 {
+    int        more;
     int64_t    next;
     acm_rc_t   rc;
     acm_err_t  err;
@@ -451,9 +452,8 @@ sim_orders(sim_t *s)
     err.text[0] = '\0';
 
     while (!s->recovered && rc == ACM_OK) {
-        rc = acm_orders_recover(s->engine.orders, &err);
-        s->recovered = (rc == ACM_OK);
-        rc = (rc == ACM_BUSY) ? ACM_OK : rc;
+        rc = acm_orders_recover(s->engine.orders, &more, &err);
+        s->recovered = (rc == ACM_OK && !more);
     }
 
     if (rc == ACM_OK) {

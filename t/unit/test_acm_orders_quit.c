@@ -181,12 +181,71 @@ test_quits_many(void **state)
 }
 
 
+/* The first record of an order that is seen is damaged, or the store cannot
+   be read for a while. */
+
+static acm_rc_t    seek_rc;
+static acm_rc_t  (*seek_below)(acm_store_t *store, acm_db_e db,
+    acm_entry_t *entry);
+
+
+static acm_rc_t
+quit_seek(acm_store_t *store, acm_db_e db, acm_entry_t *entry)
+{
+    acm_rc_t  rc;
+
+    rc = seek_below(store, db, entry);
+
+    if (db == ACM_DB_ORDER && rc == ACM_OK && entry->key_len != 0) {
+        rc = seek_rc;
+    }
+
+    return rc;
+}
+
+
+static void
+test_recovers(void **state)
+{
+    sim_t  *s;
+
+    (void) state;
+
+    s = sim_new(3, 1);
+    s->cas[0].stuck = 1;
+    sim_run(s, 30);
+    sim_kill(s);
+    assert_int_equal(sim_entries(s, ACM_DB_ORDER), 3);
+
+    seek_below = s->ops.seek;
+    s->ops.seek = quit_seek;
+
+    /* two are taken up, and nobody else begins before */
+
+    seek_rc = ACM_BUSY;
+    sim_step(s, s->ticks);
+    assert_int_equal(acm_orders_count(s->engine.orders), 0);
+    assert_false(s->recovered);
+    assert_in_range(s->faults, 1, 2);
+
+    seek_rc = ACM_CORRUPT;
+    s->ticks += 2000;
+    sim_step(s, s->ticks);
+    assert_int_equal(acm_orders_count(s->engine.orders), 2);
+    assert_true(s->recovered);
+
+    s->ops.seek = seek_below;
+    sim_free(s);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_quits),
         cmocka_unit_test(test_quits_crashes),
+        cmocka_unit_test(test_recovers),
         cmocka_unit_test(test_quits_many)
     };
 
