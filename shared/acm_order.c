@@ -194,7 +194,7 @@ acm_action_e
 acm_order_ask(acm_order_t *o, const char *url)
 {
     if (acm_order_text(&o->url, url) != ACM_OK) {
-        return acm_order_fail(o, ACM_FAULT_CA, "no memory for a request");
+        return acm_order_scarce(o);
     }
 
     o->call.url = o->url;
@@ -423,6 +423,48 @@ acm_order_fail(acm_order_t *o, acm_fault_e fault, const char *fmt, ...)
 }
 
 
+/*
+ * Memory has run out, which is no fault of the CA: goes on a second later from
+ * what the record has, as after a restart.  An order that the record has no
+ * URL of cannot be found again.
+ */
+
+acm_action_e
+acm_order_scarce(acm_order_t *o)
+{
+    void                *data;
+    void               (*done)(acm_call_t *call);
+    unsigned             n;
+    acm_order_rec_t      rec;
+    acm_session_t       *session;
+    const acm_issuer_t  *issuer;
+
+    n = o->scarce + 1;
+
+    if (n > ACM_ORDER_SCARCE || *o->rec.url == '\0') {
+        return acm_order_fail(o, ACM_FAULT_CA, "no memory for an order");
+    }
+
+    rec = o->rec;
+    memset(&o->rec, 0, sizeof(acm_order_rec_t));
+
+    issuer = o->issuer;
+    session = o->session;
+    done = o->call.done;
+    data = o->call.data;
+
+    acm_order_free(o);
+    acm_order_init(o, &rec, issuer, session);
+
+    o->call.done = done;
+    o->call.data = data;
+    o->scarce = n;
+    o->wake = acm_ticks() + ACM_ORDER_SCARCE_WAIT;
+
+    return ACM_ACT_WAIT;
+}
+
+
 static acm_action_e
 acm_order_created(acm_order_t *o, int64_t ticks)
 {
@@ -464,10 +506,10 @@ acm_order_stands(acm_order_t *o, int64_t ticks)
     if (rc == ACM_OK) {
         rc = acm_order_note(o, &m);
         json_decref(m.json);
+    }
 
-        if (rc != ACM_OK) {
-            (void) acm_fail(&err, rc, "no memory for an order");
-        }
+    if (rc == ACM_NOMEM) {
+        return acm_order_scarce(o);
     }
 
     if (rc != ACM_OK) {
@@ -654,7 +696,7 @@ acm_order_finalize(acm_order_t *o)
     acm_buf_init(&o->payload, ACM_MAX_JWS);
 
     if (acm_acme_finalize(&o->rec.csr, &o->payload) != ACM_OK) {
-        return acm_order_fail(o, ACM_FAULT_CA, "no memory for a request");
+        return acm_order_scarce(o);
     }
 
     action = acm_order_ask(o, o->finalize);
@@ -737,8 +779,7 @@ acm_order_downloaded(acm_order_t *o)
         acm_buf_add(&o->pem, http->answer.data, http->answer.len);
 
         if (acm_buf_rc(&o->pem) != ACM_OK) {
-            return acm_order_fail(o, ACM_FAULT_CA, "no memory for a "
-                                  "certificate");
+            return acm_order_scarce(o);
         }
     }
 

@@ -25,6 +25,8 @@
 #define ACM_ORDER_POLL_MAX    15000
 #define ACM_ORDER_POLLS       8          /* then authorizations are read */
 #define ACM_ORDER_FINALIZES   6          /* of one order, still "ready" */
+#define ACM_ORDER_SCARCE      60         /* of one order, no memory */
+#define ACM_ORDER_SCARCE_WAIT 1000       /* milliseconds until the next one */
 #define ACM_MAX_ALTERNATES    8          /* alternate chains looked at */
 #define ACM_MAX_REPLACES      256        /* octets of an ARI id */
 #define ACM_MAX_CSR           32768      /* octets, DER */
@@ -123,6 +125,7 @@ typedef struct {
     unsigned              tries;
     unsigned              polls;
     unsigned              finalizes;
+    unsigned              scarce;        /* so often memory ran out */
     unsigned              lost:1;        /* the account, once */
     unsigned              checked:1;     /* our own first look is done */
     unsigned              unspent:1;     /* failed before the CA looked */

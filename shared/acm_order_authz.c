@@ -59,6 +59,10 @@ acm_order_authz(acm_order_t *o, int64_t ticks)
 
     rc = acm_acme_authz(o->call.http, &m, &err);
 
+    if (rc == ACM_NOMEM) {
+        return acm_order_scarce(o);
+    }
+
     if (rc != ACM_OK) {
         return acm_order_fail(o, ACM_FAULT_CA, "%s", err.text);
     }
@@ -183,7 +187,7 @@ acm_order_choose(acm_order_t *o, const acm_acme_authz_t *m)
     }
 
     if (rc != ACM_OK) {
-        return acm_order_fail(o, ACM_FAULT_CA, "no memory for an order");
+        return acm_order_scarce(o);
     }
 
     /* last: with a method it has all that an answer is made of */

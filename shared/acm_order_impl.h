@@ -19,6 +19,8 @@
 acm_action_e acm_order_ask(acm_order_t *o, const char *url);
 /* Waits for the next look at the order. */
 acm_action_e acm_order_poll(acm_order_t *o, int64_t ticks);
+/* Memory has run out: goes on later from what the record has. */
+acm_action_e acm_order_scarce(acm_order_t *o);
 /* Replaces a text by a copy of another: ACM_NOMEM. */
 acm_rc_t acm_order_text(char **slot, const char *text);
 

@@ -71,6 +71,18 @@ acm_job_done(acm_job_t *job, acm_err_t *err)
 
     rc = acm_done_bundle(job, &cert, &bundle, &why);
 
+    if (rc == ACM_NOMEM || rc == ACM_BUSY || rc == ACM_ERROR) {
+
+        /* it was not looked at: no word about the certificate */
+
+        if (++job->checks < ACM_ORDERS_CHECKS) {
+            acm_cert_free(&cert);
+            return acm_fail(err, rc, "the certificate that the CA made for "
+                            "%s cannot be checked, it is tried again: %s",
+                            job->order.rec.names[0], why.text);
+        }
+    }
+
     if (rc != ACM_OK) {
         acm_cert_free(&cert);
 
@@ -672,9 +684,9 @@ acm_job_close(acm_job_t *job, acm_batch_t *batch, acm_err_t *err)
 
     acm_order_batch_delete(batch, rec->uuid);
 
-    if (rec->resumed > 0) {
+    if (rec->resumed > 0 || job->order.scarce > 0) {
 
-        /* which ones there are, only the process knew that died */
+        /* which ones there are was known only before */
 
         store = acm_keyring_store(job->orders->conf.ring);
 

@@ -14,6 +14,7 @@
 
 
 #define ACM_ORDERS_REDO    1000          /* milliseconds, store in trouble */
+#define ACM_ORDERS_CHECKS  600           /* of one certificate, each REDO */
 
 
 typedef struct acm_job_s       acm_job_t;
@@ -65,6 +66,7 @@ struct acm_job_s {
     int64_t               resume_at;     /* as it was before that */
     acm_cert_t            issued;        /* as it then is */
     unsigned              looks;         /* for our own answer */
+    unsigned              checks;        /* of the certificate, in vain */
     acm_preflight_t           check;
     EVP_PKEY             *pkey;          /* of the order; NULL after a
                                             restart: it is in the record */

@@ -225,7 +225,6 @@ struct sim_s {
     uint32_t           random;
     unsigned           reports[ACM_ORDERS_WINDOW + 1];
     uint64_t           faults;           /* errors of run or tick */
-    unsigned long      alloc_left;
     char               text[ACM_MAX_ERROR];
 };
 

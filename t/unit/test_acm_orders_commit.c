@@ -380,6 +380,47 @@ test_twins(void **state)
 }
 
 
+/* Memory that runs out says nothing about the CA: once its order has an URL
+   that order is brought to its end, and the certificate is not thrown away. */
+
+static void
+test_scarce(void **state)
+{
+    sim_t          *s;
+    int64_t         end;
+    unsigned long   n, left;
+
+    (void) state;
+
+    for (n = 1, left = 0; left == 0; n++) {
+        s = sim_new(1, 1);
+
+        while (s->cas[0].count[SIM_AUTHZ] == 0) {
+            sim_step(s, INT64_MAX);
+        }
+
+        end = s->ticks + 5000;
+        (void) acm_alloc_fail_at(n);
+
+        while (s->ticks < end && sim_entries(s, ACM_DB_ORDER) != 0) {
+            sim_step(s, end);
+        }
+
+        left = acm_alloc_fail_at(0);
+
+        if (sim_until(s, 1, 60) != 1 || s->seen[0].orders != 1) {
+            fail_msg("allocation %lu: %u orders, %s", n, s->seen[0].orders,
+                     s->text);
+        }
+
+        sim_check_quiet(s);
+        sim_free(s);
+    }
+
+    assert_in_range(n, 100, 100000);
+}
+
+
 int
 main(void)
 {
@@ -392,7 +433,8 @@ main(void)
         cmocka_unit_test(test_saving_quits),
         cmocka_unit_test(test_vacant),
         cmocka_unit_test(test_ensured),
-        cmocka_unit_test(test_twins)
+        cmocka_unit_test(test_twins),
+        cmocka_unit_test(test_scarce)
     };
 
     if (getenv("ACM_TEST") != NULL) {
