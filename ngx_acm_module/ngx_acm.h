@@ -118,7 +118,6 @@ typedef struct {
     ngx_atomic_t               helper_started;   /* seconds */
     ngx_atomic_t               helper_tick;      /* seconds */
     ngx_atomic_t               helper_next;      /* seconds, 0: nothing due */
-    ngx_atomic_t               swept;            /* seconds, revocations */
     ngx_atomic_t               issued;
     ngx_atomic_t               renewed;
     ngx_atomic_t               failed;

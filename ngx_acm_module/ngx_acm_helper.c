@@ -26,7 +26,7 @@
 #define NGX_ACM_SWEEP_FIRST  3600            /* seconds after its start: an
                                                 older version, which does not
                                                 know of it, is gone by then */
-#define NGX_ACM_SWEEP        86400           /* seconds */
+#define NGX_ACM_SWEEP        ACM_REVOKED_SWEEP
 #define NGX_ACM_FAULT_WAIT   1000            /* doubled with each fault */
 #define NGX_ACM_FAULT_MAX    30000
 #define NGX_ACM_JUMP         60              /* seconds, of the clock */
@@ -44,9 +44,9 @@ typedef struct {
     ngx_pid_t          parent;
     time_t             housekeep;            /* not before */
     time_t             sweep_at;             /* not before */
-    acm_sweep_t        sweep;
     acm_revoked_sweep_t
-                       revoked;              /* behind that */
+                       revoked;
+    acm_sweep_t        sweep;                /* behind that */
     ngx_msec_t         wait;                 /* after a fault */
     int64_t            wall;                 /* the clock, seconds, and */
     int64_t            ticks;                /* real time, ms, when it was
@@ -56,7 +56,8 @@ typedef struct {
     unsigned           exit:1;               /* atexit() was called */
     unsigned           look:1;               /* at what is due */
     unsigned           recovered:1;          /* orders of the one before */
-    unsigned           swept:1;              /* chains, revocations not yet */
+    unsigned           swept:1;              /* revocations, chains not yet */
+    unsigned           unswept:1;            /* they could not be read */
 } ngx_acm_helper_t;
 
 
@@ -71,6 +72,8 @@ static void ngx_acm_helper_vacant(void *data);
 static void ngx_acm_helper_housekeep(ngx_acm_helper_t *h, ngx_log_t *log);
 static ngx_uint_t ngx_acm_helper_sweep(ngx_acm_helper_t *h, ngx_log_t *log);
 static ngx_uint_t ngx_acm_helper_sweep_revoked(ngx_acm_helper_t *h,
+    ngx_log_t *log);
+static ngx_uint_t ngx_acm_helper_sweep_chains(ngx_acm_helper_t *h,
     ngx_log_t *log);
 static ngx_msec_t ngx_acm_helper_orders(ngx_acm_helper_t *h,
     ngx_msec_t wait, ngx_log_t *log);
@@ -378,6 +381,16 @@ ngx_acm_helper_clock(ngx_acm_helper_t *h, ngx_log_t *log)
 
     h->wall = wall;
     h->ticks = ticks;
+
+    /* what a clock that was ahead has put off */
+
+    if (h->housekeep - ngx_time() > NGX_ACM_HOUSEKEEP) {
+        h->housekeep = 0;
+    }
+
+    if (h->sweep_at - ngx_time() > NGX_ACM_SWEEP) {
+        h->sweep_at = ngx_time() + NGX_ACM_SWEEP_FIRST;
+    }
 }
 
 
@@ -402,6 +415,7 @@ ngx_acm_helper_adopt(ngx_acm_helper_t *h, ngx_acm_conf_t *amcf,
     ngx_memzero(&h->sweep, sizeof(acm_sweep_t));
     ngx_memzero(&h->revoked, sizeof(acm_revoked_sweep_t));
     h->swept = 0;
+    h->unswept = 0;
 
     ngx_memzero(&h->engine, sizeof(acm_engine_t));
 
@@ -553,6 +567,7 @@ ngx_acm_helper_work(ngx_acm_helper_t *h, ngx_log_t *log)
 static void
 ngx_acm_helper_housekeep(ngx_acm_helper_t *h, ngx_log_t *log)
 {
+    int        ahead;
     acm_err_t  err;
 
     h->housekeep = ngx_time() + NGX_ACM_HOUSEKEEP;
@@ -565,6 +580,16 @@ ngx_acm_helper_housekeep(ngx_acm_helper_t *h, ngx_log_t *log)
     {
         ngx_log_error(NGX_LOG_CRIT, log, 0, "acm: %s", err.text);
     }
+
+    if (acm_revoked_clock(h->engine.store, ngx_time(), &ahead, &err)
+        != ACM_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, log, 0, "acm: %s", err.text);
+
+    } else if (ahead) {
+        ngx_log_error(NGX_LOG_NOTICE, log, 0, "acm: the clock was ahead: "
+                      "revocations go with the second sweep from now on");
+    }
 }
 
 
@@ -573,17 +598,61 @@ ngx_acm_helper_housekeep(ngx_acm_helper_t *h, ngx_log_t *log)
 static ngx_uint_t
 ngx_acm_helper_sweep(ngx_acm_helper_t *h, ngx_log_t *log)
 {
-    int        more;
-    uint64_t   removed;
-    acm_err_t  err;
-
     if (ngx_time() < h->sweep_at) {
         return 0;
     }
 
-    if (h->swept) {
-        return ngx_acm_helper_sweep_revoked(h, log);
+    if (!h->swept) {
+        h->swept = !ngx_acm_helper_sweep_revoked(h, log);
+        return 1;
     }
+
+    if (ngx_acm_helper_sweep_chains(h, log)) {
+        return 1;
+    }
+
+    h->sweep_at = ngx_time() + (h->unswept ? NGX_ACM_SWEEP_FIRST
+                                           : NGX_ACM_SWEEP);
+    h->swept = 0;
+    h->unswept = 0;
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_acm_helper_sweep_revoked(ngx_acm_helper_t *h, ngx_log_t *log)
+{
+    int        more;
+    uint64_t   removed;
+    acm_err_t  err;
+
+    removed = h->revoked.removed;
+
+    if (acm_revoked_sweep(&h->revoked, h->engine.store, ngx_time(), &more,
+                          &err)
+        != ACM_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, log, 0, "acm: %s", err.text);
+        h->unswept = 1;
+    }
+
+    if (h->revoked.removed != removed) {
+        ngx_log_error(NGX_LOG_NOTICE, log, 0, "acm: removed %uL revocations "
+                      "of certificates that have expired",
+                      h->revoked.removed - removed);
+    }
+
+    return (ngx_uint_t) more;
+}
+
+
+static ngx_uint_t
+ngx_acm_helper_sweep_chains(ngx_acm_helper_t *h, ngx_log_t *log)
+{
+    int        more;
+    uint64_t   removed;
+    acm_err_t  err;
 
     removed = h->sweep.removed;
 
@@ -596,62 +665,6 @@ ngx_acm_helper_sweep(ngx_acm_helper_t *h, ngx_log_t *log)
         ngx_log_error(NGX_LOG_NOTICE, log, 0, "acm: removed %uL chain "
                       "certificates that nothing used",
                       h->sweep.removed - removed);
-    }
-
-    h->swept = !more;
-
-    return 1;
-}
-
-
-/*
- * What the sweep before, of another day, would have removed as well: a clock
- * that is ahead for some hours removes nothing.
- */
-
-static ngx_uint_t
-ngx_acm_helper_sweep_revoked(ngx_acm_helper_t *h, ngx_log_t *log)
-{
-    int                more;
-    int64_t            now, before;
-    uint64_t           removed;
-    acm_err_t          err;
-    ngx_acm_shared_t  *shared;
-
-    shared = ngx_acm_shared(h->amcf);
-
-    now = ngx_time();
-    before = (int64_t) shared->swept;
-    more = 0;
-
-    if (now < before || now - before >= NGX_ACM_SWEEP) {
-        removed = h->revoked.removed;
-
-        if (acm_revoked_sweep(&h->revoked, h->engine.store,
-                              ngx_min(before, now), &more, &err)
-            != ACM_OK)
-        {
-            ngx_log_error(NGX_LOG_ERR, log, 0, "acm: %s", err.text);
-
-            h->swept = 0;
-            h->sweep_at = now + NGX_ACM_SWEEP_FIRST;
-            return 0;
-        }
-
-        if (h->revoked.removed != removed) {
-            ngx_log_error(NGX_LOG_NOTICE, log, 0, "acm: removed %uL "
-                          "revocations of certificates that have expired",
-                          h->revoked.removed - removed);
-        }
-
-        if (!more) {
-            shared->swept = (ngx_atomic_uint_t) now;
-        }
-    }
-
-    if (!more) {
-        h->swept = 0;
-        h->sweep_at = now + NGX_ACM_SWEEP;
     }
 
     return (ngx_uint_t) more;

@@ -27,7 +27,13 @@ static size_t acm_revocation_time(uint8_t *buf, const uint8_t *key,
     size_t len, int64_t at);
 static acm_rc_t acm_revocation_read(acm_snap_t *snap, const uint8_t *key,
     size_t len, acm_revocation_t *r, uint64_t *revision);
-static int acm_revoked_over(const acm_entry_t *entry, int64_t now);
+static int64_t acm_revoked_swept(acm_snap_t *snap);
+static acm_rc_t acm_revoked_mark(acm_batch_t *batch, int64_t now,
+    acm_err_t *err);
+static acm_rc_t acm_revoked_gather(acm_revoked_sweep_t *sweep,
+    acm_snap_t *snap, int64_t since, acm_batch_t *batch, int *more,
+    acm_err_t *err);
+static int acm_revoked_over(const acm_entry_t *entry, int64_t since);
 static acm_rc_t acm_revocation_write(acm_store_t *store,
     const acm_revocation_t *r, uint64_t revision, int64_t due_at,
     int64_t now, acm_err_t *err);
@@ -341,15 +347,22 @@ acm_revocation_due(acm_snap_t *snap, int64_t now, acm_revocation_t *r,
 }
 
 
+/*
+ * Who removes what the sweep before, of another day, found over as well is not
+ * led astray by a clock that is ahead for some hours.  That sweep may have
+ * been of another process: when it was is in the store.  If that has not come
+ * yet, the clock was ahead then, and this sweep is the first.
+ */
+
 acm_rc_t
 acm_revoked_sweep(acm_revoked_sweep_t *sweep, acm_store_t *store,
-    int64_t since, int *more, acm_err_t *err)
+    int64_t now, int *more, acm_err_t *err)
 {
-    size_t       n;
-    acm_rc_t     rc;
-    acm_snap_t  *snap;
-    acm_batch_t  batch;
-    acm_entry_t  entry;
+    size_t        n;
+    int64_t       swept;
+    acm_rc_t      rc;
+    acm_snap_t   *snap;
+    acm_batch_t   batch;
 
     *more = 0;
 
@@ -359,49 +372,32 @@ acm_revoked_sweep(acm_revoked_sweep_t *sweep, acm_store_t *store,
         return rc;
     }
 
-    if (sweep->len == 0) {
-        sweep->key[0] = 'r';
-        sweep->len = 1;
+    swept = acm_revoked_swept(snap);
+
+    if (swept <= now && now - swept < ACM_REVOKED_SWEEP) {
+        acm_store_end(snap);
+        return ACM_OK;
     }
 
     acm_batch_init(&batch);
-    n = 0;
 
-    for (rc = acm_store_seek(snap, ACM_DB_REVOCATION, sweep->key, sweep->len,
-                             &entry);
-         (rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL))
-         && entry.key_len != 0 && entry.key[0] == 'r';
-         rc = acm_store_next(snap, ACM_DB_REVOCATION, &entry))
-    {
-        if (n++ == ACM_REVOKED_STEP) {
-            memcpy(sweep->key, entry.key, entry.key_len);
-            sweep->len = entry.key_len;
-            *more = 1;
-            break;
-        }
-
-        if (rc == ACM_OK && acm_revoked_over(&entry, since)) {
-            acm_batch_expect(&batch, ACM_DB_REVOCATION, entry.key,
-                             entry.key_len, entry.revision);
-            acm_batch_delete(&batch, ACM_DB_REVOCATION, entry.key,
-                             entry.key_len);
-        }
+    if (swept <= now) {
+        rc = acm_revoked_gather(sweep, snap, swept, &batch, more, err);
     }
 
     acm_store_end(snap);
 
-    if (!*more) {
-        sweep->len = 0;
-    }
-
-    if (rc != ACM_OK && rc != ACM_NOTFOUND && entry.key == NULL) {
-        acm_batch_free(&batch);
-        return acm_fail(err, rc, "revocations cannot be read: %s",
-                        acm_rc_text(rc));
-    }
-
     n = batch.nops / 2;
-    rc = (n != 0) ? acm_store_commit(store, &batch, err) : ACM_OK;
+
+    if (rc == ACM_OK && !*more) {
+        sweep->len = 0;
+        rc = acm_revoked_mark(&batch, now, err);
+    }
+
+    if (rc == ACM_OK && batch.nops != 0) {
+        rc = acm_store_commit(store, &batch, err);
+    }
+
     acm_batch_free(&batch);
 
     /* somebody has changed one of them: it is looked at the next time */
@@ -422,8 +418,140 @@ acm_revoked_sweep(acm_revoked_sweep_t *sweep, acm_store_t *store,
 }
 
 
+acm_rc_t
+acm_revoked_clock(acm_store_t *store, int64_t now, int *ahead,
+    acm_err_t *err)
+{
+    int64_t       swept;
+    acm_rc_t      rc;
+    acm_snap_t   *snap;
+    acm_batch_t   batch;
+
+    *ahead = 0;
+
+    rc = acm_store_begin(store, &snap, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    swept = acm_revoked_swept(snap);
+
+    acm_store_end(snap);
+
+    if (swept <= now) {
+        return ACM_OK;
+    }
+
+    acm_batch_init(&batch);
+
+    rc = acm_revoked_mark(&batch, now, err);
+
+    if (rc == ACM_OK) {
+        rc = acm_store_commit(store, &batch, err);
+    }
+
+    acm_batch_free(&batch);
+
+    *ahead = (rc == ACM_OK);
+
+    return rc;
+}
+
+
+/* When the last sweep ended; 0 if that is not known. */
+
+static int64_t
+acm_revoked_swept(acm_snap_t *snap)
+{
+    int64_t       swept;
+    acm_entry_t   entry;
+    acm_reader_t  reader;
+
+    if (acm_store_get(snap, ACM_DB_META, ACM_META_SWEPT,
+                      sizeof(ACM_META_SWEPT) - 1, &entry)
+        != ACM_OK)
+    {
+        return 0;
+    }
+
+    acm_reader_init(&reader, entry.data, entry.len);
+    swept = (int64_t) acm_read_u64(&reader);
+
+    return (swept > 0) ? swept : 0;
+}
+
+
+static acm_rc_t
+acm_revoked_mark(acm_batch_t *batch, int64_t now, acm_err_t *err)
+{
+    acm_rc_t   rc;
+    acm_buf_t  buf;
+
+    acm_buf_init(&buf, sizeof(uint64_t));
+    acm_buf_u64(&buf, (uint64_t) now);
+
+    rc = acm_buf_rc(&buf);
+
+    if (rc == ACM_OK) {
+        acm_batch_put(batch, ACM_DB_META, ACM_META_SWEPT,
+                      sizeof(ACM_META_SWEPT) - 1, buf.data, buf.len);
+    }
+
+    acm_buf_free(&buf);
+
+    return (rc == ACM_OK) ? rc
+           : acm_fail(err, rc, "no memory for the time of a sweep");
+}
+
+
+static acm_rc_t
+acm_revoked_gather(acm_revoked_sweep_t *sweep, acm_snap_t *snap,
+    int64_t since, acm_batch_t *batch, int *more, acm_err_t *err)
+{
+    size_t       n;
+    acm_rc_t     rc;
+    acm_entry_t  entry;
+
+    if (sweep->len == 0) {
+        sweep->key[0] = 'r';
+        sweep->len = 1;
+    }
+
+    n = 0;
+
+    for (rc = acm_store_seek(snap, ACM_DB_REVOCATION, sweep->key, sweep->len,
+                             &entry);
+         (rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL))
+         && entry.key_len != 0 && entry.key[0] == 'r';
+         rc = acm_store_next(snap, ACM_DB_REVOCATION, &entry))
+    {
+        if (n++ == ACM_REVOKED_STEP) {
+            memcpy(sweep->key, entry.key, entry.key_len);
+            sweep->len = entry.key_len;
+            *more = 1;
+            return ACM_OK;
+        }
+
+        if (rc == ACM_OK && acm_revoked_over(&entry, since)) {
+            acm_batch_expect(batch, ACM_DB_REVOCATION, entry.key,
+                             entry.key_len, entry.revision);
+            acm_batch_delete(batch, ACM_DB_REVOCATION, entry.key,
+                             entry.key_len);
+        }
+    }
+
+    if (rc != ACM_OK && rc != ACM_NOTFOUND && entry.key == NULL) {
+        return acm_fail(err, rc, "revocations cannot be read: %s",
+                        acm_rc_text(rc));
+    }
+
+    return ACM_OK;
+}
+
+
 static int
-acm_revoked_over(const acm_entry_t *entry, int64_t now)
+acm_revoked_over(const acm_entry_t *entry, int64_t since)
 {
     int               over;
     acm_revocation_t  r;
@@ -433,7 +561,7 @@ acm_revoked_over(const acm_entry_t *entry, int64_t now)
     }
 
     over = (r.state != ACM_REVOKING_WANTED
-            && acm_add_sat(r.not_after, ACM_REVOKED_KEPT) < now);
+            && acm_add_sat(r.not_after, ACM_REVOKED_KEPT) < since);
 
     acm_revocation_free(&r);
 

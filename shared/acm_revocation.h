@@ -29,6 +29,10 @@
                                         time has it once more (RFC 5280 s5.1)
                                         */
 #define ACM_REVOKED_STEP       500   /* records read in one step */
+#define ACM_REVOKED_SWEEP      86400 /* seconds from one sweep to the next */
+
+#define ACM_META_SWEPT         "swept"       /* in ACM_DB_META: when the last
+                                        sweep ended */
 
 
 typedef struct {
@@ -119,13 +123,20 @@ typedef struct {
 
 
 /*
- * One step: removes what nobody needs any more `since`, a time long enough
- * ago that no clock that is ahead for a while has told it.  more: there are
- * others.  What cannot be read stays, and what is still wanted.  After a
+ * One step: removes what nobody needs any more and did not at the sweep
+ * before, ACM_REVOKED_SWEEP ago or more; nothing if that is less.  more: there
+ * are others.  What cannot be read stays, and what is still wanted.  After a
  * failure the next step begins anew.
  */
 acm_rc_t acm_revoked_sweep(acm_revoked_sweep_t *sweep, acm_store_t *store,
-    int64_t since, int *more, acm_err_t *err);
+    int64_t now, int *more, acm_err_t *err);
+
+/*
+ * Whenever the clock may have been set back: a sweep that was ahead of it is
+ * not that before the next one.  ahead: there was one.
+ */
+acm_rc_t acm_revoked_clock(acm_store_t *store, int64_t now, int *ahead,
+    acm_err_t *err);
 
 /* RFC 5280 s5.3.1, of both spellings; -1: none is said. */
 int acm_revocation_code(acm_revocation_e reason);

@@ -145,8 +145,30 @@ my ($rc, $text) = $t->acmctl('revoke', $arn);
 is($rc, 0, 'revoked') or diag($text);
 is(revocations(), 1, 'in the list');
 
+# what a clock that was ahead has found is nothing when it is ahead again
+
+my $chains;
+my $is = $clock->now();
+
+for my $n (1 .. 2) {
+    $two = put('two2', 'two');
+    $chains = chains();
+    is(($t->acmctl('delete', $two))[0], 0, 'delete');
+
+    $clock->set($is + ($n + 30) * 86400);
+    ok($t->wait_for(sub { chains() == $chains - 1 }), 'a sweep, ahead');
+
+    $clock->set($is);
+    ok($t->wait_for(sub {
+        my @back = $t->read_file('error.log')
+            =~ /the clock was ahead: revocations/g;
+        return @back == $n;
+    }), 'set back');
+    is(revocations(), 1, 'in the list');
+}
+
 $two = put('two2', 'two');
-my $chains = chains();
+$chains = chains();
 is(($t->acmctl('delete', $two))[0], 0, 'delete');
 
 $clock->set($clock->now() + 12 * 86400);
@@ -160,6 +182,11 @@ is(($t->acmctl('delete', $two))[0], 0, 'delete');
 $clock->set($clock->now() + 2 * 86400);
 ok($t->wait_for(sub { chains() == $chains - 1 }), 'a week later');
 is(revocations(), 1, 'still: the clock may be ahead');
+
+# the time of a sweep is known to the next process
+
+$t->stop();
+$t->run();
 
 # by the day of the log the sweep before has removed nothing
 

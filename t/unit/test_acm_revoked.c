@@ -68,16 +68,26 @@ test_count(acm_store_t *store)
 }
 
 
-/* Records of what has expired go, a step at a time; what is wanted, or was
-   valid a second longer, stays. */
+static void
+test_step(acm_store_t *store, acm_revoked_sweep_t *sweep, int64_t now,
+    int more)
+{
+    int        is;
+    acm_err_t  err;
+
+    test_ok(acm_revoked_sweep(sweep, store, now, &is, &err));
+    assert_int_equal(is, more);
+}
+
+
+/* Records of what had expired at the sweep before go, a step at a time; what
+   is wanted, or was valid a second longer, stays. */
 
 static void
 test_sweep(void **state)
 {
-    int                  more;
     int64_t              now;
     uint32_t             i;
-    acm_err_t            err;
     acm_store_t         *store;
     acm_revoked_sweep_t  sweep;
 
@@ -97,25 +107,86 @@ test_sweep(void **state)
     test_put(store, i + 1, ACM_REVOKING_DONE, now + 1);
     test_put(store, i + 2, ACM_REVOKING_WANTED, 1);
 
+    test_step(store, &sweep, now, 0);
+    assert_int_equal(test_count(store), ACM_REVOKED_STEP);
+
+    /* less than a day later it is none */
+
+    now += ACM_REVOKED_SWEEP;
+    test_step(store, &sweep, now - 1, 0);
+    assert_int_equal(test_count(store), ACM_REVOKED_STEP);
+
     /* as many as one step reads; the index of what is due is not of them */
 
-    test_ok(acm_revoked_sweep(&sweep, store, now, &more, &err));
-    assert_int_equal(more, 0);
+    test_step(store, &sweep, now, 0);
     assert_int_equal(sweep.removed, ACM_REVOKED_STEP - 3);
     assert_int_equal(test_count(store), 3);
 
-    /* one more than that */
+    /* one more than that, half of it by another process */
 
     for (i = 3; i <= ACM_REVOKED_STEP; i++) {
         test_put(store, 10000 + i, ACM_REVOKING_DONE, 1);
     }
 
-    test_ok(acm_revoked_sweep(&sweep, store, now + 1, &more, &err));
-    assert_int_equal(more, 1);
-    test_ok(acm_revoked_sweep(&sweep, store, now + 1, &more, &err));
-    assert_int_equal(more, 0);
-    assert_int_equal(sweep.removed, 2 * ACM_REVOKED_STEP - 4);
+    now += ACM_REVOKED_SWEEP;
+    test_step(store, &sweep, now, 1);
+    assert_int_equal(sweep.removed, 2 * ACM_REVOKED_STEP - 5);
+
+    memset(&sweep, 0, sizeof(sweep));
+    test_step(store, &sweep, now, 0);
+    assert_int_equal(sweep.removed, 1);
     assert_int_equal(test_count(store), 2);
+
+    acm_store_close(store);
+}
+
+
+/* A clock that is ahead removes nothing: not when it sweeps, not when it has
+   been set back, and not when it is ahead again. */
+
+static void
+test_ahead(void **state)
+{
+    int                  ahead;
+    int64_t              now;
+    uint8_t              odd[8] = { 0xff, 0xff };
+    acm_err_t            err;
+    acm_batch_t          batch;
+    acm_store_t         *store;
+    acm_revoked_sweep_t  sweep;
+
+    (void) state;
+
+    memset(&sweep, 0, sizeof(sweep));
+    store = test_open_memory();
+
+    now = 10 * ACM_REVOKED_KEPT;
+    test_put(store, 1, ACM_REVOKING_DONE, now);
+
+    test_step(store, &sweep, now, 0);
+    test_ok(acm_revoked_clock(store, now, &ahead, &err));
+    assert_int_equal(ahead, 0);
+
+    test_step(store, &sweep, 2 * now, 0);
+    test_step(store, &sweep, 2 * now - 1, 0);
+    test_ok(acm_revoked_clock(store, now + 1, &ahead, &err));
+    assert_int_equal(ahead, 1);
+    test_step(store, &sweep, 3 * now, 0);
+    assert_int_equal(test_count(store), 1);
+
+    /* a time that cannot be */
+
+    acm_batch_init(&batch);
+    acm_batch_put(&batch, ACM_DB_META, ACM_META_SWEPT,
+                  sizeof(ACM_META_SWEPT) - 1, odd, sizeof(odd));
+    test_ok(acm_store_commit(store, &batch, &err));
+    acm_batch_free(&batch);
+
+    test_step(store, &sweep, 4 * now, 0);
+    assert_int_equal(test_count(store), 1);
+
+    test_step(store, &sweep, 4 * now + ACM_REVOKED_SWEEP, 0);
+    assert_int_equal(test_count(store), 0);
 
     acm_store_close(store);
 }
@@ -125,7 +196,8 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(test_sweep)
+        cmocka_unit_test(test_sweep),
+        cmocka_unit_test(test_ahead)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
