@@ -481,6 +481,7 @@ acm_store_walk_leaf(acm_walk_t *w, const uint8_t *node, size_t room,
 acm_rc_t
 acm_store_file_stamp(int fd, uint64_t txn)
 {
+    off_t             at;
     uint8_t           meta[ACM_MDB_META_LEN];
     acm_rc_t          rc;
     acm_store_file_t  file;
@@ -496,10 +497,12 @@ acm_store_file_stamp(int fd, uint64_t txn)
         return ACM_CORRUPT;
     }
 
-    txn |= 1;
+    memcpy(meta + ACM_MDB_TXN_AT, &txn, sizeof(txn));
+    at = (txn & 1) ? (off_t) file.page_size : 0;
 
-    if (pwrite(fd, &txn, sizeof(txn), (off_t) file.page_size + ACM_MDB_TXN_AT)
-        != (ssize_t) sizeof(txn))
+    if (pwrite(fd, meta + ACM_MDB_HEAD, ACM_MDB_META_LEN - ACM_MDB_HEAD,
+               at + ACM_MDB_HEAD)
+        != ACM_MDB_META_LEN - ACM_MDB_HEAD)
     {
         return ACM_ERROR;
     }

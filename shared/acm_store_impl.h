@@ -24,6 +24,9 @@
 #define ACM_STATES_KEY       "states"    /* in ACM_DB_META: what is in
                                             ACM_DB_STATE, acm_state.h */
 #define ACM_STATES_KEY_LEN   6
+#define ACM_MISTRUST_KEY     "mistrusted"    /* empty, of the last commit that
+                                            found that index out of date */
+#define ACM_MISTRUST_KEY_LEN 10
 
 
 /*
@@ -124,7 +127,7 @@ acm_rc_t acm_schema_read(const acm_entry_t *entry, unsigned *schema);
 acm_rc_t acm_store_file_check(const char *path, acm_store_file_t *file,
     acm_err_t *err);
 
-/* Gives a fresh copy a transaction id that is not below the given one. */
+/* Gives a fresh, compacted copy this transaction id. */
 acm_rc_t acm_store_file_stamp(int fd, uint64_t txn);
 
 /* 1 if this process has a descriptor of the named file of a store. */

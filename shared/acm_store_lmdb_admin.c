@@ -22,6 +22,10 @@ static int acm_lmdb_stat_maps(acm_lmdb_t *s, acm_store_stat_t *stat,
 static int acm_lmdb_reader(const char *text, void *data);
 static acm_rc_t acm_lmdb_copy(acm_lmdb_t *s, int fd, const char *dir,
     acm_err_t *err);
+static int acm_lmdb_trusted(acm_lmdb_t *s, uint64_t *last, uint64_t *since);
+static uint64_t acm_lmdb_revision(MDB_txn *txn, MDB_dbi dbi,
+    const char *name);
+static uint64_t acm_lmdb_copied(const char *dir);
 
 
 /* LMDB's list of them is map 0, which only a reader may walk */
@@ -277,31 +281,46 @@ done:
 }
 
 
+/*
+ * The copy is of some commit between two looks.  If each of these was of a
+ * version that writes down what it served, that is the number which the copy
+ * has; and with the same number again its indices are trusted as those of its
+ * source are.
+ */
+
 static acm_rc_t
 acm_lmdb_copy(acm_lmdb_t *s, int fd, const char *dir, acm_err_t *err)
 {
-    int          rc;
-    uint64_t     generation;
-    MDB_envinfo  info;
+    int       rc;
+    uint64_t  first, last, before, behind, copied, generation;
 
-    /*
-     * The copy opens a reader of its own and does not adopt a grown map:
-     * an empty snapshot before it does.
-     */
-    rc = acm_lmdb_txn(s, &s->txn, MDB_RDONLY);
+    /* this also adopts a grown map, which the copy does not */
+
+    rc = acm_lmdb_trusted(s, &first, &before);
 
     if (rc == 0) {
-        mdb_txn_reset(s->txn);
         rc = mdb_env_copyfd2(s->e->env, fd, MDB_CP_COMPACT);
+    }
+
+    if (rc == 0) {
+        rc = acm_lmdb_trusted(s, &last, &behind);
     }
 
     if (rc != 0) {
         return acm_lmdb_fail(s, err, rc, "cannot be copied");
     }
 
-    /* taken after the copy, so that it is not below the copy's own */
-    (void) mdb_env_info(s->e->env, &info);    /* fails without arguments only */
-    generation = info.me_last_txnid;
+    /* not below that of the copy, and none that it may have by chance */
+
+    generation = last + 1;
+
+    if (before <= first && behind <= first) {
+        copied = acm_lmdb_copied(dir);
+
+        if (copied >= first && copied <= last) {
+            generation = copied;
+        }
+    }
 
     if (acm_store_file_stamp(fd, generation) != ACM_OK) {
         return acm_fail(err, ACM_ERROR, "backup \"%s\": the copy has an "
@@ -315,4 +334,98 @@ acm_lmdb_copy(acm_lmdb_t *s, int fd, const char *dir, acm_err_t *err)
     }
 
     return ACM_OK;
+}
+
+
+/* The last commit, and since which one they are all of versions that write
+   down what they served; UINT64_MAX: the last one is not. */
+
+static int
+acm_lmdb_trusted(acm_lmdb_t *s, uint64_t *last, uint64_t *since)
+{
+    int       rc;
+    uint64_t  served;
+
+    *since = UINT64_MAX;
+
+    rc = acm_lmdb_txn(s, &s->txn, MDB_RDONLY);
+
+    if (rc != 0) {
+        return rc;
+    }
+
+    *last = mdb_txn_id(s->txn);
+
+    if (s->e->present[ACM_DB_META]) {
+        rc = acm_lmdb_served_read(s, s->txn, *last, &served);
+
+        if (rc == 0 && served != 0) {
+            *since = acm_lmdb_revision(s->txn, s->e->dbi[ACM_DB_META],
+                                       ACM_MISTRUST_KEY);
+        }
+    }
+
+    mdb_txn_reset(s->txn);
+
+    return rc;
+}
+
+
+/* Of an entry; 0 if it is not there, UINT64_MAX if it cannot be read. */
+
+static uint64_t
+acm_lmdb_revision(MDB_txn *txn, MDB_dbi dbi, const char *name)
+{
+    int          rc;
+    MDB_val      key, value;
+    acm_entry_t  entry;
+
+    key.mv_data = (void *) name;
+    key.mv_size = strlen(name);
+
+    rc = mdb_get(txn, dbi, &key, &value);
+
+    if (rc != 0) {
+        return (rc == MDB_NOTFOUND) ? 0 : UINT64_MAX;
+    }
+
+    entry.key = (const uint8_t *) name;
+    entry.key_len = strlen(name);
+
+    return (acm_envelope_read(ACM_DB_META, &entry, value.mv_data,
+                              value.mv_size)
+            == ACM_OK) ? entry.revision : UINT64_MAX;
+}
+
+
+/* Which commit wrote down last what is served in the copy; 0: none. */
+
+static uint64_t
+acm_lmdb_copied(const char *dir)
+{
+    MDB_dbi    dbi;
+    MDB_env   *env;
+    MDB_txn   *txn;
+    uint64_t   revision;
+
+    if (mdb_env_create(&env) != 0) {
+        return 0;
+    }
+
+    revision = 0;
+
+    if (mdb_env_set_maxdbs(env, 1) == 0
+        && mdb_env_open(env, dir, MDB_RDONLY | MDB_NOLOCK, 0600) == 0
+        && mdb_txn_begin(env, NULL, MDB_RDONLY, &txn) == 0)
+    {
+        if (mdb_dbi_open(txn, acm_db_name(ACM_DB_META), 0, &dbi) == 0) {
+            revision = acm_lmdb_revision(txn, dbi, ACM_SERVED_KEY);
+        }
+
+        mdb_txn_abort(txn);
+    }
+
+    mdb_env_close(env);
+
+    return revision;
 }

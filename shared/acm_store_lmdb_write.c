@@ -292,15 +292,16 @@ acm_lmdb_served_write(acm_lmdb_t *s, MDB_txn *txn,
 /*
  * A program that knows nothing of the index of states may have made what
  * belongs into it, and changed what is in it: it is filled anew.  So it is in
- * a copy that was compacted, where the number of the last commit is another.
+ * a copy of which it was not known whether such a program had been there.
  * A store that is new, and one that only such programs wrote, has none.
  */
 
 static int
 acm_lmdb_mistrust(acm_lmdb_t *s, MDB_txn *txn)
 {
-    int      rc;
-    MDB_val  key, value;
+    int       rc;
+    MDB_val   key, value;
+    acm_op_t  op;
 
     key.mv_data = (void *) ACM_SERVED_KEY;
     key.mv_size = ACM_SERVED_KEY_LEN;
@@ -316,12 +317,20 @@ acm_lmdb_mistrust(acm_lmdb_t *s, MDB_txn *txn)
 
     rc = mdb_del(txn, s->e->dbi[ACM_DB_META], &key, NULL);
 
+    if ((rc == 0 || rc == MDB_NOTFOUND) && s->e->present[ACM_DB_STATE]) {
+        rc = mdb_drop(txn, s->e->dbi[ACM_DB_STATE], 0);
+    }
+
     if (rc != 0 && rc != MDB_NOTFOUND) {
         return rc;
     }
 
-    return s->e->present[ACM_DB_STATE]
-           ? mdb_drop(txn, s->e->dbi[ACM_DB_STATE], 0) : 0;
+    memset(&op, 0, sizeof(acm_op_t));
+    op.db = ACM_DB_META;
+    op.key = (uint8_t *) ACM_MISTRUST_KEY;
+    op.key_len = ACM_MISTRUST_KEY_LEN;
+
+    return acm_lmdb_put(s, txn, &op);
 }
 
 

@@ -12,6 +12,7 @@
 #include "acm_store_impl.h"
 #include "test_store.h"
 
+#include <dlfcn.h>
 #include <lmdb.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -355,13 +356,205 @@ test_processes(void **state)
 }
 
 
+/* What others commit just before a copy is made, and just behind. */
+
+static struct {
+    int    fd[2];
+    pid_t  pid[2];
+} test_beside;
+
+
+int
+mdb_env_copyfd2(MDB_env *env, mdb_filehandle_t fd, unsigned flags)
+{
+    int  rc, (*copy)(MDB_env *env, mdb_filehandle_t fd, unsigned flags);
+
+    copy = dlsym(RTLD_NEXT, "mdb_env_copyfd2");
+
+    if (test_beside.pid[0] != 0) {
+        test_tell(test_beside.fd[0], test_beside.pid[0]);
+    }
+
+    rc = copy(env, fd, flags);
+
+    if (test_beside.pid[1] != 0) {
+        test_tell(test_beside.fd[1], test_beside.pid[1]);
+    }
+
+    return rc;
+}
+
+
+static void
+test_newer(const char *dir)
+{
+    acm_store_t  *s;
+
+    s = test_open_at(dir, TEST_MAP);
+
+    if (s == NULL) {
+        _exit(1);
+    }
+
+    test_put(s, ACM_DB_USED, "o", 1, ACM_OK);
+    acm_store_close(s);
+}
+
+
+typedef struct {
+    void      (*run[2])(const char *dir);
+    int         behind;      /* an older version, before all that */
+    unsigned    odd;         /* the number of the commit that is copied */
+    unsigned    kept;        /* of the copy's index */
+} test_copy_t;
+
+
+static const test_copy_t  test_copies[] = {
+    { { NULL, NULL }, 0, 0, 2 },
+    { { NULL, NULL }, 0, 1, 2 },
+    { { test_newer, NULL }, 0, 0, 2 },
+    { { test_newer, test_newer }, 0, 0, 2 },
+    { { NULL, test_newer }, 0, 1, 2 },
+    { { NULL, NULL }, 1, 0, 0 },
+    { { NULL, NULL }, 1, 1, 0 },
+    { { test_older, NULL }, 0, 0, 0 },
+    { { test_older, NULL }, 0, 1, 0 },
+    { { test_older, test_newer }, 0, 0, 0 },
+    { { test_older, test_newer }, 0, 1, 0 },
+    { { NULL, test_older }, 0, 1, 0 }
+};
+
+
+/* With an index of which all is there. */
+
+static acm_store_t *
+test_indexed(const char *dir, unsigned odd)
+{
+    acm_store_t  *s;
+
+    s = test_open_at(dir, TEST_MAP);
+    assert_non_null(s);
+
+    test_put(s, ACM_DB_USED, "v", 1, ACM_OK);
+    test_put(s, ACM_DB_STATE, "v", 1, ACM_OK);
+    test_states(s, 1);
+
+    if (acm_store_generation(s) % 2 != odd) {
+        test_put(s, ACM_DB_USED, "v", 1, ACM_OK);
+    }
+
+    assert_int_equal(test_kept(s), 2);
+
+    return s;
+}
+
+
+/* The index of a copy is kept if it is known that none but versions which
+   know of it have been there, whatever is committed meanwhile. */
+
+static void
+test_copied(void **state)
+{
+    int                 fd;
+    char               *dir, *to;
+    pid_t               pid;
+    size_t              i, n;
+    uint64_t            last;
+    unsigned            odd;
+    acm_store_t        *s;
+    const test_copy_t  *copy;
+
+    (void) state;
+
+    for (i = 0; i < sizeof(test_copies) / sizeof(test_copies[0]); i++) {
+        copy = &test_copies[i];
+
+        dir = test_mkdir();
+        to = test_mkdir();
+        pid = test_other(dir, test_older, &fd);
+        memset(&test_beside, 0, sizeof(test_beside));
+
+        for (n = 0; n < 2; n++) {
+            if (copy->run[n] != NULL) {
+                test_beside.pid[n] = test_other(dir, copy->run[n],
+                                                &test_beside.fd[n]);
+            }
+        }
+
+        odd = copy->odd ^ (copy->run[0] != NULL) ^ copy->behind;
+        s = test_indexed(dir, odd);
+        last = acm_store_generation(s) + (copy->run[0] != NULL)
+               + copy->behind;
+
+        if (copy->behind) {
+            test_tell(fd, pid);
+        }
+
+        assert_int_equal(last % 2, copy->odd);
+        test_ok(acm_store_backup(s, to, NULL));
+        acm_store_close(s);
+
+        if (!copy->behind) {
+            test_tell(fd, pid);
+        }
+
+        s = test_open_at(to, TEST_MAP);
+        assert_non_null(s);
+        assert_true(acm_store_generation(s) >= last);
+        assert_int_equal(acm_store_generation(s) == last, copy->kept != 0);
+
+        last = acm_store_generation(s);
+        test_put(s, ACM_DB_USED, "w", 1, ACM_OK);
+        assert_int_equal(test_kept(s), copy->kept);
+        assert_int_equal(acm_store_current(s, last), copy->kept != 0);
+        acm_store_close(s);
+
+        test_rmdir(dir);
+        test_rmdir(to);
+    }
+
+    memset(&test_beside, 0, sizeof(test_beside));
+}
+
+
+static void
+test_compacted(void **state)
+{
+    char         *dir;
+    unsigned      odd;
+    uint64_t      before, after;
+    acm_store_t  *s;
+
+    (void) state;
+
+    for (odd = 0; odd < 2; odd++) {
+        dir = test_mkdir();
+        s = test_indexed(dir, odd);
+        acm_store_close(s);
+
+        test_ok(acm_store_compact(dir, &before, &after, NULL));
+
+        s = test_open_at(dir, TEST_MAP);
+        assert_non_null(s);
+        assert_int_equal(acm_store_generation(s) % 2, odd);
+        test_put(s, ACM_DB_USED, "w", 1, ACM_OK);
+        test_put(s, ACM_DB_USED, "x", 1, ACM_OK);
+        assert_int_equal(test_kept(s), 2);
+        acm_store_close(s);
+        test_rmdir(dir);
+    }
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_lmdb),
-        cmocka_unit_test(test_processes)
+        cmocka_unit_test(test_processes),
+        cmocka_unit_test(test_copied),
+        cmocka_unit_test(test_compacted)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
