@@ -166,3 +166,26 @@ acm_state_behind(acm_snap_t *snap, int64_t *n)
 
     return (rc == ACM_NOTFOUND || rc == ACM_CORRUPT) ? ACM_OK : rc;
 }
+
+
+acm_rc_t
+acm_state_emptied(acm_snap_t *snap, uint64_t *revision)
+{
+    acm_rc_t     rc;
+    acm_entry_t  entry;
+
+    rc = acm_store_get(snap, ACM_DB_META, ACM_MISTRUST_KEY,
+                       ACM_MISTRUST_KEY_LEN, &entry);
+
+    *revision = (rc == ACM_OK || rc == ACM_CORRUPT) ? entry.revision : 0;
+
+    return (rc == ACM_NOTFOUND || rc == ACM_CORRUPT) ? ACM_OK : rc;
+}
+
+
+void
+acm_state_expect(acm_batch_t *batch, uint64_t revision)
+{
+    acm_batch_expect(batch, ACM_DB_META, ACM_MISTRUST_KEY,
+                     ACM_MISTRUST_KEY_LEN, revision);
+}

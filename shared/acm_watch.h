@@ -100,6 +100,7 @@ typedef struct {
 
     uint8_t                cursor[ACM_MAX_STORE_KEY];   /* of the sweep */
     size_t                 cursor_len;
+    uint64_t               emptied;      /* acm_state_emptied() as it began */
     uint8_t                patrol[ACM_MAX_STORE_KEY];   /* in the expiry */
     size_t                 patrol_len;                  /* index */
     int64_t                patrol_at;

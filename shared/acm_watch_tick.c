@@ -264,6 +264,16 @@ acm_watch_sweep(acm_watch_t *w, int64_t now, acm_err_t *err)
         return rc;
     }
 
+    if (w->cursor_len == 0) {
+        rc = acm_state_emptied(snap, &w->emptied);
+
+        if (rc != ACM_OK) {
+            acm_store_end(snap);
+            return acm_fail(err, rc, "the state of indices cannot be read: "
+                            "%s", acm_rc_text(rc));
+        }
+    }
+
     acm_batch_init(&group.batch);
     group.n = 0;
     n = 0;
@@ -336,6 +346,7 @@ acm_watch_swept(acm_watch_t *w, acm_err_t *err)
     /* whoever makes or deletes one meanwhile counts it */
 
     if (acm_state_behind(snap, &n) == ACM_OK && n != 0) {
+        acm_state_expect(&batch, w->emptied);
         acm_state_count(&batch, n);
     }
 
@@ -346,7 +357,14 @@ acm_watch_swept(acm_watch_t *w, acm_err_t *err)
 
     if (rc == ACM_OK) {
         w->sweeping = 0;
+    }
+
+    /* what was put into an index that has been emptied since is put there
+       once more */
+
+    if (rc == ACM_OK || rc == ACM_CONFLICT) {
         w->cursor_len = 0;
+        rc = ACM_OK;
     }
 
     return rc;

@@ -8,10 +8,11 @@
 
 
 #include "acm_state.h"
+#include "acm_store_impl.h"
 #include "test_watch.h"
 
 
-#define TEST_OLDER  100          /* more than change in one commit */
+#define TEST_OLDER  1000         /* more than a slice, or one commit */
 
 
 static void
@@ -171,15 +172,44 @@ test_behind(acm_store_t *store)
 }
 
 
-/* What an older version left: no entries, and nothing counted.  One that is
-   made while the watch goes through them is counted once. */
+/* What an older version left: no entries, and nothing counted. */
+
+static void
+test_left(test_t *t, acm_cert_t *c)
+{
+    char          uuid[ACM_UUID_LEN + 1];
+    size_t        i;
+    acm_batch_t   batch;
+
+    test_start(t);
+
+    for (i = 0; i < TEST_OLDER; i++) {
+        test_issued(c, 90 * DAY, START);
+        snprintf(uuid, sizeof(uuid), "%08zx-2222-4333-8444-555555555555", i);
+        memcpy(c->uuid, uuid, sizeof(uuid));
+
+        if (i % 4 == 0) {
+            c->status = ACM_STATUS_REVOKED;
+        }
+
+        acm_batch_init(&batch);
+        acm_batch_moves(&batch, NULL, c);
+        acm_state_entry(&batch, c, 0);
+        acm_state_count(&batch, -1);
+        test_ok(acm_store_commit(t->store, &batch, NULL));
+        acm_batch_free(&batch);
+    }
+
+    assert_int_equal(test_behind(t->store), TEST_OLDER);
+}
+
+
+/* One that is made while the watch goes through them is counted once. */
 
 static void
 test_older(void **state)
 {
-    char          uuid[ACM_UUID_LEN + 1];
     test_t        t;
-    size_t        i;
     int64_t       next;
     unsigned      kind;
     acm_cert_t    c;
@@ -187,26 +217,7 @@ test_older(void **state)
 
     (void) state;
 
-    test_start(&t);
-
-    for (i = 0; i < TEST_OLDER; i++) {
-        test_issued(&c, 90 * DAY, START);
-        snprintf(uuid, sizeof(uuid), "%08zx-2222-4333-8444-555555555555", i);
-        memcpy(c.uuid, uuid, sizeof(uuid));
-
-        if (i % 4 == 0) {
-            c.status = ACM_STATUS_REVOKED;
-        }
-
-        acm_batch_init(&batch);
-        acm_batch_moves(&batch, NULL, &c);
-        acm_state_entry(&batch, &c, 0);
-        acm_state_count(&batch, -1);
-        test_ok(acm_store_commit(t.store, &batch, NULL));
-        acm_batch_free(&batch);
-    }
-
-    assert_int_equal(test_behind(t.store), TEST_OLDER);
+    test_left(&t, &c);
 
     test_ok(acm_watch_tick(&t.watch, START, &next, NULL));
     memcpy(c.uuid, "ffffffff", 8);
@@ -231,13 +242,82 @@ test_older(void **state)
 }
 
 
+/* As the store does it when an older version has been there. */
+
+static void
+test_empty(acm_store_t *store)
+{
+    acm_rc_t      rc;
+    acm_snap_t   *snap;
+    acm_batch_t   batch;
+    acm_entry_t   entry;
+
+    acm_batch_init(&batch);
+    test_ok(acm_store_begin(store, &snap, NULL));
+
+    for (rc = acm_store_seek(snap, ACM_DB_STATE, NULL, 0, &entry);
+         rc == ACM_OK;
+         rc = acm_store_next(snap, ACM_DB_STATE, &entry))
+    {
+        acm_batch_delete(&batch, ACM_DB_STATE, entry.key, entry.key_len);
+    }
+
+    acm_store_end(snap);
+
+    acm_batch_delete(&batch, ACM_DB_META, ACM_STATES_KEY, ACM_STATES_KEY_LEN);
+    acm_batch_put(&batch, ACM_DB_META, ACM_MISTRUST_KEY, ACM_MISTRUST_KEY_LEN,
+                  NULL, 0);
+    test_ok(acm_store_commit(store, &batch, NULL));
+    acm_batch_free(&batch);
+}
+
+
+/* The index is emptied while it is filled, early and late: it is filled
+   wholly all the same. */
+
+static void
+test_emptied(void **state)
+{
+    int         i, n, ticks;
+    test_t      t;
+    int64_t     next;
+    unsigned    kind;
+    acm_cert_t  c;
+
+    (void) state;
+
+    for (n = 1, ticks = 1; n <= ticks; n++) {
+        test_left(&t, &c);
+
+        for (i = 0; i < n && (i == 0 || t.watch.sweeping); i++) {
+            test_ok(acm_watch_tick(&t.watch, START, &next, NULL));
+        }
+
+        ticks += t.watch.sweeping;
+
+        test_empty(t.store);
+        assert_int_equal(test_behind(t.store), TEST_OLDER);
+
+        (void) test_run(&t, START);
+        (void) test_run(&t, START + 60);
+        assert_int_equal(test_behind(t.store), 0);
+        assert_int_equal(test_entries(t.store, &kind), TEST_OLDER / 4);
+
+        acm_store_close(t.store);
+    }
+
+    assert_in_range(n, 4, 100);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_kind),
         cmocka_unit_test(test_moves),
-        cmocka_unit_test(test_older)
+        cmocka_unit_test(test_older),
+        cmocka_unit_test(test_emptied)
     };
 
     return cmocka_run_group_tests_name("acm_state", tests, NULL, NULL);
