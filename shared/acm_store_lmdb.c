@@ -25,7 +25,6 @@ static int acm_lmdb_adopt(acm_lmdb_t *s);
 static void acm_lmdb_lost(acm_lmdb_t *s);
 static int acm_lmdb_resize(acm_lmdb_t *s);
 static uint64_t acm_lmdb_generation(acm_store_t *store);
-static acm_rc_t acm_lmdb_maps_again(acm_lmdb_t *s, acm_err_t *err);
 static acm_rc_t acm_lmdb_begin(acm_store_t *store, acm_err_t *err);
 static void acm_lmdb_end(acm_store_t *store);
 static acm_rc_t acm_lmdb_get(acm_store_t *store, acm_db_e db,
@@ -346,7 +345,7 @@ acm_lmdb_begin(acm_store_t *store, acm_err_t *err)
     if (code == ACM_OK && s->e->missing != 0
         && s->e->missing_at != acm_lmdb_last(s))
     {
-        code = acm_lmdb_maps_again(s, err);
+        code = acm_lmdb_maps_again(s, 0, err);
     }
 
     if (code == ACM_OK) {
@@ -370,10 +369,8 @@ acm_lmdb_begin(acm_store_t *store, acm_err_t *err)
 }
 
 
-/* Whoever may has made the maps that a new version needs, perhaps. */
-
-static acm_rc_t
-acm_lmdb_maps_again(acm_lmdb_t *s, acm_err_t *err)
+acm_rc_t
+acm_lmdb_maps_again(acm_lmdb_t *s, unsigned create, acm_err_t *err)
 {
     acm_rc_t  code;
 
@@ -383,7 +380,7 @@ acm_lmdb_maps_again(acm_lmdb_t *s, acm_err_t *err)
     code = acm_lmdb_usable(s, err);
 
     if (code == ACM_OK && s->e->missing != 0) {
-        code = acm_lmdb_maps_open(s, 0, err);
+        code = acm_lmdb_maps_open(s, create, err);
     }
 
     acm_lmdb_unlock(s);

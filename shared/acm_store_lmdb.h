@@ -90,6 +90,10 @@ extern const acm_store_ops_t  acm_lmdb_ops;
 
 acm_rc_t acm_lmdb_maps_open(acm_lmdb_t *s, unsigned create,
     acm_err_t *err);
+/* The same with the lock held: whoever may has made the maps that a new
+   version needs, perhaps; else it makes them itself, with create. */
+acm_rc_t acm_lmdb_maps_again(acm_lmdb_t *s, unsigned create,
+    acm_err_t *err);
 void acm_lmdb_close(acm_store_t *store);
 acm_rc_t acm_lmdb_share(acm_store_t *store, acm_store_t **other,
     acm_err_t *err);

@@ -45,6 +45,11 @@ acm_lmdb_commit(acm_store_t *store, const acm_batch_t *batch, acm_err_t *err)
 
     acm_lmdb_lock(s);
     code = acm_lmdb_usable(s, err);
+
+    if (code == ACM_OK && e->missing != 0) {
+        code = acm_lmdb_maps_again(s, 1, err);
+    }
+
     acm_lmdb_unlock(s);
 
     if (code != ACM_OK) {

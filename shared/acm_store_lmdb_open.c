@@ -459,18 +459,17 @@ acm_lmdb_maps_open(acm_lmdb_t *s, unsigned create, acm_err_t *err)
         return ACM_OK;
     }
 
+    /* of an older version: whoever writes will make the maps that it did not
+       have; until then nothing is in them */
+
+    s->e->missing = missing;
+    s->e->missing_at = acm_lmdb_last(s);
+
     if (create) {
         return acm_lmdb_maps_create(s, err);
     }
 
     if (s->e->present[ACM_DB_META]) {
-
-        /* of an older version: whoever may will make the maps that it did
-           not have; until then nothing is in them */
-
-        s->e->missing = missing;
-        s->e->missing_at = acm_lmdb_last(s);
-
         return ACM_OK;
     }
 
@@ -594,6 +593,7 @@ acm_lmdb_maps_create(acm_lmdb_t *s, acm_err_t *err)
     }
 
     memset(s->e->present, 1, sizeof(s->e->present));
+    s->e->missing = 0;
 
     return ACM_OK;
 

@@ -546,6 +546,66 @@ test_compacted(void **state)
 }
 
 
+/* An older version did not have that map. */
+
+static void
+test_drop(const char *dir)
+{
+    MDB_dbi   dbi;
+    MDB_env  *env;
+    MDB_txn  *txn;
+
+    if (mdb_env_create(&env) != 0
+        || mdb_env_set_maxdbs(env, ACM_DB_MAX) != 0
+        || mdb_env_open(env, dir, 0, 0600) != 0
+        || mdb_txn_begin(env, NULL, 0, &txn) != 0
+        || mdb_dbi_open(txn, acm_db_name(ACM_DB_STATE), 0, &dbi) != 0
+        || mdb_drop(txn, dbi, 1) != 0
+        || mdb_txn_commit(txn) != 0)
+    {
+        _exit(1);
+    }
+
+    mdb_env_close(env);
+}
+
+
+/* Whoever writes makes it, also if it may not make a store; others find
+   nothing in it before, and then what is there. */
+
+static void
+test_map_missing(void **state)
+{
+    int                fd;
+    char              *dir;
+    pid_t              pid;
+    acm_store_t       *s, *reader;
+    acm_store_conf_t   conf;
+
+    (void) state;
+
+    dir = test_mkdir();
+    acm_store_close(test_open_at(dir, TEST_MAP));
+    pid = test_other(dir, test_drop, &fd);
+    test_tell(fd, pid);
+
+    memset(&conf, 0, sizeof(acm_store_conf_t));
+    conf.path = dir;
+    test_ok(acm_store_lmdb_open(&conf, &s, NULL));
+    test_ok(acm_store_share(s, &reader, NULL));
+    assert_int_equal(test_kept(reader), 0);
+
+    test_delete(s, ACM_DB_STATE, "absent");
+    test_put(s, ACM_DB_STATE, "v", 1, ACM_OK);
+    assert_int_equal(test_kept(s), 1);
+    assert_int_equal(test_kept(reader), 1);
+
+    acm_store_close(reader);
+    acm_store_close(s);
+    test_rmdir(dir);
+}
+
+
 int
 main(void)
 {
@@ -554,7 +614,8 @@ main(void)
         cmocka_unit_test(test_lmdb),
         cmocka_unit_test(test_processes),
         cmocka_unit_test(test_copied),
-        cmocka_unit_test(test_compacted)
+        cmocka_unit_test(test_compacted),
+        cmocka_unit_test(test_map_missing)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
