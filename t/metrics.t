@@ -135,6 +135,11 @@ my %seen;
 is(join("\n", grep { /^# TYPE/ && $seen{$_}++ } split(/\n/, $text)), '',
     'no family twice');
 
+my $doc = Test::Nginx::ACM::slurp("$FindBin::Bin/../README.md");
+
+is(join("\n", grep { $doc !~ /^\|[^|]*`\Q$_\E`[^|]*\|/m }
+    $text =~ /^# TYPE (\S+)/mg), '', 'README.md describes all');
+
 SKIP: {
     skip 'no promtool: apt-get install prometheus', 1 unless $promtool;
 
