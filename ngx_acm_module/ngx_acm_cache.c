@@ -274,11 +274,15 @@ ngx_acm_cache_load(ngx_acm_conf_t *amcf, ngx_acm_cache_t *cache,
 
     entry = ngx_acm_cache_lookup(cache, key);
 
+    if (rc == NGX_ERROR) {
+        return entry;
+    }
+
     /* rather the certificate before one that cannot be used */
 
-    if (rc == NGX_ERROR
-        || (rc == NGX_ABORT && entry && !ngx_acm_pair_empty(&entry->pair)))
-    {
+    if (rc == NGX_ABORT && entry && !ngx_acm_pair_empty(&entry->pair)) {
+        entry->generation = generation;
+        entry->recheck = ngx_time() + NGX_ACM_RECHECK;
         return entry;
     }
 

@@ -8,7 +8,10 @@
  */
 
 
+#include <zlib.h>
+
 #include "ngx_acm.h"
+#include "../shared/acm_damp.h"
 
 
 #define NGX_ACM_HEAP        16               /* octets, of each allocation */
@@ -32,14 +35,17 @@ typedef struct {
     ngx_rbtree_node_t          materials_sentinel;
     ngx_rbtree_t               chains;
     ngx_rbtree_node_t          chains_sentinel;
+    acm_damp_t                 unusable;
     unsigned                   ready:1;
 } ngx_acm_materials_t;
 
 
 static void ngx_acm_material_init(ngx_acm_materials_t *all);
-static ngx_acm_material_t *ngx_acm_material_open(acm_cache_t *cache,
-    acm_keyring_t *ring, acm_snap_t *snap, acm_name_rec_t *rec,
-    acm_err_t *err);
+static acm_rc_t ngx_acm_material_open(ngx_acm_material_t **out,
+    acm_cache_t *cache, acm_keyring_t *ring, acm_snap_t *snap,
+    acm_name_rec_t *rec, acm_err_t *err);
+static void ngx_acm_material_unusable(acm_cache_t *cache, acm_snap_t *snap,
+    acm_name_rec_t *rec, acm_rc_t rc, acm_err_t *err, ngx_log_t *log);
 static acm_rc_t ngx_acm_material_fill(ngx_acm_material_t *m,
     acm_keyring_t *ring, acm_snap_t *snap, acm_name_rec_t *rec,
     acm_material_t *record, acm_err_t *err);
@@ -73,8 +79,8 @@ ngx_acm_material_get(acm_cache_t *cache, acm_keyring_t *ring,
     u_char                buf[ACM_UUID_LEN + 4];
     uint32_t              hash;
     ngx_str_t             key;
+    acm_rc_t              rc;
     acm_err_t             err;
-    ngx_uint_t            level;
     ngx_acm_material_t   *m;
     ngx_acm_materials_t  *all;
 
@@ -100,16 +106,10 @@ ngx_acm_material_get(acm_cache_t *cache, acm_keyring_t *ring,
     }
 
     err.text[0] = '\0';
-    m = ngx_acm_material_open(cache, ring, snap, rec, &err);
+    rc = ngx_acm_material_open(&m, cache, ring, snap, rec, &err);
 
-    if (m == NULL) {
-        /* a handshake that needs it will tell of it */
-
-        level = acm_cache_held(cache) ? NGX_LOG_INFO : NGX_LOG_ERR;
-
-        ngx_log_error(level, log, 0,
-                      "acm: certificate %s version %uD cannot be used: %s",
-                      rec->uuid, rec->version, err.text);
+    if (rc != ACM_OK) {
+        ngx_acm_material_unusable(cache, snap, rec, rc, &err, log);
         return NULL;
     }
 
@@ -126,26 +126,99 @@ ngx_acm_material_get(acm_cache_t *cache, acm_keyring_t *ring,
 }
 
 
-static ngx_acm_material_t *
-ngx_acm_material_open(acm_cache_t *cache, acm_keyring_t *ring,
-    acm_snap_t *snap, acm_name_rec_t *rec, acm_err_t *err)
+/*
+ * It is looked at again and again, in case that it was mended by what is not
+ * its record, a chain certificate for example; told are its record and reason.
+ */
+
+static void
+ngx_acm_material_unusable(acm_cache_t *cache, acm_snap_t *snap,
+    acm_name_rec_t *rec, acm_rc_t rc, acm_err_t *err, ngx_log_t *log)
+{
+    u_char       buf[ACM_DAMP_KEY], key[ACM_MAX_STORE_KEY], *p;
+    uint32_t     reason;
+    uint64_t     others;
+    const char  *cure;
+    acm_entry_t  entry;
+
+    if (acm_cache_held(cache)) {
+
+        /* a handshake that needs it will tell of it */
+
+        ngx_log_error(NGX_LOG_INFO, log, 0,
+                      "acm: certificate %s version %uD cannot be used: %s",
+                      rec->uuid, rec->version, err->text);
+        return;
+    }
+
+    if (acm_store_get(snap, ACM_DB_MATERIAL, key,
+                      acm_material_key(key, rec->uuid, rec->version), &entry)
+        != ACM_OK)
+    {
+        entry.revision = 0;
+    }
+
+    reason = (uint32_t) crc32(0, (u_char *) err->text,
+                              (uInt) ngx_strlen(err->text));
+
+    ngx_memzero(buf, ACM_DAMP_KEY);
+    p = ngx_cpymem(buf, rec->uuid, ACM_UUID_LEN);
+    p = ngx_cpymem(p, &rec->version, sizeof(rec->version));
+    p = ngx_cpymem(p, &entry.revision, sizeof(entry.revision));
+    ngx_memcpy(p, &reason, sizeof(reason));
+
+    if (!acm_damp(&ngx_acm_materials.unusable, buf, acm_ticks(), &others)) {
+        return;
+    }
+
+    switch (rc) {
+
+    case ACM_FULL:
+        cure = "raise the size of \"cache\" and reload";
+        break;
+
+    case ACM_NOMEM:
+        cure = "give this machine more memory";
+        break;
+
+    default:
+        cure = "see \"acmctl verify\"; renew it, import it again, or restore "
+               "the store";
+        break;
+    }
+
+    ngx_log_error(NGX_LOG_CRIT, log, 0,
+                  "acm: certificate %s version %uD cannot be used: %s; %s",
+                  rec->uuid, rec->version, err->text, cure);
+
+    if (others) {
+        ngx_log_error(NGX_LOG_CRIT, log, 0,
+                      "acm: nor could others, in %uL attempts that were not "
+                      "logged: see \"acmctl verify\"", others);
+    }
+}
+
+
+static acm_rc_t
+ngx_acm_material_open(ngx_acm_material_t **out, acm_cache_t *cache,
+    acm_keyring_t *ring, acm_snap_t *snap, acm_name_rec_t *rec,
+    acm_err_t *err)
 {
     acm_rc_t             rc;
     acm_material_t       record;
     ngx_acm_material_t  *m;
 
-    if (acm_material_read(snap, rec->uuid, rec->version, &record, err)
-        != ACM_OK)
-    {
-        return NULL;
+    rc = acm_material_read(snap, rec->uuid, rec->version, &record, err);
+
+    if (rc != ACM_OK) {
+        return rc;
     }
 
     m = ngx_calloc(sizeof(ngx_acm_material_t), ngx_cycle->log);
 
     if (m == NULL) {
         acm_material_free(&record);
-        (void) acm_fail(err, ACM_NOMEM, "no memory");
-        return NULL;
+        return acm_fail(err, ACM_NOMEM, "no memory");
     }
 
     rc = ngx_acm_material_fill(m, ring, snap, rec, &record, err);
@@ -168,13 +241,14 @@ ngx_acm_material_open(acm_cache_t *cache, acm_keyring_t *ring,
     if (rc != ACM_OK) {
         acm_leaf_close(&m->leaf);
         ngx_free(m);
-        return NULL;
+        return rc;
     }
 
     m->cache = cache;
     m->refs = 1;
+    *out = m;
 
-    return m;
+    return ACM_OK;
 }
 
 

@@ -2,24 +2,24 @@
 /*
  * Copyright (C) The ngx_acm authors
  *
- * For tests: makes a fault in a copy of a store, in its index of when
- * certificates were made.
+ * For tests: makes a fault in a store, or a copy of one: in its index of when
+ * certificates were made, or in what is served.
  *
  *   spoil STORE gone    the first entry is not there
  *   spoil STORE time    it has another time
  *   spoil STORE lead    one more, which leads to no certificate
  *   spoil STORE junk    one more, which nobody can read
  *   spoil STORE state   one of the index of states, for an issued one
+ *   spoil STORE leaf    the version written last cannot be read
  */
 
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "../../shared/acm_state.h"
-
-
-#define SPOIL_TAIL  (8 + ACM_UUID_LEN)       /* of a key: time, UUID */
 
 
 static acm_rc_t spoil(acm_store_t *store, const char *how, acm_err_t *err);
@@ -31,12 +31,23 @@ main(int argc, char **argv)
     acm_rc_t          rc;
     acm_err_t         err;
     acm_store_t      *store;
+    struct stat       st;
     acm_store_conf_t  conf;
 
     if (argc != 3) {
-        fprintf(stderr, "usage: spoil STORE gone | time | lead | junk | state"
-                "\n");
+        fprintf(stderr, "usage: spoil STORE gone | time | lead | junk | state "
+                "| leaf\n");
         return 2;
+    }
+
+    /* as its owner, who goes on with it */
+
+    if (geteuid() == 0
+        && (stat(argv[1], &st) == -1 || setegid(st.st_gid) == -1
+            || seteuid(st.st_uid) == -1))
+    {
+        perror(argv[1]);
+        return 1;
     }
 
     memset(&conf, 0, sizeof(acm_store_conf_t));
@@ -65,12 +76,13 @@ spoil(acm_store_t *store, const char *how, acm_err_t *err)
     size_t       len;
     uint8_t      key[ACM_MAX_STORE_KEY];
     acm_rc_t     rc;
+    uint64_t     last;
     acm_snap_t  *snap;
     acm_db_e     db;
     acm_batch_t  batch;
     acm_entry_t  entry;
 
-    db = ACM_DB_CREATED;
+    db = (strcmp(how, "leaf") == 0) ? ACM_DB_MATERIAL : ACM_DB_CREATED;
     rc = acm_store_begin(store, &snap, err);
 
     if (rc != ACM_OK) {
@@ -78,16 +90,22 @@ spoil(acm_store_t *store, const char *how, acm_err_t *err)
     }
 
     len = 0;
-    rc = acm_store_seek(snap, ACM_DB_CREATED, NULL, 0, &entry);
+    last = 0;
 
-    if (rc == ACM_OK) {
-        len = entry.key_len;
-        memcpy(key, entry.key, len);
+    for (rc = acm_store_seek(snap, db, NULL, 0, &entry);
+         rc == ACM_OK && (last == 0 || db == ACM_DB_MATERIAL);
+         rc = acm_store_next(snap, db, &entry))
+    {
+        if (entry.revision > last) {
+            last = entry.revision;
+            len = entry.key_len;
+            memcpy(key, entry.key, len);
+        }
     }
 
     acm_store_end(snap);
 
-    if (rc != ACM_OK || len <= SPOIL_TAIL) {
+    if ((rc != ACM_OK && rc != ACM_NOTFOUND) || last == 0) {
         return acm_fail(err, ACM_INVALID, "there is nothing to spoil");
     }
 
