@@ -188,10 +188,14 @@ acm_api_revoke(acm_api_t *api)
 
     if (cert.status != ACM_STATUS_REVOKED) {
         rc = acm_revoke_may(api, &cert);
+    }
 
-        if (rc == ACM_OK) {
-            rc = acm_revoke_do(api, &cert, revision);
-        }
+    /* the CA may have refused it for a reason that is gone */
+
+    if (rc == ACM_OK && (cert.status != ACM_STATUS_REVOKED
+                         || cert.revoking == ACM_REVOKING_REFUSED))
+    {
+        rc = acm_revoke_do(api, &cert, revision);
     }
 
     acm_cert_free(&cert);

@@ -14,6 +14,8 @@
 
 static acm_rc_t acm_engine_revocation(acm_engine_t *e, acm_revocation_t *r,
     uint64_t revision, int64_t now, acm_err_t *err);
+static acm_rc_t acm_engine_revoke_over(acm_engine_t *e, acm_revocation_t *r,
+    uint64_t revision, int64_t now, acm_err_t *err);
 static acm_rc_t acm_engine_revoke_put(acm_engine_t *e, acm_revocation_t *r,
     uint64_t revision, acm_revoking_e state, int64_t due_at, int64_t now,
     const char *text, acm_err_t *err);
@@ -78,10 +80,8 @@ acm_engine_revocation(acm_engine_t *e, acm_revocation_t *r,
 
     issuer = acm_engine_issuer(e, r->issuer, strlen(r->issuer));
 
-    if (now >= r->not_after) {
-        return acm_engine_revoke_put(e, r, revision, ACM_REVOKING_REFUSED, 0,
-                                     now, "the certificate has expired "
-                                     "before the CA could be asked", err);
+    if (now >= acm_add_sat(r->not_after, ACM_REVOKE_PAST)) {
+        return acm_engine_revoke_over(e, r, revision, now, err);
     }
 
     if (issuer == NULL || (issuer->directory != NULL && e->orders == NULL)) {
@@ -110,6 +110,27 @@ acm_engine_revocation(acm_engine_t *e, acm_revocation_t *r,
     }
 
     return acm_orders_revoke(e->orders, issuer, r, revision, now, err);
+}
+
+
+/*
+ * It is given up when it is looked at on another day, and the clock says so
+ * still: one that is ahead for a moment, by however much, ends nothing.
+ */
+
+static acm_rc_t
+acm_engine_revoke_over(acm_engine_t *e, acm_revocation_t *r,
+    uint64_t revision, int64_t now, acm_err_t *err)
+{
+    if (r->due_at < acm_add_sat(r->not_after, ACM_REVOKE_PAST)) {
+        return acm_engine_revoke_put(e, r, revision, ACM_REVOKING_WANTED,
+                                     acm_add_sat(now, ACM_REVOKE_AHEAD), now,
+                                     NULL, err);
+    }
+
+    return acm_engine_revoke_put(e, r, revision, ACM_REVOKING_REFUSED, 0, now,
+                                 "the certificate has expired before the CA "
+                                 "could be asked", err);
 }
 
 

@@ -23,6 +23,9 @@
 #define ACM_REVOKE_AHEAD       86400 /* seconds; what is due later than that
                                         was put off by a clock that was ahead
                                         */
+#define ACM_REVOKE_PAST        259200    /* seconds after the certificate has
+                                        expired that a CA is asked still: it
+                                        may be our clock that is wrong */
 #define ACM_REVOKE_TRIES       10    /* against others that write */
 #define ACM_REVOKED_KEPT       604800    /* seconds after the certificate has
                                         expired: a list that is made in this
@@ -84,9 +87,10 @@ acm_rc_t acm_revocation_each(acm_snap_t *snap, const char *issuer,
  * Revokes what a certificate, as read at `revision`, has as `version` (0: in
  * use), in one commit.  The version in use is served no more; its certificate
  * becomes REVOKED, and what is configured is due to be issued anew at once.
- * ACM_OK also if that was done before.  ACM_INVALID: it was imported, is not
- * issued or has expired, or nobody knows which issuer made it; ACM_NOTFOUND:
- * the version is not kept; ACM_CONFLICT.
+ * ACM_OK also if that was done before; if it was refused, the CA is asked
+ * again while the certificate has not expired.  ACM_INVALID: it was imported,
+ * is not issued or has expired, or nobody knows which issuer made it;
+ * ACM_NOTFOUND: the version is not kept; ACM_CONFLICT.
  */
 acm_rc_t acm_certificate_revoke(acm_store_t *store, const acm_cert_t *cert,
     uint64_t revision, uint32_t version, acm_revocation_e reason,

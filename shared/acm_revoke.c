@@ -27,8 +27,8 @@ static acm_rc_t acm_revoke_whose(const acm_cert_t *cert,
 static int acm_revoke_own(acm_snap_t *snap, const char *issuer,
     const uint8_t *ca);
 static acm_rc_t acm_revoke_commit(acm_store_t *store, const acm_cert_t *cert,
-    uint64_t revision, const acm_revocation_t *r, int known, int current,
-    int64_t now, acm_err_t *err);
+    uint64_t revision, const acm_revocation_t *r, uint64_t known,
+    int current, int wanted, int64_t now, acm_err_t *err);
 static void acm_revoke_next(const acm_cert_t *cert, acm_cert_t *next,
     const acm_revocation_t *r, int64_t now);
 
@@ -38,8 +38,9 @@ acm_certificate_revoke(acm_store_t *store, const acm_cert_t *cert,
     uint64_t revision, uint32_t version, acm_revocation_e reason,
     int64_t now, acm_err_t *err)
 {
-    int                current, known;
+    int                current, wanted;
     acm_rc_t           rc;
+    uint64_t           known;
     acm_snap_t        *snap;
     acm_revocation_t   r, is;
 
@@ -55,6 +56,7 @@ acm_certificate_revoke(acm_store_t *store, const acm_cert_t *cert,
 
     known = 0;
     current = 0;
+    wanted = 1;
     memset(&r, 0, sizeof(acm_revocation_t));
     memset(&is, 0, sizeof(acm_revocation_t));
 
@@ -68,10 +70,19 @@ acm_certificate_revoke(acm_store_t *store, const acm_cert_t *cert,
                          &current, err);
 
     if (rc == ACM_OK) {
-        known = (acm_revocation_get(snap, r.issuer, r.hash, &is, NULL)
-                 == ACM_OK);
+        if (acm_revocation_get(snap, r.issuer, r.hash, &is, &known) != ACM_OK)
+        {
+            known = 0;
+
+        } else {
+
+            /* what was refused is asked for once more */
+
+            wanted = (is.state == ACM_REVOKING_REFUSED && now < r.not_after);
+        }
+
         r.reason = reason;
-        r.at = now;
+        r.at = (known != 0) ? is.at : now;
         r.due_at = now;
         r.state = ACM_REVOKING_WANTED;
 
@@ -86,15 +97,15 @@ acm_certificate_revoke(acm_store_t *store, const acm_cert_t *cert,
 
     acm_store_end(snap);
 
-    if (rc == ACM_OK && !known && now >= r.not_after) {
+    if (rc == ACM_OK && known == 0 && now >= r.not_after) {
         rc = acm_fail(err, ACM_INVALID, "version %u of certificate %s has "
                       "expired: it needs no revocation",
                       (unsigned) r.version, cert->uuid);
     }
 
     if (rc == ACM_OK) {
-        rc = acm_revoke_commit(store, cert, revision, known ? &is : &r,
-                               known, current, now, err);
+        rc = acm_revoke_commit(store, cert, revision, wanted ? &r : &is,
+                               known, current, wanted, now, err);
     }
 
     acm_revocation_free(&is);
@@ -285,17 +296,20 @@ acm_revoke_own(acm_snap_t *snap, const char *issuer, const uint8_t *ca)
 }
 
 
+/* known: the revision of the record that there is, or 0; wanted: r is to be
+   written */
+
 static acm_rc_t
 acm_revoke_commit(acm_store_t *store, const acm_cert_t *cert,
-    uint64_t revision, const acm_revocation_t *r, int known, int current,
-    int64_t now, acm_err_t *err)
+    uint64_t revision, const acm_revocation_t *r, uint64_t known,
+    int current, int wanted, int64_t now, acm_err_t *err)
 {
     char         text[ACM_MAX_STEP_TEXT];
     acm_rc_t     rc;
     acm_cert_t   next;
     acm_batch_t  batch;
 
-    if (known && (!current || cert->status == ACM_STATUS_REVOKED)) {
+    if (!wanted && (!current || cert->status == ACM_STATUS_REVOKED)) {
         return ACM_OK;
     }
 
@@ -303,15 +317,19 @@ acm_revoke_commit(acm_store_t *store, const acm_cert_t *cert,
 
     next = *cert;
 
-    if (!known) {
-        acm_batch_revocation(&batch, r, 0, 0);
+    if (wanted) {
+        acm_batch_revocation(&batch, r, known, 0);
 
         (void) snprintf(text, sizeof(text), "version %u, serial number %s",
                         (unsigned) r->version, r->serial);
         acm_history_add(&batch, &next, ACM_HISTORY_REVOCATION, now, text);
     }
 
-    if (current) {
+    if (current && cert->status == ACM_STATUS_REVOKED) {
+        next.revocation = r->reason;
+        next.revoking = r->state;
+
+    } else if (current) {
         acm_revoke_next(cert, &next, r, now);
     }
 

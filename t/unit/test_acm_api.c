@@ -8,6 +8,8 @@
 
 #include "test_import.h"
 
+#include "acm_revocation.h"
+
 
 /* Renewal needs an export, and so does the end. */
 
@@ -64,6 +66,60 @@ test_export(test_api_t *t)
 }
 
 
+static acm_rc_t
+test_record(void *data, const acm_revocation_t *r)
+{
+    memcpy(data, r->hash, ACM_HASH_LEN);
+
+    return ACM_OK;
+}
+
+
+/* The only one that was revoked; to be freed. */
+
+static void
+test_revocation(test_api_t *t, acm_revocation_t *r, uint64_t *revision)
+{
+    uint8_t      hash[ACM_HASH_LEN];
+    acm_snap_t  *snap;
+
+    test_ok(acm_store_begin(t->store, &snap, NULL));
+    test_ok(acm_revocation_each(snap, "internal", test_record, hash));
+    test_ok(acm_revocation_get(snap, "internal", hash, r, revision));
+    acm_store_end(snap);
+}
+
+
+static acm_revoking_e
+test_revoking(test_api_t *t)
+{
+    uint64_t          revision;
+    acm_revoking_e    state;
+    acm_revocation_t  r;
+
+    test_revocation(t, &r, &revision);
+    state = r.state;
+    acm_revocation_free(&r);
+
+    return state;
+}
+
+
+/* As if it had been of another CA, which refused it. */
+
+static void
+test_refuse(test_api_t *t)
+{
+    uint64_t          revision;
+    acm_revocation_t  r;
+
+    test_revocation(t, &r, &revision);
+    r.state = ACM_REVOKING_REFUSED;
+    test_ok(acm_revocation_update(t->store, &r, &revision, 0, t->now, NULL));
+    acm_revocation_free(&r);
+}
+
+
 static void
 test_end(test_api_t *t)
 {
@@ -77,6 +133,11 @@ test_end(test_api_t *t)
                             test_with_arn("{'CertificateArn': '%s',"
                                  " 'RevocationReason': 'SUPERSEDED'}")));
     json_decref(test_api_ok(t, "RevokeCertificate", test_body));
+    assert_int_equal(t->changed, 0);
+    test_refuse(t);
+    json_decref(test_api_ok(t, "RevokeCertificate", test_body));
+    assert_int_equal(t->changed, 1);
+    assert_int_equal(test_revoking(t), ACM_REVOKING_DONE);
     c = test_describe(t);
     test_is(c, "Status", "REVOKED");
     test_is(c, "RevocationReason", "SUPERSEDED");
