@@ -12,6 +12,8 @@
 
 static int acm_ahead_issued(const acm_cert_t *cert, int64_t latest);
 static int acm_ahead_asked(const acm_cert_t *cert, int64_t now);
+static int acm_ahead_off(const acm_cert_t *cert, int64_t now,
+    int64_t latest);
 
 
 int
@@ -22,9 +24,7 @@ acm_ahead(const acm_cert_t *cert, int64_t now)
     latest = acm_add_sat(now, ACM_CLOCK_SLACK);
 
     return acm_ahead_issued(cert, latest) || acm_ahead_asked(cert, latest)
-           || (acm_put_off(cert, now)
-               && (cert->last_error_at > latest
-                   || cert->created_at > latest));
+           || acm_ahead_off(cert, now, latest);
 }
 
 
@@ -52,6 +52,24 @@ acm_ahead_asked(const acm_cert_t *cert, int64_t latest)
 }
 
 
+/*
+ * When it was asked for tells only of its first attempt, and if that waits for
+ * longer still: what a clock that is right put off stays so.
+ */
+
+static int
+acm_ahead_off(const acm_cert_t *cert, int64_t now, int64_t latest)
+{
+    if (!acm_put_off(cert, now)) {
+        return 0;
+    }
+
+    return cert->last_error_at > latest
+           || (cert->last_error_at == 0 && cert->created_at > latest
+               && cert->due_at >= cert->created_at);
+}
+
+
 int
 acm_put_off(const acm_cert_t *cert, int64_t now)
 {
@@ -70,7 +88,10 @@ acm_ahead_mend(acm_cert_t *cert, int64_t now)
     if (acm_ahead_issued(cert, latest)) {
         cert->renew_at = acm_sched_renew_at(cert->not_before,
                                             cert->not_after);
-        cert->issued_at = now;
+
+        /* if it is now that the clock is wrong: not long ago, for ever */
+
+        cert->issued_at = (cert->not_before > now) ? cert->not_before : now;
     }
 
     if (cert->due == ACM_DUE_ISSUE || cert->due == ACM_DUE_RENEW
@@ -85,10 +106,6 @@ acm_ahead_mend(acm_cert_t *cert, int64_t now)
 
     if (cert->last_error_at > now) {
         cert->last_error_at = now;
-    }
-
-    if (cert->created_at > now) {
-        cert->created_at = now;
     }
 }
 

@@ -250,7 +250,7 @@ acm_used_idle(acm_snap_t *snap, const acm_cert_t *cert, int64_t unused,
     rc = acm_used_get(snap, cert->uuid, &used);
 
     if (rc == ACM_OK) {
-        from = (used.last > from) ? used.last : from;
+        from = (used.last > from || from > now) ? used.last : from;
 
     } else if (rc != ACM_NOTFOUND) {
         return 0;

@@ -118,7 +118,70 @@ test_failed_ahead(void **state)
     acm_ahead_mend(&c, NOW);
     assert_int_equal(c.due, ACM_DUE_ISSUE);
     assert_int_equal(c.due_at, NOW);
-    assert_int_equal(c.created_at, NOW);
+    assert_false(acm_ahead(&c, NOW));
+
+    /* tried since by a clock that is right: that has put it off */
+
+    c.due_at = c.created_at;
+    assert_true(acm_ahead(&c, NOW));
+    c.due_at--;
+    assert_false(acm_ahead(&c, NOW));
+    c.due_at += 2;
+    c.last_error_at = NOW;
+    assert_false(acm_ahead(&c, NOW));
+}
+
+
+/* A clock that is behind, as before it is set after a boot, makes nothing older
+   than it is. */
+
+static void
+test_behind(void **state)
+{
+    size_t               i;
+    acm_cert_t           c;
+
+    static const int64_t  clocks[] = { 1000, START - 30 * DAY, START - 61 };
+
+    (void) state;
+
+    for (i = 0; i < 3; i++) {
+        test_issued(&c, 90 * DAY, START);
+        c.ari_at = NOW + DAY;
+        c.renew_at = c.ari_at + 1;
+        acm_certificate_schedule(&c);
+        assert_int_equal(c.due, ACM_DUE_ARI);
+        assert_true(acm_ahead(&c, clocks[i]));
+        acm_ahead_mend(&c, clocks[i]);
+        assert_int_equal(c.created_at, START);
+        assert_int_equal(c.due_at, clocks[i]);
+
+        /* issued when most of its life was over */
+
+        test_issued(&c, 90 * DAY, START);
+        c.renew_at = c.not_after - DAY;
+        c.due_at = c.renew_at;
+        assert_true(acm_ahead(&c, clocks[i]));
+        acm_ahead_mend(&c, clocks[i]);
+        assert_int_equal(c.issued_at, START);
+        assert_int_equal(c.created_at, START);
+        assert_false(acm_ahead(&c, clocks[i]));
+
+        /* a request that waits for its next attempt */
+
+        test_issued(&c, 0, 0);
+        c.version = 0;
+        c.status = ACM_STATUS_PENDING_VALIDATION;
+        c.due = ACM_DUE_ISSUE;
+        c.created_at = START;
+        c.last_error_at = START + 10;
+        c.due_at = START + 3600;
+        c.renew_at = 0;
+        assert_true(acm_ahead(&c, clocks[i]));
+        acm_ahead_mend(&c, clocks[i]);
+        assert_int_equal(c.created_at, START);
+        assert_int_equal(c.due_at, clocks[i]);
+    }
 }
 
 
@@ -167,6 +230,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_issued_ahead),
         cmocka_unit_test(test_failed_ahead),
+        cmocka_unit_test(test_behind),
         cmocka_unit_test(test_questions_ahead)
     };
 

@@ -147,6 +147,14 @@ test_merge(void **state)
     assert_int_equal(since, START + 100);
     assert_int_equal(test_idle(&t, &cert, INT64_MAX, INT64_MAX - 1, NULL), 0);
 
+    /* made by a clock that was ahead: its last use is what is known */
+
+    cert.created_at = START + 1000;
+    assert_int_equal(test_idle(&t, &cert, 10, START + 109, NULL), 0);
+    assert_int_equal(test_idle(&t, &cert, 10, START + 110, &since), 1);
+    assert_int_equal(since, START + 100);
+    cert.created_at = START;
+
     /* out of order, and ahead of the clock */
 
     test_served(&t, cert.uuid, START + 50, 1, START + 101);
