@@ -6,6 +6,7 @@
 
 #include "acm_ahead.h"
 #include "acm_certificate.h"
+#include "acm_failed.h"
 #include "acm_sched.h"
 #include "acm_staple.h"
 
@@ -13,6 +14,8 @@
 static int acm_ahead_issued(const acm_cert_t *cert, int64_t latest);
 static int acm_ahead_asked(const acm_cert_t *cert, int64_t now);
 static int acm_ahead_off(const acm_cert_t *cert, int64_t now,
+    int64_t latest);
+static int acm_ahead_ended(const acm_cert_t *cert, int64_t now,
     int64_t latest);
 
 
@@ -24,7 +27,8 @@ acm_ahead(const acm_cert_t *cert, int64_t now)
     latest = acm_add_sat(now, ACM_CLOCK_SLACK);
 
     return acm_ahead_issued(cert, latest) || acm_ahead_asked(cert, latest)
-           || acm_ahead_off(cert, now, latest);
+           || acm_ahead_off(cert, now, latest)
+           || acm_ahead_ended(cert, now, latest);
 }
 
 
@@ -70,6 +74,29 @@ acm_ahead_off(const acm_cert_t *cert, int64_t now, int64_t latest)
 }
 
 
+/* A request that was given up as its time was over, or its private CA had
+   ended; by the clock as it is now it has time still. */
+
+static int
+acm_ahead_ended(const acm_cert_t *cert, int64_t now, int64_t latest)
+{
+    if (!cert->managed || cert->version != 0 || cert->created_at > latest
+        || now - cert->created_at >= ACM_VALIDATION_TIME)
+    {
+        return 0;
+    }
+
+    if (cert->status != ACM_STATUS_FAILED || cert->type != ACM_TYPE_PRIVATE) {
+        return cert->status == ACM_STATUS_VALIDATION_TIMED_OUT;
+    }
+
+    return cert->attempts < ACM_FAILED_PRIVATE
+           || cert->reason == ACM_REASON_PCA_REQUEST_FAILED
+           || (cert->reason == ACM_REASON_PCA_INVALID_STATE
+               && cert->last_error_at > latest);
+}
+
+
 int
 acm_put_off(const acm_cert_t *cert, int64_t now)
 {
@@ -92,6 +119,13 @@ acm_ahead_mend(acm_cert_t *cert, int64_t now)
         /* if it is now that the clock is wrong: not long ago, for ever */
 
         cert->issued_at = (cert->not_before > now) ? cert->not_before : now;
+    }
+
+    if (acm_ahead_ended(cert, now, latest)) {
+        cert->status = ACM_STATUS_PENDING_VALIDATION;
+        cert->reason = ACM_REASON_NONE;
+        cert->culprit = (char *) "";
+        cert->due = ACM_DUE_ISSUE;
     }
 
     if (cert->due == ACM_DUE_ISSUE || cert->due == ACM_DUE_RENEW

@@ -97,6 +97,27 @@ acm_state_key(uint8_t *buf, const char *account, const char *region,
 }
 
 
+size_t
+acm_state_cert(uint8_t *key, size_t len, unsigned kind)
+{
+    size_t  at;
+
+    if (len < ACM_UUID_LEN + 2) {
+        return 0;
+    }
+
+    at = len - ACM_UUID_LEN - 1;
+
+    if (key[at] < kind) {
+        return 0;
+    }
+
+    memmove(key + at, key + at + 1, ACM_UUID_LEN);
+
+    return len - 1;
+}
+
+
 void
 acm_state_moves(acm_batch_t *batch, const acm_cert_t *old,
     const acm_cert_t *next)

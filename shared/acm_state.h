@@ -31,6 +31,9 @@ unsigned acm_state_kind(const acm_cert_t *cert);
 size_t acm_state_key(uint8_t *buf, const char *account, const char *region,
     unsigned kind, const char *uuid);
 
+/* Makes the key of an entry that of its certificate; 0: its kind is less. */
+size_t acm_state_cert(uint8_t *key, size_t len, unsigned kind);
+
 /* Builders: the entry of old, which may be all zero, becomes that of next;
    puts or deletes the entry of a certificate. */
 void acm_state_moves(acm_batch_t *batch, const acm_cert_t *old,

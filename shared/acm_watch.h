@@ -103,6 +103,8 @@ typedef struct {
     uint64_t               emptied;      /* acm_state_emptied() as it began */
     uint8_t                patrol[ACM_MAX_STORE_KEY];   /* in the expiry */
     size_t                 patrol_len;                  /* index */
+    uint8_t                endless[ACM_MAX_STORE_KEY];  /* and in that of */
+    size_t                 endless_len;                 /* states */
     int64_t                patrol_at;
     int64_t                latest;       /* the clock was there */
     unsigned               ready:1;      /* the ladder was compared */

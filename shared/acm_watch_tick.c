@@ -4,8 +4,8 @@
  *
  * Walks for the watch: over what is due in its index, over all certificates
  * when the ladder has changed, and, slowly and for ever, over the expiry
- * index, to see that no certificate has dropped out of the indices that
- * would bring it forward.
+ * index and over what was never issued, to see that no certificate has dropped
+ * out of the indices that would bring it forward.
  */
 
 
@@ -41,6 +41,10 @@ static acm_rc_t acm_watch_sweep(acm_watch_t *w, int64_t now, acm_err_t *err);
 static acm_rc_t acm_watch_swept(acm_watch_t *w, acm_err_t *err);
 static acm_rc_t acm_watch_patrol(acm_watch_t *w, int64_t now,
     acm_err_t *err);
+static void acm_watch_ends(acm_watch_t *w, acm_snap_t *snap,
+    acm_watch_group_t *group, int64_t now);
+static void acm_watch_endless(acm_watch_t *w, acm_snap_t *snap,
+    acm_watch_group_t *group, int64_t now);
 static void acm_watch_one(acm_snap_t *snap, acm_watch_group_t *group,
     acm_cert_t *cert, uint64_t revision, int64_t now);
 static int acm_watch_missing(acm_snap_t *snap, const acm_cert_t *cert);
@@ -371,19 +375,14 @@ acm_watch_swept(acm_watch_t *w, acm_err_t *err)
 }
 
 
-/* A slice of the expiry index, which then goes on behind it. */
+/* A slice of each index, which then goes on behind it. */
 
 static acm_rc_t
 acm_watch_patrol(acm_watch_t *w, int64_t now, acm_err_t *err)
 {
-    size_t              n;
     int64_t             behind;
     acm_rc_t            rc;
-    acm_ref_t           ref;
-    uint64_t            revision;
-    acm_cert_t          cert;
     acm_snap_t         *snap;
-    acm_entry_t         entry;
     acm_watch_group_t   group;
 
     rc = acm_store_begin(w->store, &snap, err);
@@ -401,6 +400,31 @@ acm_watch_patrol(acm_watch_t *w, int64_t now, acm_err_t *err)
 
     acm_batch_init(&group.batch);
     group.n = 0;
+
+    acm_watch_ends(w, snap, &group, now);
+    acm_watch_endless(w, snap, &group, now);
+
+    acm_store_end(snap);
+
+    w->patrol_at = acm_add_sat(now, ACM_WATCH_PATROL);
+
+    rc = acm_watch_commit(w, &group, err);
+
+    return (rc == ACM_OK) ? acm_watch_alarms(w, now, err) : rc;
+}
+
+
+static void
+acm_watch_ends(acm_watch_t *w, acm_snap_t *snap, acm_watch_group_t *group,
+    int64_t now)
+{
+    size_t        n;
+    acm_rc_t      rc;
+    acm_ref_t     ref;
+    uint64_t      revision;
+    acm_cert_t    cert;
+    acm_entry_t   entry;
+
     n = 0;
 
     for (rc = acm_store_seek(snap, ACM_DB_EXPIRY, w->patrol, w->patrol_len,
@@ -411,7 +435,7 @@ acm_watch_patrol(acm_watch_t *w, int64_t now, acm_err_t *err)
         memcpy(w->patrol, entry.key, entry.key_len);
         w->patrol_len = entry.key_len;
 
-        if (n++ == ACM_WATCH_SLICE || group.n == ACM_WATCH_GROUP) {
+        if (n++ == ACM_WATCH_SLICE || group->n == ACM_WATCH_GROUP) {
             break;
         }
 
@@ -421,21 +445,67 @@ acm_watch_patrol(acm_watch_t *w, int64_t now, acm_err_t *err)
                             &revision)
                == ACM_OK)
         {
-            acm_watch_one(snap, &group, &cert, revision, now);
+            acm_watch_one(snap, group, &cert, revision, now);
         }
     }
-
-    acm_store_end(snap);
 
     if (rc != ACM_OK) {
         w->patrol_len = 0;
     }
+}
 
-    w->patrol_at = acm_add_sat(now, ACM_WATCH_PATROL);
 
-    rc = acm_watch_commit(w, &group, err);
+/* What was never issued is in no index of ends. */
 
-    return (rc == ACM_OK) ? acm_watch_alarms(w, now, err) : rc;
+static void
+acm_watch_endless(acm_watch_t *w, acm_snap_t *snap, acm_watch_group_t *group,
+    int64_t now)
+{
+    size_t        n, len;
+    uint8_t       key[ACM_MAX_STORE_KEY];
+    acm_rc_t      rc;
+    acm_cert_t    cert;
+    acm_entry_t   entry, record;
+
+    n = 0;
+
+    for (rc = acm_store_seek(snap, ACM_DB_STATE, w->endless, w->endless_len,
+                             &entry);
+         rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL);
+         rc = acm_store_next(snap, ACM_DB_STATE, &entry))
+    {
+        memcpy(w->endless, entry.key, entry.key_len);
+        w->endless_len = entry.key_len;
+
+        if (n++ == ACM_WATCH_SLICE || group->n == ACM_WATCH_GROUP) {
+            break;
+        }
+
+        memcpy(key, entry.key, entry.key_len);
+        len = acm_state_cert(key, entry.key_len, ACM_STATE_ENDLESS);
+
+        if (len == 0
+            || acm_store_get(snap, ACM_DB_CERTIFICATE, key, len, &record)
+               != ACM_OK
+            || acm_cert_decode(record.data, record.len, &cert) != ACM_OK)
+        {
+            continue;
+        }
+
+        if (cert.not_after != 0) {
+
+            /* the other index has it */
+
+            acm_cert_free(&cert);
+            continue;
+        }
+
+        acm_watch_one(snap, group, &cert, record.revision, now);
+    }
+
+    if (rc != ACM_OK) {
+        w->endless_len = 0;
+    }
 }
 
 

@@ -10,6 +10,7 @@
 #include "test_watch.h"
 
 #include "acm_ahead.h"
+#include "acm_failed.h"
 #include "acm_staple.h"
 
 
@@ -185,6 +186,128 @@ test_behind(void **state)
 }
 
 
+/* A request over the API, given up. */
+
+static void
+test_ended(acm_cert_t *c, acm_status_e status, int64_t created_at)
+{
+    test_issued(c, 0, 0);
+    c->version = 0;
+    c->managed = 1;
+    c->status = status;
+    c->due = ACM_DUE_NONE;
+    c->due_at = 0;
+    c->renew_at = 0;
+    c->created_at = created_at;
+}
+
+
+/* Given up by a clock by which its time was over; also when it is another
+   process that finds it. */
+
+static void
+test_given_up_ahead(void **state)
+{
+    size_t        i;
+    int64_t       created;
+    acm_cert_t    c, read;
+
+    (void) state;
+
+    for (i = 0; i < 2; i++) {
+        created = NOW - ACM_VALIDATION_TIME + 1 - (int64_t) i;
+        test_ended(&c, ACM_STATUS_VALIDATION_TIMED_OUT, created);
+
+        test_patrolled(&c, &read);
+        assert_int_equal(read.status, i ? ACM_STATUS_VALIDATION_TIMED_OUT
+                                        : ACM_STATUS_PENDING_VALIDATION);
+        assert_int_equal(read.due, i ? ACM_DUE_NONE : ACM_DUE_ISSUE);
+        assert_int_equal(read.due_at, i ? 0 : NOW);
+        assert_int_equal(read.created_at, created);
+        assert_false(acm_ahead(&read, NOW));
+        acm_cert_free(&read);
+
+        /* it is now that the clock is wrong */
+
+        test_ended(&c, ACM_STATUS_VALIDATION_TIMED_OUT,
+                   NOW + ACM_CLOCK_SLACK + (int64_t) i);
+        assert_int_equal(acm_ahead(&c, NOW), !i);
+
+        /* of a private CA, which has failed so often, or said so */
+
+        test_ended(&c, ACM_STATUS_FAILED, NOW - DAY);
+        assert_false(acm_ahead(&c, NOW));
+        c.type = ACM_TYPE_PRIVATE;
+        c.reason = ACM_REASON_PCA_RESOURCE_NOT_FOUND;
+        c.culprit = c.domain;
+        c.attempts = ACM_FAILED_PRIVATE - 1 + (uint32_t) i;
+        test_patrolled(&c, &read);
+        assert_int_equal(read.status, i ? ACM_STATUS_FAILED
+                                        : ACM_STATUS_PENDING_VALIDATION);
+        assert_string_equal(read.culprit, i ? c.domain : "");
+        acm_cert_free(&read);
+
+        c.attempts = ACM_FAILED_PRIVATE;
+        c.reason = ACM_REASON_PCA_INVALID_STATE;
+        c.last_error_at = NOW + ACM_CLOCK_SLACK + (int64_t) i;
+        assert_int_equal(acm_ahead(&c, NOW), i);
+
+        c.reason = ACM_REASON_PCA_REQUEST_FAILED;
+        c.last_error_at = NOW - 60;
+        c.created_at = created;
+        assert_int_equal(acm_ahead(&c, NOW), !i);
+
+        /* what is configured is never given up, so it is not taken back */
+
+        c.managed = 0;
+        assert_false(acm_ahead(&c, NOW));
+    }
+}
+
+
+/* However many there are, each is come to. */
+
+static void
+test_many_ahead(void **state)
+{
+    char          uuid[ACM_UUID_LEN + 1];
+    test_t        t;
+    size_t        i, n;
+    int64_t       now;
+    uint64_t      due;
+    acm_cert_t    c;
+    acm_snap_t   *snap;
+
+    (void) state;
+
+    n = 300;
+    test_start(&t);
+
+    for (i = 0; i < n; i++) {
+        test_ended(&c, ACM_STATUS_VALIDATION_TIMED_OUT,
+                   (i % 2) ? NOW - DAY : NOW - 30 * DAY);
+        test_ok(acm_uuid(uuid));
+        memcpy(c.uuid, uuid, sizeof(uuid));
+        test_store(&t, &c, NOW);
+    }
+
+    t.watch.ready = 1;
+    t.watch.latest = NOW;
+    t.watch.patrol_at = NOW;
+    due = 0;
+
+    for (now = NOW; now < NOW + 30 * 60 && due < n / 2; now += 60) {
+        (void) test_run(&t, now);
+        test_ok(acm_store_begin(t.store, &snap, NULL));
+        test_ok(acm_store_entries(snap, ACM_DB_DUE, &due));
+        acm_store_end(snap);
+    }
+
+    assert_int_equal(due, n / 2);
+    acm_store_close(t.store);
+}
+
+
 static void
 test_questions_ahead(void **state)
 {
@@ -231,6 +354,8 @@ main(void)
         cmocka_unit_test(test_issued_ahead),
         cmocka_unit_test(test_failed_ahead),
         cmocka_unit_test(test_behind),
+        cmocka_unit_test(test_given_up_ahead),
+        cmocka_unit_test(test_many_ahead),
         cmocka_unit_test(test_questions_ahead)
     };
 

@@ -14,6 +14,7 @@
 #include "acm_failed.h"
 #include "acm_limit.h"
 #include "acm_orders_impl.h"
+#include "acm_watch.h"
 
 
 #define ACCOUNT  "123456789012"
@@ -238,6 +239,75 @@ test_pending(void **state)
         asked = sim_requests(s);
         sim_run(s, 3 * SIM_DAY);
         assert_int_equal(sim_requests(s), asked);
+        sim_free(s);
+    }
+}
+
+
+/* A clock that is ahead for a moment ends no request: it is pending again when
+   the clock is right, in the same process or another one. */
+
+static void
+test_clock(void **state)
+{
+    char          uuid[ACM_UUID_LEN + 1];
+    int           again;
+    sim_t        *s;
+    int64_t       next;
+    acm_rc_t      rc;
+    acm_cert_t    c;
+    acm_watch_t   watch;
+    acm_ladder_t  ladder;
+
+    (void) state;
+
+    for (again = 0; again < 2; again++) {
+        s = sim_new(0, 1);
+        acm_ladder_default(&ladder);
+        memset(&watch, 0, sizeof(acm_watch_t));
+        watch.store = s->store;
+        watch.ladder = &ladder;
+
+        do {
+            rc = acm_watch_tick(&watch, sim_now(s), &next, NULL);
+        } while (rc == ACM_OK);
+
+        sim_fault(&s->cas[0], SIM_ORDER, 500, "serverInternal");
+        test_request(s, ACM_TYPE_ISSUED, "ca0", test_names, 2, uuid);
+        sim_run(s, 3600);
+
+        s->skew = ACM_VALIDATION_TIME;
+        sim_run(s, 3600);
+        test_cert(s, uuid, &c);
+        assert_int_equal(c.status, ACM_STATUS_VALIDATION_TIMED_OUT);
+        acm_cert_free(&c);
+
+        if (again) {
+            sim_kill(s);
+            memset(&watch, 0, sizeof(acm_watch_t));
+            watch.store = s->store;
+            watch.ladder = &ladder;
+
+        } else {
+            (void) acm_watch_tick(&watch, sim_now(s), &next, NULL);
+        }
+
+        s->skew = 0;
+        sim_lift(&s->cas[0]);
+
+        do {
+            rc = acm_watch_tick(&watch, sim_now(s), &next, NULL);
+        } while (rc == ACM_OK);
+
+        assert_int_equal(rc, ACM_NOTFOUND);
+        test_cert(s, uuid, &c);
+        assert_int_equal(c.status, ACM_STATUS_PENDING_VALIDATION);
+        acm_cert_free(&c);
+
+        sim_run(s, 4000);
+        test_cert(s, uuid, &c);
+        assert_int_equal(c.status, ACM_STATUS_ISSUED);
+        acm_cert_free(&c);
         sim_free(s);
     }
 }
@@ -562,6 +632,7 @@ main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_configured),
         cmocka_unit_test(test_pending),
+        cmocka_unit_test(test_clock),
         cmocka_unit_test(test_culprit),
         cmocka_unit_test(test_issuers),
         cmocka_unit_test(test_caa),
