@@ -626,7 +626,8 @@ acm_stapler_next(acm_stapler_job_t *job, acm_staple_t *staple, int64_t now,
 }
 
 
-/* Nobody is served with it again. */
+/* Nobody is served with it again; the watch knows better, if it is the clock
+   that was wrong. */
 
 static int
 acm_stapler_over(const acm_cert_t *cert, int64_t now)

@@ -13,6 +13,7 @@
 
 #include "acm_ahead.h"
 #include "acm_certificate_impl.h"
+#include "acm_staple.h"
 #include "acm_state.h"
 #include "acm_watch_impl.h"
 
@@ -47,6 +48,8 @@ static void acm_watch_endless(acm_watch_t *w, acm_snap_t *snap,
     acm_watch_group_t *group, int64_t now);
 static void acm_watch_one(acm_snap_t *snap, acm_watch_group_t *group,
     acm_cert_t *cert, uint64_t revision, int64_t now);
+static int acm_watch_unasked(acm_snap_t *snap, const acm_cert_t *cert,
+    int64_t now);
 static int acm_watch_missing(acm_snap_t *snap, const acm_cert_t *cert);
 static acm_rc_t acm_watch_commit(acm_watch_t *w, acm_watch_group_t *group,
     acm_err_t *err);
@@ -515,7 +518,7 @@ static void
 acm_watch_one(acm_snap_t *snap, acm_watch_group_t *group,
     acm_cert_t *cert, uint64_t revision, int64_t now)
 {
-    int            ahead, missing;
+    int            ahead, missing, unasked;
     acm_cert_t     next;
     acm_ladder_t   ladder;
 
@@ -531,11 +534,17 @@ acm_watch_one(acm_snap_t *snap, acm_watch_group_t *group,
         acm_ahead_mend(&next, now);
     }
 
+    unasked = acm_watch_unasked(snap, cert, now);
+
+    if (unasked) {
+        next.ocsp_at = now;
+    }
+
     acm_watch_look(&next, &ladder, now);
 
     missing = acm_watch_missing(snap, cert);
 
-    if (!ahead && !missing && next.watch_at == cert->watch_at
+    if (!ahead && !missing && !unasked && next.watch_at == cert->watch_at
         && next.warned == cert->warned && next.overdue == cert->overdue
         && next.approached == cert->approached
         && next.status == cert->status)
@@ -554,6 +563,27 @@ acm_watch_one(acm_snap_t *snap, acm_watch_group_t *group,
     group->old[group->n] = *cert;
     group->next[group->n] = next;
     group->n++;
+}
+
+
+/* 1: its responder is asked no more, though it was, as by a clock that was
+   ahead the certificate had expired */
+
+static int
+acm_watch_unasked(acm_snap_t *snap, const acm_cert_t *cert, int64_t now)
+{
+    acm_staple_t  staple;
+
+    if (cert->ocsp_at != 0 || cert->version == 0
+        || cert->status == ACM_STATUS_REVOKED || cert->not_after <= now
+        || acm_staple_get(snap, cert->uuid, cert->version, &staple) != ACM_OK)
+    {
+        return 0;
+    }
+
+    acm_staple_free(&staple);
+
+    return 1;
 }
 
 

@@ -10,6 +10,8 @@
 #include "test_ocsp.h"
 #include "test_store.h"
 
+#include "acm_watch.h"
+
 
 #define ACCOUNT  "123456789012"
 #define REGION   "us-east-1"
@@ -461,6 +463,87 @@ test_none(void **state)
 }
 
 
+/* What a watch that has just begun does at a time. */
+
+static void
+test_watch(test_t *t, int64_t now)
+{
+    int64_t       next;
+    acm_rc_t      rc;
+    acm_watch_t   watch;
+    acm_ladder_t  ladder;
+
+    acm_ladder_default(&ladder);
+    memset(&watch, 0, sizeof(acm_watch_t));
+    watch.store = t->store;
+    watch.ladder = &ladder;
+
+    do {
+        rc = acm_watch_tick(&watch, now, &next, NULL);
+    } while (rc == ACM_OK);
+
+    assert_int_equal(rc, ACM_NOTFOUND);
+}
+
+
+/* Expired by a clock that is ahead for a moment, it is asked for again; what
+   has expired is not, nor what never had a responder. */
+
+static void
+test_ahead(void **state)
+{
+    char           uuid[ACM_UUID_LEN + 1] = "", none[ACM_UUID_LEN + 1] = "";
+    size_t         i;
+    test_t         t;
+    int64_t        next, end;
+    acm_err_t      err;
+    acm_cert_t     cert;
+    acm_staple_t   staple;
+    test_answer_t  a;
+
+    (void) state;
+
+    for (i = 0; i < 2; i++) {
+        test_start(&t);
+        uuid[0] = '\0';
+        none[0] = '\0';
+        test_import(&t, leaf, 1, uuid);
+        test_import(&t, leaf, 0, none);
+        test_get(&t, uuid, &cert, &staple, ACM_NOTFOUND);
+        end = cert.not_after;
+        acm_cert_free(&cert);
+
+        test_ok(acm_stapler_tick(&t.stapler, NOW, &next, &err));
+        acm_now_set(end + (int64_t) i);
+        a = test_answer();
+        test_answered(&t, &a, 200, ACM_OCSP_RESPONSE_TYPE);
+
+        test_watch(&t, end + (int64_t) i);
+        test_get(&t, uuid, &cert, &staple, ACM_OK);
+        assert_true(cert.ocsp_at == 0);
+        acm_staple_free(&staple);
+        acm_cert_free(&cert);
+
+        /* a second before its end it is right again */
+
+        test_watch(&t, end - 1);
+        test_get(&t, uuid, &cert, &staple, ACM_OK);
+        assert_true(cert.ocsp_at == end - 1);
+        acm_staple_free(&staple);
+        acm_cert_free(&cert);
+
+        test_get(&t, none, &cert, &staple, ACM_NOTFOUND);
+        assert_true(cert.ocsp_at == 0);
+        acm_cert_free(&cert);
+
+        acm_now_set(end - 1);
+        test_ok(acm_stapler_tick(&t.stapler, end - 1, &next, &err));
+        assert_int_equal(t.nasked, 1);
+        test_stop(&t);
+    }
+}
+
+
 /* A record that is damaged does not keep the others waiting; and when it is
    there again, it goes on. */
 
@@ -651,6 +734,7 @@ main(void)
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_revoked),
         cmocka_unit_test(test_none),
+        cmocka_unit_test(test_ahead),
         cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_useless),
         cmocka_unit_test(test_many)
