@@ -28,7 +28,8 @@ acm_ahead(const acm_cert_t *cert, int64_t now)
 
     return acm_ahead_issued(cert, latest) || acm_ahead_asked(cert, latest)
            || acm_ahead_off(cert, now, latest)
-           || acm_ahead_ended(cert, now, latest);
+           || acm_ahead_ended(cert, now, latest)
+           || cert->unused_at > latest;
 }
 
 
@@ -126,6 +127,14 @@ acm_ahead_mend(acm_cert_t *cert, int64_t now)
         cert->reason = ACM_REASON_NONE;
         cert->culprit = (char *) "";
         cert->due = ACM_DUE_ISSUE;
+    }
+
+    if (cert->unused_at > latest) {
+
+        /* it is looked at again when it is to be renewed, not now */
+
+        cert->unused_at = 0;
+        cert->due = ACM_DUE_RENEW;
     }
 
     if (cert->due == ACM_DUE_ISSUE || cert->due == ACM_DUE_RENEW

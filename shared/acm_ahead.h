@@ -28,7 +28,8 @@ int acm_put_off(const acm_cert_t *cert, int64_t now);
 /*
  * Brings forward what it waits for: an attempt that was put off to now, a
  * renewal to where it would be, questions to a CA or a responder to now.  A
- * request that was given up too early is pending again.  When it was asked for
+ * request that was given up too early is pending again, and what was called
+ * unused too early is renewed.  When it was asked for
  * stays: it may be that the clock is behind now, and nothing
  * would set it right again.
  */

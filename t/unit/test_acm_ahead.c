@@ -265,6 +265,35 @@ test_given_up_ahead(void **state)
 }
 
 
+/* Not served for long, by that clock. */
+
+static void
+test_unused_ahead(void **state)
+{
+    size_t       i, k;
+    acm_cert_t   c, read;
+
+    (void) state;
+
+    for (i = 0; i < 2; i++) {
+        for (k = 0; k < 2; k++) {
+            test_issued(&c, 90 * DAY, START);
+            c.unused_at = NOW + ACM_CLOCK_SLACK + (int64_t) i;
+            c.renew_at = k ? NOW - 1 : START + 60 * DAY;
+            c.due = ACM_DUE_NONE;
+            c.due_at = 0;
+
+            test_patrolled(&c, &read);
+            assert_int_equal(read.due, i ? ACM_DUE_RENEW : ACM_DUE_NONE);
+            assert_int_equal(read.due_at, i ? (k ? NOW : c.renew_at) : 0);
+            assert_int_equal(read.unused_at, i ? 0 : c.unused_at);
+            assert_false(acm_ahead(&read, NOW));
+            acm_cert_free(&read);
+        }
+    }
+}
+
+
 /* However many there are, each is come to. */
 
 static void
@@ -355,6 +384,7 @@ main(void)
         cmocka_unit_test(test_failed_ahead),
         cmocka_unit_test(test_behind),
         cmocka_unit_test(test_given_up_ahead),
+        cmocka_unit_test(test_unused_ahead),
         cmocka_unit_test(test_many_ahead),
         cmocka_unit_test(test_questions_ahead)
     };
