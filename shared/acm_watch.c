@@ -276,6 +276,14 @@ acm_watch_end(acm_cert_t *cert, int64_t now)
         return;
     }
 
+    if (cert->status == ACM_STATUS_EXPIRED
+        && cert->renewal == ACM_RENEWAL_FAILED)
+    {
+        cert->renewal = (cert->attempts != 0)
+                        ? ACM_RENEWAL_PENDING_AUTO_RENEWAL : ACM_RENEWAL_NONE;
+        cert->renewal_at = (cert->attempts != 0) ? now : 0;
+    }
+
     cert->status = ACM_STATUS_ISSUED;
 }
 

@@ -413,10 +413,24 @@ test_clock(void **state)
     test_t        t;
     int64_t       now;
     json_t       *events;
+    unsigned      attempts;
     acm_cert_t    c, read;
     acm_snap_t   *snap;
 
     (void) state;
+
+    for (attempts = 0; attempts < 2; attempts++) {
+        test_issued(&c, 90 * DAY, START);
+        c.attempts = attempts;
+        acm_ladder_default(&t.ladder);
+        acm_watch_look(&c, &t.ladder, c.not_after);
+        assert_int_equal(c.renewal, ACM_RENEWAL_FAILED);
+        acm_watch_look(&c, &t.ladder, c.not_after - 1);
+        assert_int_equal(c.renewal, attempts
+                                    ? ACM_RENEWAL_PENDING_AUTO_RENEWAL
+                                    : ACM_RENEWAL_NONE);
+        assert_int_equal(c.renewal_at, attempts ? c.not_after - 1 : 0);
+    }
 
     test_start(&t);
     test_issued(&c, 90 * DAY, START);
@@ -438,6 +452,8 @@ test_clock(void **state)
     assert_int_equal(read.status, ACM_STATUS_ISSUED);
     assert_int_equal(read.warned, 0);
     assert_int_equal(read.overdue, 0);
+    assert_int_equal(read.renewal, ACM_RENEWAL_NONE);
+    assert_int_equal(read.renewal_at, 0);
     assert_int_equal(read.watch_at, acm_watch_overdue_at(&c));
     acm_cert_free(&read);
 
