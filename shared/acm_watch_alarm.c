@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "acm_ahead.h"
 #include "acm_certificate_impl.h"
 #include "acm_event.h"
 #include "acm_json.h"
@@ -246,7 +247,10 @@ acm_alarm_static(acm_watch_t *w, acm_snap_t *snap, const acm_static_t *s,
         return rc;
     }
 
-    if (rc == ACM_OK && alarm.days <= acm_watch_days(s->not_after, now) + 1)
+    /* what a clock that was ahead has told was not true: told anew */
+
+    if (rc == ACM_OK && alarm.at <= acm_add_sat(now, ACM_CLOCK_SLACK)
+        && alarm.days <= acm_watch_days(s->not_after, now) + 1)
     {
         return ACM_OK;
     }

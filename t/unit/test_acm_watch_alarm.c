@@ -8,6 +8,8 @@
 
 #include "test_watch.h"
 
+#include "acm_ahead.h"
+
 
 static unsigned  test_alarms;
 
@@ -181,12 +183,64 @@ test_statics(void **state)
 }
 
 
+/* By a clock that was ahead a file's certificate had expired; its end is told
+   of when it comes. */
+
+static void
+test_statics_ahead(void **state)
+{
+    test_t         t;
+    int64_t        now;
+    acm_static_t   s;
+
+    (void) state;
+
+    test_start(&t);
+    t.watch.account = "123456789012";
+    t.watch.region = "us-east-1";
+    t.watch.alarm = test_alarm;
+    test_alarms = 0;
+
+    memset(&s, 0, sizeof(s));
+    memset(s.hash, 9, sizeof(s.hash));
+    s.name = "www.example.com";
+    s.resource = "/etc/nginx/www.pem";
+    s.not_before = START;
+    s.not_after = START + 90 * DAY;
+    t.watch.statics = &s;
+    t.watch.nstatics = 1;
+
+    now = s.not_after - 10 * DAY;
+
+    /* by as much as a clock may be set back it is once */
+
+    (void) test_run(&t, now + ACM_CLOCK_SLACK);
+    assert_int_equal(test_in_outbox(&t, ACM_EVENT_APPROACHING), 1);
+    (void) test_run(&t, now);
+    assert_int_equal(test_in_outbox(&t, ACM_EVENT_APPROACHING), 1);
+
+    (void) test_run(&t, s.not_after + 365 * DAY);
+    assert_int_equal(test_alarms, 1);
+
+    for ( /* void */ ; now < s.not_after + 3 * DAY; now += DAY / 2) {
+        (void) test_run(&t, now);
+    }
+
+    assert_int_equal(test_in_outbox(&t, ACM_EVENT_APPROACHING), 11);
+    assert_int_equal(test_in_outbox(&t, ACM_EVENT_ALARM), 2);
+    assert_int_equal(test_alarms, 2);
+
+    acm_store_close(t.store);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_sink_behind),
-        cmocka_unit_test(test_statics)
+        cmocka_unit_test(test_statics),
+        cmocka_unit_test(test_statics_ahead)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
