@@ -58,6 +58,7 @@ static acm_demand_name_t *acm_demand_find(acm_demand_t *d, uint64_t hook,
 static acm_demand_name_t *acm_demand_add(acm_demand_t *d, uint64_t hook,
     const char *name);
 static void acm_demand_remove(acm_demand_t *d, acm_demand_name_t *n);
+static int acm_demand_holds(const acm_demand_name_t *n, int64_t now);
 static void acm_demand_queue(acm_demand_t *d, acm_demand_name_t *n,
     const char *ip);
 static acm_demand_bucket_t *acm_demand_bucket(acm_demand_budget_t *budget,
@@ -250,6 +251,16 @@ acm_demand_remove(acm_demand_t *d, acm_demand_name_t *n)
 }
 
 
+/* One that would hold for longer than any does was given while the clock was
+   ahead. */
+
+static int
+acm_demand_holds(const acm_demand_name_t *n, int64_t now)
+{
+    return now < n->until && n->until - now <= ACM_MAX_DEMAND_REFUSED;
+}
+
+
 acm_demand_e
 acm_demand_known(acm_demand_t *d, uint64_t hook, const char *name,
     int64_t now)
@@ -266,7 +277,7 @@ acm_demand_known(acm_demand_t *d, uint64_t hook, const char *name,
         return ACM_DEMAND_WAIT;
     }
 
-    return (now < n->until) ? n->state : ACM_DEMAND_NEW;
+    return acm_demand_holds(n, now) ? n->state : ACM_DEMAND_NEW;
 }
 
 
@@ -344,16 +355,18 @@ acm_demand_renew(acm_demand_t *d, uint64_t hook, const char *name,
             return ACM_DEMAND_WAIT;
         }
 
-        if (n->renewal && n->state == ACM_DEMAND_YES && now < n->until) {
+        if (n->renewal && n->state == ACM_DEMAND_YES
+            && acm_demand_holds(n, now))
+        {
             acm_demand_remove(d, n);
             return ACM_DEMAND_YES;
         }
 
-        if (n->state == ACM_DEMAND_NO && now < n->until) {
+        if (n->state == ACM_DEMAND_NO && acm_demand_holds(n, now)) {
             return ACM_DEMAND_NO;
         }
 
-        if (n->state == ACM_DEMAND_NOT_NOW && now < n->until) {
+        if (n->state == ACM_DEMAND_NOT_NOW && acm_demand_holds(n, now)) {
             *wait = n->until - now;
             return ACM_DEMAND_NOT_NOW;
         }

@@ -477,6 +477,47 @@ test_random_calls(void **state)
 }
 
 
+/* An answer of a time when the clock was ahead is no answer. */
+
+static void
+test_ahead(void **state)
+{
+    static const acm_demand_e  answers[] = {
+        ACM_DEMAND_YES, ACM_DEMAND_NO, ACM_DEMAND_NOT_NOW
+    };
+
+    size_t              i;
+    int64_t             now, wait;
+    acm_demand_t       *d;
+    acm_demand_name_t  *n;
+
+    (void) state;
+
+    for (i = 0; i < 3; i++) {
+        d = acm_demand_new(7);
+
+        n = test_ask(d, "www.a.example", START);
+        acm_demand_answer(d, n, answers[i], START + 86400);
+        now = n->until - ACM_MAX_DEMAND_REFUSED;
+        assert_int_equal(acm_demand_known(d, HOOK, "www.a.example", now),
+                         answers[i]);
+        assert_int_equal(acm_demand_known(d, HOOK, "www.a.example", now - 1),
+                         ACM_DEMAND_NEW);
+        assert_int_equal(acm_demand_renew(d, HOOK, "www.a.example", START,
+                                          &wait), ACM_DEMAND_WAIT);
+
+        n = acm_demand_next(d);
+        assert_non_null(n);
+        acm_demand_answer(d, n, answers[i], START + 86400);
+        now = n->until - ACM_MAX_DEMAND_REFUSED;
+        assert_int_equal(acm_demand_renew(d, HOOK, "www.a.example", now,
+                                          &wait), answers[i]);
+
+        acm_demand_free(d);
+    }
+}
+
+
 static void
 test_renewal(void **state)
 {
@@ -679,6 +720,7 @@ main(void)
         cmocka_unit_test(test_again),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_random_calls),
+        cmocka_unit_test(test_ahead),
         cmocka_unit_test(test_renewal),
         cmocka_unit_test(test_list),
         cmocka_unit_test(test_memory),
