@@ -26,6 +26,7 @@ static acm_rc_t acm_issue_unseal(acm_keyring_t *ring, acm_snap_t *snap,
     const char *issuer, acm_ca_rec_t *rec, acm_ca_t *ca, acm_err_t *err);
 static int acm_issue_ca_ends(const acm_ca_t *ca, int64_t now,
     int64_t lifetime);
+static int acm_issue_ca_ahead(const acm_ca_t *ca, int64_t now);
 static acm_rc_t acm_issue_sign(const acm_ca_t *ca,
     const acm_issuer_t *issuer, const acm_cert_t *cert, int64_t now,
     acm_bundle_t *bundle, acm_err_t *err);
@@ -67,7 +68,9 @@ acm_issue_ca(acm_keyring_t *ring, const acm_issuer_t *issuer, int64_t now,
     revision = 0;
     rc = acm_issue_load(ring, issuer->name, ca, &revision, err);
 
-    if (rc == ACM_OK && !acm_issue_ca_ends(ca, now, issuer->lifetime)) {
+    if (rc == ACM_OK && !acm_issue_ca_ends(ca, now, issuer->lifetime)
+        && !acm_issue_ca_ahead(ca, now))
+    {
         return ACM_OK;
     }
 
@@ -305,6 +308,39 @@ acm_issue_ca_ends(const acm_ca_t *ca, int64_t now, int64_t lifetime)
     X509_free(root);
 
     return root_end > end;
+}
+
+
+/* 1: the issuing CA was made by a clock that was ahead, and signs nothing for
+   as long; unless the root is no better, or it is now that the clock is
+   wrong. */
+
+static int
+acm_issue_ca_ahead(const acm_ca_t *ca, int64_t now)
+{
+    X509     *x;
+    int64_t   end, start, root_start;
+    acm_rc_t  rc;
+
+    if (acm_x509_decode(ca->issuing.data, ca->issuing.len, &x, NULL)
+        != ACM_OK)
+    {
+        return 0;
+    }
+
+    rc = acm_x509_dates(x, &start, &end, NULL);
+    X509_free(x);
+
+    if (rc != ACM_OK || start <= now
+        || acm_x509_decode(ca->root.data, ca->root.len, &x, NULL) != ACM_OK)
+    {
+        return 0;
+    }
+
+    rc = acm_x509_dates(x, &root_start, &end, NULL);
+    X509_free(x);
+
+    return rc == ACM_OK && root_start <= now;
 }
 
 

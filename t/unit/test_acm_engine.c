@@ -718,6 +718,81 @@ test_revoked(void **state)
 }
 
 
+/* From when what the CA makes for a certificate at a time is good; returns the
+   same of its issuing CA. */
+
+static int64_t
+test_issuing(test_t *t, const acm_cert_t *cert, int64_t now, int64_t *from)
+{
+    X509          *x;
+    int64_t        start, end;
+    acm_ca_t       ca;
+    acm_err_t      err;
+    acm_bundle_t   bundle;
+
+    test_ok(acm_issue_bundle(t->ring, &t->issuer, cert, now, &bundle, &err));
+    *from = bundle.info.not_before;
+    acm_bundle_free(&bundle);
+
+    test_ok(acm_issue_load(t->ring, "internal", &ca, NULL, &err));
+    test_ok(acm_x509_decode(ca.issuing.data, ca.issuing.len, &x, &err));
+    test_ok(acm_x509_dates(x, &start, &end, &err));
+    X509_free(x);
+    acm_ca_free(&ca);
+
+    return start;
+}
+
+
+/* An issuing CA that was made while the clock was ahead is replaced when it is
+   right again; none is while it is behind. */
+
+static void
+test_ca_ahead(void **state)
+{
+    test_t          t;
+    int64_t         ahead, first, from;
+    acm_err_t       err;
+    acm_cert_t      cert;
+    acm_bundle_t    bundle;
+    acm_request_t   req;
+
+    (void) state;
+
+    test_request(&req, test_www, 1);
+    test_start(&t, ACM_CA_LEAF_LIFETIME, &req, 1);
+    (void) test_run(&t, START);
+    test_cert(&t, &req, &cert);
+
+    first = test_issuing(&t, &cert, START, &from);
+    assert_true(first <= START && from <= START);
+
+    /* before the root there was nothing */
+
+    assert_int_equal(acm_issue_bundle(t.ring, &t.issuer, &cert,
+                                      START - 30 * DAY, &bundle, &err),
+                     ACM_INVALID);
+    assert_non_null(strstr(err.text, "check the clock"));
+    assert_true(test_issuing(&t, &cert, START, &from) == first);
+
+    ahead = test_issuing(&t, &cert, START + ACM_CA_ISSUING_LIFETIME, &from);
+    assert_true(ahead > START + ACM_CA_ISSUING_LIFETIME - DAY);
+
+    /* when it begins, and a second before */
+
+    assert_true(test_issuing(&t, &cert, ahead, &from) == ahead);
+    assert_true(test_issuing(&t, &cert, ahead - 1, &from) < ahead);
+    assert_true(from < ahead);
+
+    first = test_issuing(&t, &cert, START + DAY, &from);
+    assert_true(first <= START + DAY && from <= START + DAY);
+    assert_true(test_issuing(&t, &cert, START + 2 * DAY, &from) == first);
+
+    acm_cert_free(&cert);
+    test_stop(&t);
+}
+
+
 int
 main(void)
 {
@@ -732,7 +807,8 @@ main(void)
         cmocka_unit_test(test_swapped),
         cmocka_unit_test(test_newer_record),
         cmocka_unit_test(test_delete),
-        cmocka_unit_test(test_revoked)
+        cmocka_unit_test(test_revoked),
+        cmocka_unit_test(test_ca_ahead)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
