@@ -15,6 +15,7 @@
 
 #define SIM_IDLE     (3600 * 1000LL)     /* ticks: the longest sleep */
 #define SIM_FAULT    1000                /* ticks after a fault */
+#define SIM_SEED     20261125
 
 
 static sim_t *sim_make(size_t ncerts, size_t nnames, char *dir);
@@ -88,9 +89,9 @@ sim_make(size_t ncerts, size_t nnames, char *dir)
     assert_true(ncerts <= SIM_CERTS);
 
     s->dir = dir;
-    s->random = 20261125;
+    s->random = SIM_SEED;
     s->trace = (getenv("ACM_SIM_TRACE") != NULL);
-    sim_seed = 20261125;
+    sim_seed = SIM_SEED;
     (void) RAND_set_rand_method(&sim_method);
 
     s->ticks = 1000;
@@ -169,6 +170,32 @@ sim_free(sim_t *s)
     free(s->seen);
     free(s->pending);
     free(s);
+}
+
+
+void
+sim_again(sim_t *s)
+{
+    size_t  i;
+
+    sim_kill(s);
+
+    for (i = 0; i < SIM_CAS; i++) {
+        sim_ca_again(&s->cas[i]);
+    }
+
+    for (i = 0; i < s->nrequests; i++) {
+        free(s->seen[i].failed);
+    }
+
+    memset(s->seen, 0, s->nrequests * sizeof(sim_seen_t));
+
+    s->random = SIM_SEED;
+    sim_seed = SIM_SEED;
+    s->ticks = 1000;
+    s->slept = 0;
+    s->skew = 0;
+    sim_clock(s);
 }
 
 

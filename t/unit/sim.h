@@ -20,7 +20,7 @@
 
 
 #define SIM_START      1800000000LL      /* seconds */
-#define SIM_DAY        86400LL
+#define SIM_DAY        ((int64_t) 86400)
 #define SIM_YEAR       (365 * SIM_DAY)
 #define SIM_CAS        3
 #define SIM_CERTS      1000
@@ -87,6 +87,23 @@ typedef enum {
 } sim_state_e;
 
 
+/* what is wrong with a certificate */
+
+typedef enum {
+    SIM_ISSUE_RIGHT,
+    SIM_ISSUE_KEY,                       /* of somebody else */
+    SIM_ISSUE_MORE,                      /* a name that was not asked for */
+    SIM_ISSUE_FEWER,
+    SIM_ISSUE_OLD,                       /* it has ended */
+    SIM_ISSUE_EARLY,                     /* it has not begun */
+    SIM_ISSUE_BARE,                      /* without its chain */
+    SIM_ISSUE_FOREIGN,                   /* with the chain of another CA */
+    SIM_ISSUE_TURNED,                    /* the chain comes first */
+    SIM_ISSUE_CA,                        /* the chain alone */
+    SIM_ISSUE_WAYS
+} sim_issue_e;
+
+
 typedef struct {
     unsigned           id;
     int                cert;             /* which request; -1: none */
@@ -123,6 +140,8 @@ struct sim_ca_s {
     int                invalid_cert;     /* only of this one; -1: of all */
     sim_ari_e          ari;
     const char        *ari_retry;
+    sim_issue_e        issue;
+    const acm_buf_t   *made;             /* what all get instead; or NULL */
     unsigned           chaos;            /* one of so many requests fails */
     unsigned           no_revoke:1;      /* not in the directory */
     unsigned           stuck:1;          /* authorizations stay pending */
@@ -131,6 +150,8 @@ struct sim_ca_s {
     unsigned           deactivated:1;    /* our account */
     unsigned           forgotten:1;      /* our account */
     unsigned           known:1;          /* our account */
+    unsigned           hostile:1;        /* its answers are altered on the way:
+                                            what it sees may make no sense */
 
     /* what was seen */
 
@@ -233,6 +254,8 @@ struct sim_s {
 sim_t *sim_new(size_t ncerts, size_t nnames);
 sim_t *sim_new_lmdb(size_t ncerts, size_t nnames);
 void sim_free(sim_t *s);
+/* CAs and the clock begin anew; the store stays, and so do the CAs' keys. */
+void sim_again(sim_t *s);
 
 /* the process, and its sudden end */
 void sim_start(sim_t *s);
@@ -267,15 +290,26 @@ void sim_check_quiet(sim_t *s);
 
 void sim_ca_init(sim_t *s, unsigned n);
 void sim_ca_free(sim_ca_t *ca);
+void sim_ca_again(sim_ca_t *ca);
 /* Acts, and fills the answer. */
 void sim_answer(sim_ca_t *ca, acm_http_t *http);
 void sim_fault(sim_ca_t *ca, sim_step_e step, int status,
     const char *problem);
 void sim_lift(sim_ca_t *ca);
 
+/* sim_issue.c */
+
+/* The chain as the CA sends it, in o->pem. */
+void sim_issue(sim_ca_t *ca, sim_order_t *o, EVP_PKEY *pkey,
+    acm_str_t *leaf);
+
 /* sim_net.c */
 
 void sim_transport(sim_t *s);
+/* done is called after so many milliseconds, unless the transport cancels. */
+void sim_pend(sim_t *s, acm_http_t *http, int64_t delay);
+/* A request has come to a CA. */
+void sim_take(sim_ca_t *ca, acm_http_t *http);
 /* Gives the answers that are there by now. */
 void sim_deliver(sim_t *s);
 /* ticks of the next answer */

@@ -9,8 +9,6 @@
  */
 
 
-#include <openssl/pem.h>
-
 #include "acm_issued.h"
 #include "acm_json.h"
 #include "sim.h"
@@ -19,6 +17,7 @@
 #define SIM_KEEP     (2 * 3600 * 1000LL)     /* orders, ticks */
 
 
+static void sim_ca_set(sim_t *s, unsigned n);
 static void sim_act(sim_ca_t *ca, acm_http_t *http, sim_step_e step,
     sim_order_t *o, unsigned index, json_t *payload, acm_buf_t *body);
 
@@ -31,17 +30,8 @@ sim_ca_init(sim_t *s, unsigned n)
     acm_issuer_t  *issuer;
 
     ca = &s->cas[n];
-    ca->sim = s;
-    ca->n = n;
-    ca->delay = 50;
-    ca->validation = 1500;
-    ca->processing = 500;
-    ca->lifetime = 90 * SIM_DAY;
-    ca->invalid_cert = -1;
 
-    snprintf(ca->base, sizeof(ca->base), "https://ca%u.test", n);
-    snprintf(ca->directory, sizeof(ca->directory),
-             "https://ca%u.test/directory", n);
+    sim_ca_set(s, n);
     snprintf(s->names[n], sizeof(s->names[n]), "ca%u", n);
 
     /* long before the beginning: the clock is turned back, too */
@@ -69,6 +59,26 @@ sim_ca_init(sim_t *s, unsigned n)
 }
 
 
+static void
+sim_ca_set(sim_t *s, unsigned n)
+{
+    sim_ca_t  *ca;
+
+    ca = &s->cas[n];
+    ca->sim = s;
+    ca->n = n;
+    ca->delay = 50;
+    ca->validation = 1500;
+    ca->processing = 500;
+    ca->lifetime = 90 * SIM_DAY;
+    ca->invalid_cert = -1;
+
+    snprintf(ca->base, sizeof(ca->base), "https://ca%u.test", n);
+    snprintf(ca->directory, sizeof(ca->directory),
+             "https://ca%u.test/directory", n);
+}
+
+
 /* All but what renewal information needs. */
 
 static void
@@ -90,8 +100,8 @@ sim_order_strip(sim_order_t *o)
 }
 
 
-void
-sim_ca_free(sim_ca_t *ca)
+static void
+sim_orders_free(sim_ca_t *ca)
 {
     size_t  i;
 
@@ -101,8 +111,39 @@ sim_ca_free(sim_ca_t *ca)
     }
 
     free(ca->orders);
+}
+
+
+void
+sim_ca_free(sim_ca_t *ca)
+{
+    sim_orders_free(ca);
     free(ca->spent);
     acm_ca_free(&ca->ca);
+}
+
+
+void
+sim_ca_again(sim_ca_t *ca)
+{
+    sim_t     *s;
+    uint8_t   *spent;
+    acm_ca_t   keys;
+    unsigned   n;
+
+    sim_orders_free(ca);
+
+    s = ca->sim;
+    n = ca->n;
+    keys = ca->ca;
+    spent = ca->spent;
+    memset(spent, 0, ca->nonces / 8 + 1);
+
+    memset(ca, 0, sizeof(sim_ca_t));
+
+    ca->ca = keys;
+    ca->spent = spent;
+    sim_ca_set(s, n);
 }
 
 
@@ -308,6 +349,12 @@ sim_new_order(sim_ca_t *ca, acm_http_t *http, json_t *payload,
     sim_order_t  *o, *old;
 
     list = acm_json_array(payload, "identifiers");
+
+    if (list == NULL) {
+        sim_problem(http, 400, "malformed");
+        return;
+    }
+
     replaces = acm_json_string(payload, "replaces");
 
     if (replaces != NULL) {
@@ -348,10 +395,10 @@ sim_new_order(sim_ca_t *ca, acm_http_t *http, json_t *payload,
 
     o->cert = (o->nnames != 0) ? sim_which(ca->sim, o->names[0]) : -1;
 
-    if (o->cert < 0) {
+    if (o->cert < 0 && !ca->hostile) {
         ca->wrong = "an order for names that nobody wants";
 
-    } else {
+    } else if (o->cert >= 0) {
         ca->sim->seen[o->cert].orders++;
         ca->sim->seen[o->cert].last[ca->n] = o->id;
     }
@@ -368,17 +415,6 @@ sim_new_order(sim_ca_t *ca, acm_http_t *http, json_t *payload,
     snprintf(text, sizeof(text), "%s/o/%u", ca->base, o->id);
     sim_header(http, "Location", text);
     sim_order_json(ca, o, body);
-}
-
-
-static void
-sim_pem(acm_buf_t *pem, const acm_str_t *der)
-{
-    acm_str_t  text;
-
-    test_ok(acm_pem_certificate(der, &text, NULL));
-    acm_buf_add(pem, text.data, text.len);
-    acm_free(text.data);
 }
 
 
@@ -408,6 +444,22 @@ sim_finalize(sim_ca_t *ca, acm_http_t *http, sim_order_t *o, json_t *payload,
     }
 
     text = acm_json_string(payload, "csr");
+
+    if (text == NULL && ca->hostile) {
+        sim_problem(http, 400, "malformed");
+        return;
+    }
+
+    o->state = SIM_PROCESSING;
+    o->finalized = ca->sim->ticks;
+
+    if (ca->made != NULL) {
+        acm_buf_add(&o->pem, ca->made->data, ca->made->len);
+        sim_order_age(ca, o);
+        sim_order_json(ca, o, body);
+        return;
+    }
+
     assert_non_null(text);
 
     acm_buf_init(&csr, ACM_MAX_CSR);
@@ -419,11 +471,7 @@ sim_finalize(sim_ca_t *ca, acm_http_t *http, sim_order_t *o, json_t *payload,
     pkey = X509_REQ_get_pubkey(req);
     assert_non_null(pkey);
 
-    test_ok(acm_ca_sign(&ca->ca, pkey, o->names, o->nnames,
-                        sim_true(ca->sim), ca->lifetime, NULL, &leaf, &err));
-
-    sim_pem(&o->pem, &leaf);
-    sim_pem(&o->pem, &ca->ca.issuing);
+    sim_issue(ca, o, pkey, &leaf);
     test_ok(acm_ari_id(&leaf, o->ari, &err));
     test_ok(acm_x509_decode(leaf.data, leaf.len, &x, &err));
     test_ok(acm_x509_dates(x, &o->not_before, &o->not_after, &err));
@@ -434,8 +482,6 @@ sim_finalize(sim_ca_t *ca, acm_http_t *http, sim_order_t *o, json_t *payload,
     EVP_PKEY_free(pkey);
     X509_REQ_free(req);
 
-    o->state = SIM_PROCESSING;
-    o->finalized = ca->sim->ticks;
     sim_order_age(ca, o);
     sim_order_json(ca, o, body);
 }
@@ -694,11 +740,11 @@ sim_challenge(sim_ca_t *ca, acm_http_t *http, sim_order_t *o,
     {
         /* time has jumped since: answers are gone, the order is late */
 
-    } else if (rc != ACM_OK) {
-        ca->wrong = "the CA was told to look before the answer was there";
-
-    } else {
+    } else if (rc == ACM_OK) {
         acm_challenge_free(&c);
+
+    } else if (!ca->hostile) {
+        ca->wrong = "the CA was told to look before the answer was there";
     }
 
     if (o->posted[index] == 0) {

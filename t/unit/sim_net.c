@@ -28,10 +28,9 @@ sim_transport(sim_t *s)
 static acm_rc_t
 sim_send(void *data, acm_http_t *http, acm_err_t *err)
 {
-    sim_t          *s = data;
+    sim_t     *s = data;
 
-    unsigned        n;
-    unsigned long   left;
+    unsigned   n;
 
     if (s->crashed) {
         return acm_fail(err, ACM_ERROR, "the process is no more");
@@ -44,6 +43,15 @@ sim_send(void *data, acm_http_t *http, acm_err_t *err)
         return acm_fail(err, ACM_ERROR, "no such CA: %s", http->url);
     }
 
+    sim_take(&s->cas[n], http);
+
+    return ACM_OK;
+}
+
+
+void
+sim_pend(sim_t *s, acm_http_t *http, int64_t delay)
+{
     if (s->npending == s->spending) {
         s->spending = 2 * s->spending + 16;
         s->pending = realloc(s->pending, s->spending * sizeof(sim_pending_t));
@@ -51,20 +59,30 @@ sim_send(void *data, acm_http_t *http, acm_err_t *err)
     }
 
     s->pending[s->npending].http = http;
-    s->pending[s->npending].at = s->ticks + s->cas[n].delay;
+    s->pending[s->npending].at = s->ticks + delay;
     s->npending++;
+}
+
+
+void
+sim_take(sim_ca_t *ca, acm_http_t *http)
+{
+    sim_t          *s;
+    unsigned long   left;
+
+    s = ca->sim;
+
+    sim_pend(s, http, ca->delay);
 
     /* faults of memory are ours, not theirs */
 
     left = acm_alloc_fail_at(0);
-    sim_answer(&s->cas[n], http);
+    sim_answer(ca, http);
     (void) acm_alloc_fail_at(left);
 
     if (++s->sends == s->crash_send) {
         s->crashed = 1;
     }
-
-    return ACM_OK;
 }
 
 
@@ -187,13 +205,15 @@ sim_signed(sim_ca_t *ca, acm_http_t *http, json_t **payload)
 
     json_decref(head);
 
-    assert_true(nonce < SIM_NONCES && nonce < ca->nonces);
+    if (!ca->hostile) {
+        assert_true(nonce < SIM_NONCES && nonce < ca->nonces);
 
-    if (ca->spent[nonce / 8] & (1 << nonce % 8)) {
-        ca->wrong = "a nonce was used twice";
+        if (ca->spent[nonce / 8] & (1 << nonce % 8)) {
+            ca->wrong = "a nonce was used twice";
+        }
+
+        ca->spent[nonce / 8] |= (uint8_t) (1 << nonce % 8);
     }
-
-    ca->spent[nonce / 8] |= (uint8_t) (1 << nonce % 8);
 
     text = acm_json_string(jws, "payload");
 
@@ -217,6 +237,7 @@ sim_count(sim_ca_t *ca, sim_step_e step, const sim_order_t *o,
     int64_t      now;
     json_t      *list;
     sim_t       *s;
+    const char  *name;
     sim_seen_t  *seen;
 
     s = ca->sim;
@@ -237,8 +258,8 @@ sim_count(sim_ca_t *ca, sim_step_e step, const sim_order_t *o,
 
     if (step == SIM_ORDER) {
         list = acm_json_array(payload, "identifiers");
-        cert = sim_which(s, acm_json_string(json_array_get(list, 0),
-                                            "value"));
+        name = acm_json_string(json_array_get(list, 0), "value");
+        cert = (name != NULL) ? sim_which(s, name) : -1;
     }
 
     if (cert < 0) {
@@ -254,7 +275,9 @@ sim_count(sim_ca_t *ca, sim_step_e step, const sim_order_t *o,
 
     seen->peak = (n > seen->peak) ? n : seen->peak;
 
-    if (o != NULL && step != SIM_DOWNLOAD && o->id != seen->last[ca->n]) {
+    if (o != NULL && step != SIM_DOWNLOAD && o->id != seen->last[ca->n]
+        && !ca->hostile)
+    {
         ca->wrong = "an older order of the same certificate goes on";
     }
 }
