@@ -54,7 +54,7 @@ acm_order_step(acm_order_t *o, acm_order_event_e event, int64_t ticks)
 
     if (event == ACM_EVENT_TIMER && o->waiting) {
         o->waiting = 0;
-            return ACM_ACT_CALL;
+        return ACM_ACT_CALL;
     }
 
     switch (o->state) {
@@ -418,6 +418,7 @@ acm_order_fail(acm_order_t *o, acm_fault_e fault, const char *fmt, ...)
     va_end(args);
 
     o->state = ACM_ORDER_FAILED;
+    o->waiting = 0;
 
     return ACM_ACT_FAILED;
 }

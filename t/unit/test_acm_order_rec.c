@@ -2,7 +2,7 @@
 /*
  * Copyright (C) The ngx_acm authors
  *
- * What of an order survives a process.
+ * What of an order survives a process; and that its end is one.
  */
 
 
@@ -291,13 +291,50 @@ test_limits(void **state)
 }
 
 
+/* One that is over while a request waits to be made again makes it no more. */
+
+static void
+test_end(void **state)
+{
+    acm_buf_t        buf;
+    acm_order_t      o;
+    acm_issuer_t     issuer;
+    acm_order_rec_t  in, out;
+
+    (void) state;
+
+    test_fill(&in);
+    memset(&issuer, 0, sizeof(issuer));
+    acm_buf_init(&buf, ACM_MAX_STORE_VALUE);
+    test_ok(acm_order_encode(&in, &buf));
+    test_ok(acm_order_decode(buf.data, buf.len, &out));
+    acm_buf_free(&buf);
+
+    acm_now_set(in.created_at);
+    acm_order_init(&o, &out, &issuer, NULL);
+    assert_int_equal(acm_order_step(&o, ACM_EVENT_GO, 1), ACM_ACT_CALL);
+
+    acm_call_reset(&o.call);
+    o.call.problem.fault = ACM_FAULT_CA;
+    assert_int_equal(acm_order_step(&o, ACM_EVENT_REPLY, 1), ACM_ACT_WAIT);
+
+    acm_now_set(in.created_at + ACM_ORDER_LIFE);
+    assert_int_equal(acm_order_step(&o, ACM_EVENT_TIMER, 2), ACM_ACT_FAILED);
+    assert_int_equal(acm_order_step(&o, ACM_EVENT_TIMER, 3), ACM_ACT_FAILED);
+
+    acm_order_free(&o);
+    acm_now_set(-1);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_round),
         cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_limits)
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_end)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
