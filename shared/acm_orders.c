@@ -204,6 +204,8 @@ acm_job_free(acm_job_t *job)
 
     acm_job_leave(job);
 
+    acm_job_forget(job);
+
     EVP_PKEY_free(job->pkey);
     acm_cert_free(&job->issued);
     acm_buf_free(&job->check.findings);

@@ -25,6 +25,7 @@ static acm_rc_t acm_job_publish(acm_job_t *job, acm_err_t *err);
 static acm_rc_t acm_job_check(acm_job_t *job, acm_err_t *err);
 static acm_rc_t acm_job_directory(acm_job_t *job);
 static int acm_job_needs_account(const acm_issuer_t *issuer);
+static acm_rc_t acm_job_remember(acm_job_t *job);
 static void acm_job_checked(acm_preflight_t *check);
 static acm_rc_t acm_job_answer(acm_job_t *job, const acm_order_authz_t *a,
     acm_batch_t *batch, int put, acm_err_t *err);
@@ -395,13 +396,17 @@ acm_job_check(acm_job_t *job, acm_err_t *err)
     check->stage = (job->order.state == ACM_ORDER_NEW) ? ACM_PREFLIGHT_BEFORE
                                                        : ACM_PREFLIGHT_ANSWERS;
     check->order = &job->order;
-    check->directory = acm_session_directory(job->order.session);
-    check->account = acm_session_account(job->order.session);
     check->rc = ACM_OK;
     check->caa = 0;
     check->denied = NULL;
     check->done = acm_job_checked;
     check->data = job;
+
+    rc = acm_job_remember(job);
+
+    if (rc != ACM_OK) {
+        return acm_fail(err, rc, "no memory for a check");
+    }
 
     rc = checker->start(checker->data, check, err);
 
@@ -416,6 +421,55 @@ acm_job_check(acm_job_t *job, acm_err_t *err)
     acm_job_go(job, ACM_EVENT_GO);
 
     return ACM_OK;
+}
+
+
+/* A check takes a while: by then the directory may have been read anew, and
+   the account's record, in which it may be another one. */
+
+static acm_rc_t
+acm_job_remember(acm_job_t *job)
+{
+    const char             *account;
+    const acm_directory_t  *d;
+
+    acm_job_forget(job);
+
+    d = acm_session_directory(job->order.session);
+    account = acm_session_account(job->order.session);
+
+    if (account != NULL) {
+        job->account = acm_strdup(account);
+
+        if (job->account == NULL) {
+            return ACM_NOMEM;
+        }
+    }
+
+    if (d != NULL) {
+        job->directory = *d;
+        json_incref(d->json);
+        job->check.directory = &job->directory;
+    }
+
+    job->check.account = job->account;
+
+    return ACM_OK;
+}
+
+
+void
+acm_job_forget(acm_job_t *job)
+{
+    if (job->check.directory != NULL) {
+        json_decref(job->directory.json);
+    }
+
+    acm_free(job->account);
+
+    job->account = NULL;
+    job->check.account = NULL;
+    job->check.directory = NULL;
 }
 
 

@@ -67,7 +67,9 @@ struct acm_job_s {
     acm_cert_t            issued;        /* as it then is */
     unsigned              looks;         /* for our own answer */
     unsigned              checks;        /* of the certificate, in vain */
-    acm_preflight_t           check;
+    acm_preflight_t       check;
+    acm_directory_t       directory;     /* of check, as it began: what the */
+    char                 *account;       /* session has may change meanwhile */
     EVP_PKEY             *pkey;          /* of the order; NULL after a
                                             restart: it is in the record */
     acm_call_t            call;          /* of ari */
@@ -145,6 +147,7 @@ acm_rc_t acm_job_answers(acm_job_t *job, acm_batch_t *batch, int put,
 
 /* acm_orders_end.c */
 
+void acm_job_forget(acm_job_t *job);     /* what its last check knew */
 acm_rc_t acm_job_done(acm_job_t *job, acm_err_t *err);
 /* The certificate is committed: tells so, and ends the job. */
 void acm_job_issued(acm_job_t *job);
