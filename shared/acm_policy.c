@@ -152,7 +152,11 @@ acm_policy_kind(acm_judge_t *j, acm_policy_e kind, acm_decision_t *out)
 
     p = &j->user->policies[kind];
 
-    if (j->user->kind == ACM_USER_ROOT && kind != ACM_POLICY_SCP) {
+    /* of an account's root only these limit what it may */
+
+    if (j->user->kind == ACM_USER_ROOT
+        && kind != ACM_POLICY_SCP && kind != ACM_POLICY_SESSION)
+    {
         return ACM_MATCH_ALLOW;
     }
 

@@ -274,11 +274,13 @@ static void
 test_principals(void **state)
 {
     test_case_t    c;
-    acm_policy_t  *deny, *role;
+    acm_policy_t  *deny, *list, *role;
 
     (void) state;
 
     deny = test_statement("Deny", "'Action':'*','Resource':'*'");
+    list = test_statement("Allow", "'Action':'acm:ListCertificates',"
+                          "'Resource':'*'");
     role = test_statement("Allow", "'Action':'*','Resource':'*','Condition':"
                           "{'ArnEquals':{'aws:PrincipalArn':"
                           "'arn:aws:iam::123456789012:role/deploy'},"
@@ -301,7 +303,7 @@ test_principals(void **state)
         "authorized to perform: acm:RequestCertificate on resource: "
         TEST_CERT "* with an explicit deny in an identity-based policy");
 
-    /* root needs nothing, and only an SCP binds it */
+    /* root needs nothing, and an SCP binds it */
 
     test_case_init(&c);
     c.user.kind = ACM_USER_ROOT;
@@ -315,8 +317,23 @@ test_principals(void **state)
     test_ok(acm_policy_decide(&c.user, &c.req, &c.out));
     assert_int_equal(c.out.result, ACM_ACCESS_EXPLICIT);
 
+    /* and the policy of its session */
+
+    test_case_init(&c);
+    c.user.kind = ACM_USER_ROOT;
+    c.user.arn = "arn:aws:iam::123456789012:root";
+    test_case_add(&c, ACM_POLICY_SESSION, list);
+    test_ok(acm_policy_decide(&c.user, &c.req, &c.out));
+    assert_int_equal(c.out.result, ACM_ACCESS_IMPLICIT);
+    assert_int_equal(c.out.by, ACM_POLICY_SESSION);
+
+    test_case_add(&c, ACM_POLICY_SESSION, deny);
+    test_ok(acm_policy_decide(&c.user, &c.req, &c.out));
+    assert_int_equal(c.out.result, ACM_ACCESS_EXPLICIT);
+
     acm_policy_free(deny);
     acm_policy_free(role);
+    acm_policy_free(list);
 }
 
 
