@@ -83,9 +83,12 @@ acm_keyring_open(acm_store_t *store, const acm_key_secret_t *master,
 
     ring->store = store;
     ring->master = *master;
-    acm_key_id(master, ring->id);
 
-    rc = acm_keyring_claim(ring, create, err);
+    rc = acm_key_id(master, ring->id, err);
+
+    if (rc == ACM_OK) {
+        rc = acm_keyring_claim(ring, create, err);
+    }
 
     if (rc == ACM_CONFLICT) {
         /* another process has claimed it at the same instant */
@@ -637,7 +640,11 @@ acm_keyring_rekey(acm_store_t *store, const acm_key_secret_t *old_key,
         return rc;
     }
 
-    acm_key_id(old_key, id);
+    rc = acm_key_id(old_key, id, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
 
     if (memcmp(master.id, id, ACM_MASTER_ID) != 0) {
         return acm_fail(err, ACM_DENIED, "the old master key is not the one "
@@ -648,8 +655,11 @@ acm_keyring_rekey(acm_store_t *store, const acm_key_secret_t *old_key,
     acm_batch_expect(&batch, ACM_DB_META, ACM_META_MASTER,
                      sizeof(ACM_META_MASTER) - 1, revision);
 
-    acm_key_id(new_key, id);
-    rc = acm_master_put(&batch, id);
+    rc = acm_key_id(new_key, id, err);
+
+    if (rc == ACM_OK) {
+        rc = acm_master_put(&batch, id);
+    }
 
     if (rc != ACM_OK) {
         goto done;
@@ -725,9 +735,11 @@ acm_rekey_one(const acm_entry_t *entry, const acm_key_secret_t *old_key,
 
     *region++ = '\0';
 
-    acm_key_id(old_key, id);
+    rc = acm_key_id(old_key, id, err);
 
-    rc = acm_data_key_unwrap(old_key, id, name, region, entry, &key, err);
+    if (rc == ACM_OK) {
+        rc = acm_data_key_unwrap(old_key, id, name, region, entry, &key, err);
+    }
 
     if (rc != ACM_OK) {
         return rc;
@@ -736,8 +748,11 @@ acm_rekey_one(const acm_entry_t *entry, const acm_key_secret_t *old_key,
     acm_batch_expect(batch, ACM_DB_SEAL, entry->key, entry->key_len,
                      entry->revision);
 
-    acm_key_id(new_key, id);
-    rc = acm_data_key_wrap(new_key, id, name, region, &key, batch, err);
+    rc = acm_key_id(new_key, id, err);
+
+    if (rc == ACM_OK) {
+        rc = acm_data_key_wrap(new_key, id, name, region, &key, batch, err);
+    }
 
     acm_key_wipe(&key);
 

@@ -473,8 +473,8 @@ acm_dir_sync(const char *dir, acm_err_t *err)
 }
 
 
-void
-acm_key_id(const acm_key_secret_t *key, uint8_t id[8])
+acm_rc_t
+acm_key_id(const acm_key_secret_t *key, uint8_t id[8], acm_err_t *err)
 {
     uint8_t               mac[EVP_MAX_MD_SIZE];
     unsigned int          len;
@@ -486,10 +486,13 @@ acm_key_id(const acm_key_secret_t *key, uint8_t id[8])
              sizeof(label) - 1, mac, &len)
         == NULL || len < 8)
     {
-        memset(mac, 0, 8);
+        return acm_fail(err, ACM_NOMEM, "no memory for the id of a master "
+                        "key");
     }
 
     memcpy(id, mac, 8);
+
+    return ACM_OK;
 }
 
 

@@ -43,8 +43,10 @@ acm_rc_t acm_master_key_read(const char *path, acm_key_secret_t *key,
 acm_rc_t acm_master_key_create(const char *path, acm_key_secret_t *key,
     acm_err_t *err);
 
-/* Eight octets that tell one key from another and say nothing about it. */
-void acm_key_id(const acm_key_secret_t *key, uint8_t id[8]);
+/* Eight octets that tell one key from another and say nothing about it:
+   ACM_NOMEM. */
+acm_rc_t acm_key_id(const acm_key_secret_t *key, uint8_t id[8],
+    acm_err_t *err);
 
 acm_rc_t acm_key_random(acm_key_secret_t *key, acm_err_t *err);
 void acm_key_wipe(acm_key_secret_t *key);

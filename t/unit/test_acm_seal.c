@@ -5,6 +5,7 @@
 
 
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <sys/stat.h>
 
 #include "test.h"
@@ -61,6 +62,39 @@ test_round_trip(void **state)
 }
 
 
+static int  test_scarce;
+
+
+static void *
+test_new(size_t size, const char *file, int line)
+{
+    (void) file;
+    (void) line;
+
+    return test_scarce ? NULL : malloc(size);
+}
+
+
+static void *
+test_grow(void *p, size_t size, const char *file, int line)
+{
+    (void) file;
+    (void) line;
+
+    return test_scarce ? NULL : realloc(p, size);
+}
+
+
+static void
+test_gone(void *p, const char *file, int line)
+{
+    (void) file;
+    (void) line;
+
+    free(p);
+}
+
+
 static void
 test_key_id(void **state)
 {
@@ -71,14 +105,20 @@ test_key_id(void **state)
     (void) state;
 
     test_ok(acm_key_random(&key, &err));
-    acm_key_id(&key, a);
-    acm_key_id(&key, b);
+    test_ok(acm_key_id(&key, a, &err));
+    test_ok(acm_key_id(&key, b, &err));
     assert_memory_equal(a, b, 8);
     assert_memory_not_equal(a, key.octets, 8);
 
     key.octets[31] ^= 1;
-    acm_key_id(&key, b);
+    test_ok(acm_key_id(&key, b, &err));
     assert_memory_not_equal(a, b, 8);
+
+    /* without memory it is none, and not one that all keys have */
+
+    test_scarce = 1;
+    assert_int_equal(acm_key_id(&key, b, &err), ACM_NOMEM);
+    test_scarce = 0;
 }
 
 
@@ -196,6 +236,10 @@ main(void)
         cmocka_unit_test(test_file),
         cmocka_unit_test(test_sched)
     };
+
+    if (CRYPTO_set_mem_functions(test_new, test_grow, test_gone) != 1) {
+        return 1;
+    }
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
