@@ -442,7 +442,7 @@ acm_walk_over(acm_walk_t *w, char phase, const acm_entry_t *entry)
         return w->query->expires
                && acm_time_key_parse(entry->key, entry->key_len, &at, uuid)
                   == ACM_OK
-               && at > w->since + w->query->expires;
+               && at > acm_add_sat(w->since, w->query->expires);
 
     default:
         return 0;
@@ -729,7 +729,7 @@ acm_walk_match(acm_walk_t *w, const acm_cert_t *cert)
 
     if (query->expires
         && (cert->not_after == 0
-            || cert->not_after > w->since + query->expires))
+            || cert->not_after > acm_add_sat(w->since, query->expires)))
     {
         return 0;
     }

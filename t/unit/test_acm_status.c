@@ -6,6 +6,8 @@
  */
 
 
+#include <inttypes.h>
+
 #include "acm_json.h"
 #include "acm_status.h"
 #include "fill_shown.h"
@@ -591,6 +593,56 @@ test_memory(void **state)
 }
 
 
+static size_t
+test_ending(acm_store_t *store, const char *cursor)
+{
+    size_t              n;
+    json_t             *list;
+    acm_err_t           err;
+    acm_snap_t         *snap;
+    acm_status_view_t   view;
+    acm_status_query_t  q;
+
+    test_parse("expires=30d", &q);
+    q.after_len = strlen(cursor);
+    memcpy(q.after, cursor, q.after_len);
+
+    test_ok(acm_store_begin(store, &snap, &err));
+    acm_status_view_init(&view, snap, NOW);
+    list = acm_status_list(&view, &q);
+    acm_store_end(snap);
+
+    n = json_array_size(acm_json_array(list, "Certificates"));
+    json_decref(list);
+
+    return n;
+}
+
+
+/* To a list that is begun at the end of all times everything comes to its end
+   soon. */
+
+static void
+test_future(void **state)
+{
+    size_t        n;
+    char          cursor[ACM_MAX_STATUS_CURSOR + 1];
+    acm_store_t  *store;
+
+    (void) state;
+
+    store = test_store(400);
+    n = test_ending(store, "");
+    assert_in_range(n, 1, 400);
+
+    snprintf(cursor, sizeof(cursor), "e%016" PRIx64 "%s", INT64_MAX,
+             &ZEROS[16]);
+    assert_in_range(test_ending(store, cursor), n, 400);
+
+    acm_store_close(store);
+}
+
+
 int
 main(void)
 {
@@ -602,6 +654,7 @@ main(void)
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_due),
         cmocka_unit_test(test_time),
+        cmocka_unit_test(test_future),
         cmocka_unit_test(test_first),
         cmocka_unit_test(test_overview),
         cmocka_unit_test(test_memory)
