@@ -421,6 +421,71 @@ test_scarce(void **state)
 }
 
 
+static unsigned  test_kept;
+
+
+/* While a check is made the account may be forgotten, and the directory be
+   another one. */
+
+static acm_rc_t
+test_check_keeps_start(void *data, acm_preflight_t *check, acm_err_t *err)
+{
+    char            url[256];
+    acm_session_t  *session;
+
+    (void) data;
+    (void) err;
+
+    if (check->stage == ACM_PREFLIGHT_ANSWERS) {
+        session = check->order->session;
+        snprintf(url, sizeof(url), "%s", acm_session_account(session));
+
+        assert_string_equal(check->account, url);
+        assert_ptr_not_equal(check->account, acm_session_account(session));
+        assert_ptr_not_equal(check->directory,
+                             acm_session_directory(session));
+
+        acm_session_account_lost(session);
+        assert_null(acm_session_account(session));
+        assert_string_equal(check->account, url);
+        test_kept++;
+    }
+
+    check->rc = ACM_OK;
+    check->done(check);
+
+    return ACM_OK;
+}
+
+
+static void
+test_check_keeps_cancel(void *data, acm_preflight_t *check)
+{
+    (void) data;
+    (void) check;
+}
+
+
+static void
+test_check_keeps(void **state)
+{
+    sim_t  *s;
+
+    static acm_checker_t  checker = { .start = test_check_keeps_start,
+                                      .cancel = test_check_keeps_cancel };
+
+    (void) state;
+
+    test_kept = 0;
+    s = sim_new(1, 1);
+    s->checker = &checker;
+    s->issuers[0].preflight = 1;
+    assert_int_equal(sim_until(s, 1, SIM_DAY), 1);
+    assert_int_equal(test_kept, 1);
+    sim_free(s);
+}
+
+
 int
 main(void)
 {
@@ -434,7 +499,8 @@ main(void)
         cmocka_unit_test(test_vacant),
         cmocka_unit_test(test_ensured),
         cmocka_unit_test(test_twins),
-        cmocka_unit_test(test_scarce)
+        cmocka_unit_test(test_scarce),
+        cmocka_unit_test(test_check_keeps)
     };
 
     if (getenv("ACM_TEST") != NULL) {
