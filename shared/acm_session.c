@@ -553,7 +553,10 @@ acm_session_dispatch(acm_session_t *s)
     for (link = &s->queue; *link != NULL; /* void */) {
         call = *link;
 
-        if (s->asking != ACM_SESSION_NOTHING && !call->own) {
+        if (!call->own
+            && (s->asking != ACM_SESSION_NOTHING
+                || (!call->get && acm_session_rolling(s))))
+        {
             link = &call->next;
             continue;
         }

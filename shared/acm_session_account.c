@@ -121,13 +121,22 @@ acm_session_learned(acm_session_t *s)
 
 
 int
+acm_session_rolling(acm_session_t *s)
+{
+    return s->have_account && s->account.next.len != 0;
+}
+
+
+int
 acm_session_idle(acm_session_t *s)
 {
     acm_store_t  *store;
 
     store = acm_keyring_store(s->conf.ring);
 
-    if (s->generation == acm_store_generation(store)) {
+    if (s->generation == acm_store_generation(store)
+        && !acm_session_rolling(s))
+    {
         return 1;
     }
 
@@ -296,15 +305,17 @@ acm_session_wanted(acm_session_t *s)
                                                : ACM_SESSION_NOTHING;
     }
 
+    /* the old key may be dead already: first of all */
+
+    if (a->next.len != 0) {
+        return ACM_SESSION_KEY_CHECK;
+    }
+
     if (s->suspect) {
         return ACM_SESSION_STATUS;
     }
 
     /* answers to challenges hold the key's thumbprint: not meanwhile */
-
-    if (a->next.len != 0 && s->held == 0) {
-        return ACM_SESSION_KEY_CHECK;
-    }
 
     if (a->wish == ACM_ACCOUNT_ROLLOVER && s->held == 0) {
         return ACM_SESSION_KEY_CHANGE;

@@ -85,6 +85,10 @@ void acm_session_report(acm_session_t *s, int trouble, const char *fmt, ...)
    session has failed. */
 acm_rc_t acm_session_ready(acm_session_t *s);
 
+/* 1 while it is not known which of two keys is the CA's: only the session's
+   own requests are signed. */
+int acm_session_rolling(acm_session_t *s);
+
 /* 1 if nothing is to be asked of the CA for the account's own sake. */
 int acm_session_idle(acm_session_t *s);
 
