@@ -226,11 +226,14 @@ ngx_acm_curl_trust(ngx_acm_curl_request_t *req)
     rc |= curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
     rc |= curl_easy_setopt(e, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
 
-    if (http->stranger) {
+    if (http->stranger || http->fresh) {
 
-        /* nor is a connection used that others have to such a host */
+        /* strangers do not use one that others have to such a host */
 
         rc |= curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
+    }
+
+    if (http->stranger) {
         rc |= curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION,
                                ngx_acm_curl_socket);
         rc |= curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, req);

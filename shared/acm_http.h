@@ -47,6 +47,9 @@ struct acm_http_s {
                                             in brackets; NULL: looked up */
     long                 timeout;        /* milliseconds, of the whole */
     unsigned             acme:1;         /* to a CA, for who counts them */
+    unsigned             fresh:1;        /* on a connection of its own: on one
+                                            that was kept, and is closed by
+                                            then, it may be sent twice */
     unsigned             plain:1;        /* http to any host is meant */
     unsigned             stranger:1;     /* who named the host may not reach
                                             what acm_http_local() is 1 for */

@@ -657,6 +657,7 @@ acm_session_sign(acm_session_t *s, acm_call_t *call, acm_err_t *err)
     jws.url = url;
 
     http->type = "application/jose+json";
+    http->fresh = call->fresh;
 
     rc = acm_jws_sign(&jws, call->payload, &http->body, err);
 

@@ -75,6 +75,7 @@ struct acm_call_s {
     unsigned            tries;
     unsigned            own:1;           /* of the session itself */
     unsigned            jwk:1;           /* signed without account URL */
+    unsigned            fresh:1;         /* as of acm_http_t */
     unsigned            sent:1;
 };
 

@@ -17,24 +17,19 @@
 
 static acm_rc_t acm_session_load(acm_session_t *s);
 static acm_rc_t acm_session_open(acm_session_t *s);
-static acm_rc_t acm_session_save(acm_session_t *s);
 static acm_session_ask_e acm_session_wanted(acm_session_t *s);
-static acm_rc_t acm_session_ask(acm_session_t *s, acm_session_ask_e ask);
-static void acm_ask_queue(acm_session_t *s, acm_session_ask_e ask);
-static acm_rc_t acm_ask_register(acm_session_t *s, acm_err_t *err);
-static acm_rc_t acm_ask_key_change(acm_session_t *s, acm_err_t *err);
-static void acm_session_asked(acm_call_t *call);
 static void acm_session_refused(acm_session_t *s, acm_session_ask_e ask,
     acm_call_t *call);
+static void acm_session_key_unknown(acm_session_t *s);
 static void acm_session_granted(acm_session_t *s, acm_session_ask_e ask,
     acm_call_t *call);
 static void acm_session_registered(acm_session_t *s, acm_call_t *call);
 static void acm_session_status(acm_session_t *s, acm_call_t *call);
+static void acm_session_unchanged(acm_session_t *s);
 static void acm_session_rolled(acm_session_t *s);
 static void acm_session_forgotten(acm_session_t *s);
 static void acm_session_dead(acm_session_t *s, const char *why);
 static int acm_session_learned(acm_session_t *s);
-static acm_rc_t acm_session_text(char **slot, const char *text);
 
 
 acm_rc_t
@@ -262,7 +257,7 @@ acm_session_open(acm_session_t *s)
 }
 
 
-static acm_rc_t
+acm_rc_t
 acm_session_save(acm_session_t *s)
 {
     acm_rc_t      rc;
@@ -337,198 +332,7 @@ acm_session_wanted(acm_session_t *s)
 }
 
 
-static acm_rc_t
-acm_session_ask(acm_session_t *s, acm_session_ask_e ask)
-{
-    acm_rc_t     rc;
-    acm_err_t    err;
-    const char  *url;
-
-    err.text[0] = '\0';
-
-    acm_buf_free(&s->payload);
-    acm_buf_init(&s->payload, ACM_MAX_JWS);
-
-    url = s->account.url;
-    rc = ACM_OK;
-
-    switch (ask) {
-
-    case ACM_SESSION_NOTHING:
-        return ACM_OK;
-
-    case ACM_SESSION_REGISTER:
-        url = s->directory.new_account;
-        rc = acm_ask_register(s, &err);
-        break;
-
-    case ACM_SESSION_CONTACTS:
-        rc = acm_acme_contacts(s->conf.issuer->contacts,
-                               s->conf.issuer->ncontacts, &s->payload);
-        break;
-
-    case ACM_SESSION_STATUS:
-    case ACM_SESSION_KEY_CHECK:
-        break;
-
-    case ACM_SESSION_KEY_CHANGE:
-        url = s->directory.key_change;
-        rc = acm_ask_key_change(s, &err);
-
-        if (rc == ACM_BUSY) {
-
-            /* the new key is committed first: look at the record again */
-
-            return acm_session_ready(s);
-        }
-
-        break;
-
-    case ACM_SESSION_DEACTIVATION:
-        acm_buf_add(&s->payload, "{\"status\":\"deactivated\"}",
-                    sizeof("{\"status\":\"deactivated\"}"));
-        rc = acm_buf_rc(&s->payload);
-        break;
-    }
-
-    if (rc == ACM_OK) {
-        rc = acm_session_text(&s->ask_url, url);
-    }
-
-    if (rc != ACM_OK) {
-        if (err.text[0] == '\0') {
-            (void) acm_fail(&err, rc, "no memory for a request");
-        }
-
-        acm_session_fault(s, ACM_FAULT_ACCOUNT, &err);
-        return rc;
-    }
-
-    acm_ask_queue(s, ask);
-
-    return ACM_OK;
-}
-
-
-/* Before all calls that wait: they need it. */
-
-static void
-acm_ask_queue(acm_session_t *s, acm_session_ask_e ask)
-{
-    acm_call_t  *call;
-
-    call = &s->ask;
-
-    acm_call_reset(call);
-
-    call->url = s->ask_url;
-    call->payload = (s->payload.len == 0) ? NULL : (char *) s->payload.data;
-    call->done = acm_session_asked;
-    call->data = s;
-    call->own = 1;
-    call->get = 0;
-    call->jwk = (ask == ACM_SESSION_REGISTER);
-    call->session = s;
-    call->tries = 0;
-    call->sent = 0;
-    call->next = s->queue;
-
-    if (s->queue == NULL) {
-        s->tail = &call->next;
-    }
-
-    s->queue = call;
-    s->asking = ask;
-}
-
-
-static acm_rc_t
-acm_ask_register(acm_session_t *s, acm_err_t *err)
-{
-    acm_rc_t             rc;
-    acm_buf_t            eab;
-    const char          *text;
-    const acm_issuer_t  *issuer;
-
-    issuer = s->conf.issuer;
-    text = NULL;
-
-    if (s->directory.eab_required && issuer->eab_kid == NULL) {
-        return acm_fail(err, ACM_INVALID, "issuer \"%s\" wants an external "
-                        "account binding: get a key id and key from the CA "
-                        "and set \"eab\"", issuer->name);
-    }
-
-    acm_buf_init(&eab, ACM_MAX_JWS);
-
-    rc = ACM_OK;
-
-    if (issuer->eab_kid != NULL) {
-        rc = acm_jws_eab(s->pkey, issuer->eab_kid, s->directory.new_account,
-                         &issuer->eab_key_secret, &eab, err);
-        acm_buf_u8(&eab, '\0');
-        text = (char *) eab.data;
-    }
-
-    if (rc == ACM_OK) {
-        rc = acm_acme_new_account(issuer->contacts, issuer->ncontacts,
-                                  issuer->terms, text, &s->payload);
-    }
-
-    acm_buf_free(&eab);
-
-    return rc;
-}
-
-
-/* The outer request is signed by the old key, the payload by the new one. */
-
-static acm_rc_t
-acm_ask_key_change(acm_session_t *s, acm_err_t *err)
-{
-    acm_rc_t   rc;
-    acm_buf_t  inner;
-    acm_jws_t  jws;
-
-    if (s->directory.key_change == NULL) {
-        s->account.wish = ACM_ACCOUNT_NOTHING;
-        rc = acm_session_text(&s->account.error, "the CA offers no change "
-                              "of the account key");
-        return (rc == ACM_OK && acm_session_save(s) == ACM_OK) ? ACM_BUSY
-                                                               : ACM_ERROR;
-    }
-
-    if (s->next_key == NULL) {
-        rc = acm_account_next(s->conf.ring, &s->account, err);
-
-        if (rc != ACM_OK) {
-            return rc;
-        }
-
-        return (acm_session_save(s) == ACM_OK) ? ACM_BUSY : ACM_ERROR;
-    }
-
-    acm_buf_init(&inner, ACM_MAX_JWS);
-
-    rc = acm_acme_key_change(s->account.url, s->pkey, &inner, err);
-
-    if (rc == ACM_OK) {
-        jws.pkey = s->next_key;
-        jws.kid = NULL;
-        jws.nonce = NULL;
-        jws.url = s->directory.key_change;
-
-        rc = acm_jws_sign(&jws, (char *) inner.data, &s->payload, err);
-        acm_buf_u8(&s->payload, '\0');
-    }
-
-    acm_buf_free(&inner);
-
-    return (rc == ACM_OK) ? acm_buf_rc(&s->payload) : rc;
-}
-
-
-static void
+void
 acm_session_asked(acm_call_t *call)
 {
     acm_session_t      *s;
@@ -665,7 +469,34 @@ acm_session_status(acm_session_t *s, acm_call_t *call)
     {
         s->account.status = ACM_ACCOUNT_DEACTIVATED;
         (void) acm_session_save(s);
+
+    } else if (acm_session_rolling(s)) {
+        acm_session_unchanged(s);
     }
+}
+
+
+/* The CA refused the new key, knows it not, and has the old one. */
+
+static void
+acm_session_unchanged(acm_session_t *s)
+{
+    acm_account_t  *a;
+
+    a = &s->account;
+
+    acm_free(a->next.data);
+
+    a->next.data = NULL;
+    a->next.len = 0;
+    a->wish = ACM_ACCOUNT_NOTHING;
+
+    (void) acm_session_text(&a->error, s->unchanged.text);
+
+    acm_session_report(s, 1, "%s", s->unchanged.text);
+    s->unchanged.text[0] = '\0';
+
+    (void) acm_session_save(s);
 }
 
 
@@ -683,6 +514,7 @@ acm_session_rolled(acm_session_t *s)
     a->sealed = a->next;
     a->next.data = NULL;
     a->next.len = 0;
+    s->unchanged.text[0] = '\0';
     a->version++;
     a->wish = ACM_ACCOUNT_NOTHING;
 
@@ -712,20 +544,18 @@ acm_session_refused(acm_session_t *s, acm_session_ask_e ask,
     switch (ask) {
 
     case ACM_SESSION_KEY_CHECK:
-
-        /* the CA does not know the new key yet */
-
-        if (acm_session_ask(s, ACM_SESSION_KEY_CHANGE) == ACM_OK) {
-            acm_session_report(s, 0, "asking for a new account key");
-        }
-
+        acm_session_key_unknown(s);
         return;
 
     case ACM_SESSION_KEY_CHANGE:
-        acm_free(s->account.next.data);
-        s->account.next.data = NULL;
-        s->account.next.len = 0;
-        /* fall through */
+
+        /* a request that came twice is refused the second time */
+
+        (void) acm_fail(&s->unchanged, ACM_DENIED, "%s",
+                        (problem.text[0] == '\0') ? "the CA refused a new "
+                        "account key" : problem.text);
+        (void) acm_session_ask(s, ACM_SESSION_KEY_CHECK);
+        return;
 
     case ACM_SESSION_DEACTIVATION:
         s->account.wish = ACM_ACCOUNT_NOTHING;
@@ -747,8 +577,9 @@ acm_session_refused(acm_session_t *s, acm_session_ask_e ask,
 
         s->suspect = 0;
 
-        if (problem.type == ACM_PROBLEM_UNAUTHORIZED) {
-
+        if (problem.type == ACM_PROBLEM_UNAUTHORIZED
+            && !acm_session_rolling(s))
+        {
             /* RFC 8555 s7.3.6: that is what a dead account is told */
 
             s->account.status = ACM_ACCOUNT_DEACTIVATED;
@@ -788,6 +619,27 @@ acm_session_refused(acm_session_t *s, acm_session_ask_e ask,
 }
 
 
+/* The CA does not know the new key yet, or will not have it. */
+
+static void
+acm_session_key_unknown(acm_session_t *s)
+{
+    if (s->directory.key_change == NULL) {
+        (void) acm_fail(&s->unchanged, ACM_DENIED, ACM_SESSION_NO_CHANGE);
+    }
+
+    if (s->unchanged.text[0] != '\0') {
+
+        /* but has it the old one? */
+
+        (void) acm_session_ask(s, ACM_SESSION_STATUS);
+
+    } else if (acm_session_ask(s, ACM_SESSION_KEY_CHANGE) == ACM_OK) {
+        acm_session_report(s, 0, "asking for a new account key");
+    }
+}
+
+
 /* An operator did that, and nothing of the old account counts any more. */
 
 static void
@@ -795,6 +647,7 @@ acm_session_forgotten(acm_session_t *s)
 {
     acm_account_free(&s->account);
     s->have_account = 0;
+    s->unchanged.text[0] = '\0';
 
     if (s->dead) {
         s->dead = 0;
@@ -834,6 +687,7 @@ acm_session_account_lost(acm_session_t *s)
     }
 
     s->account.status = ACM_ACCOUNT_NEW;
+    s->unchanged.text[0] = '\0';
 
     if (acm_session_text(&s->account.url, "") == ACM_OK) {
         acm_session_report(s, 1, "the CA does not know our account: "
@@ -850,7 +704,7 @@ acm_session_account_suspect(acm_session_t *s)
 }
 
 
-static acm_rc_t
+acm_rc_t
 acm_session_text(char **slot, const char *text)
 {
     char  *copy;

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) The ngx_acm authors
  *
- * What the two files of a session share.
+ * What the files of a session share.
  */
 
 
@@ -14,6 +14,8 @@
 
 
 #define ACM_SESSION_FETCHES  8           /* of nonces, at a time */
+
+#define ACM_SESSION_NO_CHANGE  "the CA offers no change of the account key"
 
 
 /* what the session itself is asking the CA */
@@ -45,6 +47,8 @@ struct acm_session_s {
     uint64_t             generation;         /* when it was read */
     EVP_PKEY            *pkey;
     EVP_PKEY            *next_key;           /* during a rollover */
+    acm_err_t            unchanged;          /* why the CA refused next_key;
+                                                "": it did not, so far */
     char                 thumbprint[ACM_THUMBPRINT_LEN + 1];
     acm_session_ask_e    asking;
     acm_call_t           ask;
@@ -91,6 +95,18 @@ int acm_session_rolling(acm_session_t *s);
 
 /* 1 if nothing is to be asked of the CA for the account's own sake. */
 int acm_session_idle(acm_session_t *s);
+
+/* Writes the account down, and forgets it: it is read again. */
+acm_rc_t acm_session_save(acm_session_t *s);
+/* Puts a copy in place of a text. */
+acm_rc_t acm_session_text(char **slot, const char *text);
+
+/* The answer to what the session itself has asked. */
+void acm_session_asked(acm_call_t *call);
+
+/* acm_session_ask.c */
+
+acm_rc_t acm_session_ask(acm_session_t *s, acm_session_ask_e ask);
 
 
 #endif /* _ACM_SESSION_IMPL_H_INCLUDED_ */

@@ -562,6 +562,116 @@ test_held(void **state)
 }
 
 
+/* The request came twice: what is refused is the second one. */
+
+static void
+test_twice(void **state)
+{
+    test_t       t;
+    acm_http_t  *http;
+
+    (void) state;
+
+    http = test_rollover(&t);
+    assert_int_equal(http->fresh, 1);
+    test_order(&t);
+    test_refuse(&t, http, "malformed");
+
+    http = test_asked(&t, ACCOUNT);
+    assert_int_equal(http->fresh, 0);
+    assert_true(test_by(http, t.new));
+    test_answer(&t, http, 200, "{\"status\":\"valid\"}");
+
+    test_ordered(&t, t.new);
+    test_rolled(&t);
+    test_stop(&t);
+}
+
+
+/* Refused, and the new key is not known either: until here. */
+
+static acm_http_t *
+test_unknown(test_t *t)
+{
+    acm_http_t  *http;
+
+    test_refuse(t, test_rollover(t), "badPublicKey");
+    test_order(t);
+
+    http = test_asked(t, ACCOUNT);
+    assert_true(test_by(http, t->new));
+    test_refuse(t, http, "unauthorized");
+
+    http = test_asked(t, ACCOUNT);
+    assert_int_equal(t->nsent, 1);
+    assert_true(test_by(http, t->old));
+
+    return http;
+}
+
+
+static void
+test_unchanged(void **state)
+{
+    test_t          t;
+    uint64_t        revision;
+    acm_account_t   a;
+
+    (void) state;
+
+    test_answer(&t, test_unknown(&t), 200, "{\"status\":\"valid\"}");
+    test_ordered(&t, t.old);
+
+    test_ok(test_account(&t, &a, &revision));
+    assert_int_equal(a.version, 1);
+    assert_int_equal(a.next.len, 0);
+    assert_int_equal(a.wish, ACM_ACCOUNT_NOTHING);
+    assert_non_null(strstr(a.error, "badPublicKey"));
+    acm_account_free(&a);
+
+    /* the next one begins from the start */
+
+    EVP_PKEY_free(t.new);
+    test_wish(&t, ACM_ACCOUNT_ROLLOVER);
+    test_refuse(&t, test_asked(&t, ACCOUNT), "malformed");
+    t.new = test_key(&t, 1);
+    test_answer(&t, test_asked(&t, BASE "/key-change"), 200, "{}");
+    test_order(&t);
+    test_ordered(&t, t.new);
+    test_rolled(&t);
+    test_stop(&t);
+}
+
+
+/* The one that was asked for the new key was behind: it is kept, and the
+   account is not taken for dead. */
+
+static void
+test_behind(void **state)
+{
+    test_t       t;
+    acm_http_t  *http;
+
+    (void) state;
+
+    test_refuse(&t, test_unknown(&t), "unauthorized");
+    assert_int_equal(t.called, 1);
+    assert_int_equal(t.call.rc, ACM_ERROR);
+    assert_null(test_run(&t));
+
+    acm_ticks_set(acm_ticks() + HOUR);
+    test_order(&t);
+    http = test_asked(&t, ACCOUNT);
+    assert_int_equal(t.nsent, 1);
+    assert_true(test_by(http, t.new));
+    test_answer(&t, http, 200, "{\"status\":\"valid\"}");
+
+    test_ordered(&t, t.new);
+    test_rolled(&t);
+    test_stop(&t);
+}
+
+
 int
 main(void)
 {
@@ -569,7 +679,10 @@ main(void)
         cmocka_unit_test(test_lost),
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_settles),
-        cmocka_unit_test(test_held)
+        cmocka_unit_test(test_held),
+        cmocka_unit_test(test_twice),
+        cmocka_unit_test(test_unchanged),
+        cmocka_unit_test(test_behind)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
