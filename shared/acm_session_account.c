@@ -518,9 +518,11 @@ acm_session_rolled(acm_session_t *s)
     a->version++;
     a->wish = ACM_ACCOUNT_NOTHING;
 
-    if (acm_session_text(&a->error, "") == ACM_OK) {
-        (void) acm_session_save(s);
-    }
+    (void) acm_session_text(&a->error, "");
+
+    /* in any case: the keys that are open are those before this */
+
+    (void) acm_session_save(s);
 
     acm_session_report(s, 0, "the account has a new key");
 }
@@ -560,9 +562,8 @@ acm_session_refused(acm_session_t *s, acm_session_ask_e ask,
     case ACM_SESSION_DEACTIVATION:
         s->account.wish = ACM_ACCOUNT_NOTHING;
 
-        if (acm_session_text(&s->account.error, problem.text) == ACM_OK) {
-            (void) acm_session_save(s);
-        }
+        (void) acm_session_text(&s->account.error, problem.text);
+        (void) acm_session_save(s);
 
         acm_session_report(s, 1, "%s", problem.text);
         return;

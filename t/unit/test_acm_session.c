@@ -672,6 +672,50 @@ test_behind(void **state)
 }
 
 
+/* Whatever memory is missing when the new key is the CA's: no request is signed
+   by the old one. */
+
+static void
+test_memory(void **state)
+{
+    test_t          t;
+    acm_http_t     *http;
+    unsigned long   n, left;
+
+    (void) state;
+
+    for (n = 1, left = 0; left == 0; n++) {
+        http = test_rollover(&t);
+        test_cancel(&t, http);
+
+        http->rc = ACM_OK;
+        http->status = 200;
+        test_header(http, "Replay-Nonce", "m");
+
+        (void) acm_alloc_fail_at(n);
+        http->done(http);
+        left = acm_alloc_fail_at(0);
+
+        acm_ticks_set(acm_ticks() + HOUR);
+        test_order(&t);
+        http = test_run(&t);
+        assert_non_null(http);
+        assert_int_equal(t.nsent, 1);
+        assert_true(test_by(http, t.new));
+
+        if (strcmp(http->url, ACCOUNT) == 0) {
+            test_answer(&t, http, 200, "{\"status\":\"valid\"}");
+        }
+
+        test_ordered(&t, t.new);
+        test_rolled(&t);
+        test_stop(&t);
+    }
+
+    assert_true(n > 5);
+}
+
+
 int
 main(void)
 {
@@ -682,7 +726,8 @@ main(void)
         cmocka_unit_test(test_held),
         cmocka_unit_test(test_twice),
         cmocka_unit_test(test_unchanged),
-        cmocka_unit_test(test_behind)
+        cmocka_unit_test(test_behind),
+        cmocka_unit_test(test_memory)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
