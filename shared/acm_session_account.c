@@ -38,17 +38,26 @@ acm_session_ready(acm_session_t *s)
     acm_rc_t           rc;
     acm_session_ask_e  ask;
 
+    if (s->asking != ACM_SESSION_NOTHING) {
+
+        if (s->have_account) {
+
+            /* its call waits for a nonce, or for the CA: what is in the store
+               by now is read after the answer, which is of this account */
+
+            return ACM_OK;
+        }
+
+        acm_session_cancel(s, &s->ask);
+
+        s->asking = ACM_SESSION_NOTHING;
+        s->ask.session = NULL;
+    }
+
     rc = acm_session_load(s);
 
     if (rc != ACM_OK) {
         return rc;
-    }
-
-    if (s->asking != ACM_SESSION_NOTHING) {
-
-        /* its call waits for a nonce, or for the CA */
-
-        return ACM_OK;
     }
 
     if (acm_session_learned(s)) {
@@ -344,7 +353,11 @@ acm_session_asked(acm_call_t *call)
     s->asking = ACM_SESSION_NOTHING;
     s->ask.session = NULL;
 
-    if (call->rc == ACM_OK) {
+    if (!s->have_account) {
+
+        /* lost since: the answer is of an account that is no more */
+
+    } else if (call->rc == ACM_OK) {
         acm_session_granted(s, ask, call);
 
     } else {
