@@ -340,9 +340,15 @@ acm_account_wish(acm_store_t *store, const char *issuer,
                         acm_rc_text(rc));
     }
 
-    a.wish = wish;
+    if (wish == ACM_ACCOUNT_DEACTIVATE && *a.url == '\0') {
+        rc = acm_fail(err, ACM_DENIED, "account of issuer \"%s\": the CA does "
+                      "not know it yet, there is nothing to deactivate; to "
+                      "make another one, \"acmctl account forget\"", issuer);
 
-    rc = acm_account_put(store, &a, revision, err);
+    } else {
+        a.wish = wish;
+        rc = acm_account_put(store, &a, revision, err);
+    }
 
     acm_account_free(&a);
 

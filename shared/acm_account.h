@@ -90,7 +90,8 @@ acm_rc_t acm_account_each(acm_store_t *store,
 acm_rc_t acm_account_forget(acm_store_t *store, const char *issuer,
     const char *directory, acm_err_t *err);
 
-/* Asks the helper for a rollover or a deactivation: ACM_NOTFOUND. */
+/* Asks the helper for a rollover or a deactivation: ACM_NOTFOUND; ACM_DENIED
+   for the deactivation of one that is not registered. */
 acm_rc_t acm_account_wish(acm_store_t *store, const char *issuer,
     const char *directory, acm_account_wish_e wish, acm_err_t *err);
 

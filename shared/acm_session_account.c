@@ -463,6 +463,13 @@ acm_session_registered(acm_session_t *s, acm_call_t *call)
 
     a->status = ACM_ACCOUNT_VALID;
 
+    if (a->wish == ACM_ACCOUNT_DEACTIVATE) {
+
+        /* of the one that the CA knew before, not of this one */
+
+        a->wish = ACM_ACCOUNT_NOTHING;
+    }
+
     acm_session_report(s, 0, "account \"%.200s\" registered", a->url);
 
     (void) acm_session_save(s);

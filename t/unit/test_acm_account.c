@@ -245,6 +245,16 @@ test_wish(void **state)
                              &err));
     test_ok(test_get(&t, "le", DIR, &a, &revision));
     assert_int_equal(a.wish, ACM_ACCOUNT_ROLLOVER);
+
+    /* there is nothing to deactivate before the CA knows it */
+
+    assert_int_equal(acm_account_wish(t.store, "le", DIR,
+                                      ACM_ACCOUNT_DEACTIVATE, &err),
+                     ACM_DENIED);
+    assert_non_null(strstr(err.text, "\"le\""));
+    acm_free(a.url);
+    a.url = acm_strdup("https://ca.example.net/acct/1");
+    test_ok(acm_account_put(t.store, &a, revision, &err));
     acm_account_free(&a);
     test_ok(acm_account_wish(t.store, "le", DIR, ACM_ACCOUNT_DEACTIVATE,
                              &err));

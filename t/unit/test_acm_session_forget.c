@@ -194,6 +194,59 @@ test_lost_status(void **state)
 }
 
 
+/* A deactivation is of the account that there was, not of the next. */
+
+static void
+test_deactivate(void **state)
+{
+    test_t          t;
+    uint64_t        revision;
+    acm_err_t       err;
+    acm_http_t     *http;
+    acm_account_t   a;
+
+    (void) state;
+
+    test_start(&t);
+    test_order(&t);
+    http = test_asked(&t, BASE "/new-account");
+    assert_int_equal(acm_account_wish(t.store, "le", DIR,
+                                      ACM_ACCOUNT_DEACTIVATE, &err),
+                     ACM_DENIED);
+    assert_non_null(strstr(err.text, "\"le\": the CA does not know it"));
+    test_answer(&t, http, 201, "{\"status\":\"valid\"}");
+    t.old = test_key(&t, 0);
+    test_ordered(&t, t.old);
+
+    /* the CA has lost the account that was not to be any more */
+
+    test_wish(&t, ACM_ACCOUNT_DEACTIVATE);
+    test_refuse(&t, test_asked(&t, ACCOUNT), "serverInternal");
+    acm_session_account_lost(t.session);
+
+    acm_ticks_set(acm_ticks() + HOUR);
+    test_order(&t);
+    test_answer(&t, test_asked(&t, BASE "/new-account"), 201,
+                "{\"status\":\"valid\"}");
+    test_ordered(&t, t.old);
+    test_ok(test_account(&t, &a, &revision));
+    assert_int_equal(a.wish, ACM_ACCOUNT_NOTHING);
+    assert_int_equal(a.status, ACM_ACCOUNT_VALID);
+    acm_account_free(&a);
+
+    /* and one that there is is deactivated */
+
+    test_wish(&t, ACM_ACCOUNT_DEACTIVATE);
+    http = test_asked(&t, ACCOUNT);
+    test_answer(&t, http, 200, "{\"status\":\"deactivated\"}");
+    assert_null(test_run(&t));
+    test_ok(test_account(&t, &a, &revision));
+    assert_int_equal(a.status, ACM_ACCOUNT_DEACTIVATED);
+    acm_account_free(&a);
+    test_stop(&t);
+}
+
+
 int
 main(void)
 {
@@ -202,7 +255,8 @@ main(void)
         cmocka_unit_test(test_forget_status),
         cmocka_unit_test(test_wish_meanwhile),
         cmocka_unit_test(test_forget_dry),
-        cmocka_unit_test(test_lost_status)
+        cmocka_unit_test(test_lost_status),
+        cmocka_unit_test(test_deactivate)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
