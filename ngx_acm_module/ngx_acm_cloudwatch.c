@@ -50,6 +50,8 @@ static ngx_int_t ngx_acm_cloudwatch_parameter(ngx_conf_t *cf,
     ngx_acm_cloudwatch_t *cw, ngx_str_t *value);
 static ngx_int_t ngx_acm_cloudwatch_space(ngx_conf_t *cf,
     ngx_acm_cloudwatch_t *cw, ngx_str_t *value);
+static ngx_uint_t ngx_acm_cloudwatch_due(ngx_acm_cloudwatch_run_t *run,
+    time_t last);
 static acm_rc_t ngx_acm_cloudwatch_body(ngx_acm_cloudwatch_run_t *run,
     acm_store_t *store, acm_buf_t *body, acm_err_t *err);
 static acm_rc_t ngx_acm_cloudwatch_send(ngx_acm_cloudwatch_run_t *run,
@@ -254,12 +256,7 @@ ngx_acm_cloudwatch_run(ngx_acm_conf_t *amcf, acm_store_t *store,
 
     sent = &ngx_acm_shared(amcf)->metrics.cloudwatch;
 
-    /* the last time is known over a reload */
-
-    if (run->http || ngx_time() < run->at
-        || (run->where.len == 0
-            && ngx_time() - (time_t) *sent < amcf->cloudwatch->every))
-    {
+    if (run->http || !ngx_acm_cloudwatch_due(run, (time_t) *sent)) {
         return;
     }
 
@@ -282,6 +279,29 @@ ngx_acm_cloudwatch_run(ngx_acm_conf_t *amcf, acm_store_t *store,
         ngx_acm_cloudwatch_failed(run, err.text[0] ? err.text
                                                    : acm_rc_text(rc), log);
     }
+}
+
+
+/* The last time is known over a reload.  One that is to come is of a clock
+   that was ahead. */
+
+static ngx_uint_t
+ngx_acm_cloudwatch_due(ngx_acm_cloudwatch_run_t *run, time_t last)
+{
+    time_t  now;
+
+    now = ngx_time();
+
+    if (run->at - now > NGX_ACM_CLOUDWATCH_MAX) {
+        run->at = now;
+    }
+
+    if (now < run->at) {
+        return 0;
+    }
+
+    return run->where.len != 0 || last > now
+           || now - last >= run->amcf->cloudwatch->every;
 }
 
 

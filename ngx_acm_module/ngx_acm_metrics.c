@@ -380,6 +380,7 @@ ngx_acm_metrics_census(ngx_acm_conf_t *amcf, acm_store_t *store,
 
         if ((ngx_msec_int_t) (c->next - ngx_current_msec) > 0
             || (generation == c->generation
+                && ngx_time() >= c->done
                 && ngx_time() < c->done + NGX_ACM_CENSUS))
         {
             return 0;

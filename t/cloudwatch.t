@@ -53,10 +53,14 @@ use lib "$FindBin::Bin/lib";
 use IO::Socket::INET;
 use JSON::PP;
 use Test::Nginx::ACM;
+use Test::Nginx::Clock;
 use Test::Nginx::Daemon;
 
 my $cloud = Receiver->new();
 my $t = Test::Nginx::ACM->new();
+my $clock = Test::Nginx::Clock->available() ? Test::Nginx::Clock->new() : undef;
+
+$t->environment($clock->environment()) if $clock;
 
 $t->write_file('aws', "[default]\naws_access_key_id = AKIDEXAMPLE\n"
     . "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG\n");
@@ -141,6 +145,23 @@ ok($t->wait_for(sub { $cloud->requests() > $seen }), 'told again');
 
 like($t->http_get(8080, '/status/metrics'),
     qr/^acm_cloudwatch_last_success_timestamp_seconds [1-9]/m, 'metric');
+
+# a clock that was ahead for a moment, in which it was told once
+
+if ($clock) {
+    my $now = $clock->now();
+
+    $clock->set($now + 10 * 86400);
+    ok($t->wait_for(sub {
+        grep { $_->{status} == 200 && (data($_))[0]{Timestamp} > $now + 86400 }
+            $cloud->requests();
+    }), 'told, with a clock ahead');
+
+    $clock->set(time());
+    $seen = $cloud->requests();
+    ok($t->wait_for(sub { $cloud->requests() > $seen + 1 }),
+        'and again, when it is right');
+}
 
 # configuration
 
