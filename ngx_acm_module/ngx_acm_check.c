@@ -604,8 +604,12 @@ ngx_acm_check_updated(void *data, acm_rc_t rc, const char *why)
     ngx_acm_check_t  *check = data;
 
     if (rc != ACM_OK) {
-        ngx_acm_check_note(check, (rc == ACM_BUSY) ? NGX_AGAIN
-                                                   : NGX_DECLINED, why);
+
+        /* what went wrong here says nothing about the name */
+
+        ngx_acm_check_note(check, (rc == ACM_BUSY || rc == ACM_NOMEM
+                                   || rc == ACM_ERROR)
+                                  ? NGX_AGAIN : NGX_DECLINED, why);
 
         /* it cannot be seen then */
 

@@ -348,7 +348,7 @@ acm_check_chain(acm_dns_check_t *check, const acm_dns_msg_t *msg)
     check->chain[check->nchain] = acm_strdup(r->name);
 
     if (check->chain[check->nchain] == NULL) {
-        (void) acm_check_finding(check, ACM_CHECK_FAILED, "out of memory");
+        (void) acm_check_finding(check, ACM_CHECK_WAIT, "out of memory");
         return;
     }
 
@@ -411,8 +411,7 @@ acm_check_zone(acm_dns_check_t *check, const acm_dns_msg_t *msg)
         check->servers[n].name = acm_strdup(r->name);
 
         if (check->servers[n].name == NULL) {
-            (void) acm_check_finding(check, ACM_CHECK_FAILED,
-                                     "out of memory");
+            (void) acm_check_finding(check, ACM_CHECK_WAIT, "out of memory");
             return;
         }
 
