@@ -42,7 +42,10 @@ ok($t->wait_for(sub {
     7 == grep { $_->{Status} eq 'ISSUED' } @{$t->status()->{Certificates}}
 }), 'issued');
 
-my $s = $t->status();
+# when it has nothing more to do at once
+
+my $s;
+$t->wait_for(sub { $s = $t->status(); $s->{Helper}{NextStepAt} });
 
 is($s->{Helper}{Pid}, ($t->helpers())[0], 'helper pid');
 ok($s->{Helper}{Locked}, 'helper has the lock');
