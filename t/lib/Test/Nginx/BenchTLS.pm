@@ -34,6 +34,7 @@ my %goals = ('hot:1' => 0.99, 'hot:10k' => 0.98, 'hot:100k/1M' => 0.96,
 
 my @CLIENT = ('-x', '-c', 8);
 my $CACHE = 4096;                # as by default
+my $COLD = 4;                    # rows of cold names of one store
 my $FEW = 5;                     # rounds of what takes seconds each
 my $BLOCKS = 10000;              # more server blocks than that take too long
 
@@ -280,12 +281,16 @@ sub handshakes {
 }
 
 
-# Names that come in this process for the first time.
+# Names that come in this process for the first time: there are rows enough
+# of them, and then long ago.
 
 sub cold {
     my ($self, $t, $all, @args) = @_;
 
-    my $share = int($all / $self->{rounds});
+    my $share = int($all / $self->{rounds} / $COLD);
+
+    $t->{seen} = 0 if $t->{seen} + $share > $all;
+
     my $r = $self->load($t, @args, '-n', $share, '-S', '-o', $t->{seen},
         '-m', $share - 8, '-w', 0, '-d', $self->{seconds});
 
@@ -340,7 +345,7 @@ sub compare {
         $ours, $theirs;
 
     $self->say($row, 'the same, the best tenth', sprintf('%.1f', $o),
-        sprintf('%.1f', $s), [ $s / $o ]);
+        sprintf('%.1f', $s), [ $o > 0 ? $s / $o : undef ]);
 
     my ($ours_failed, $failed) = map { failed(@$_) } $ours, $theirs;
 
