@@ -9,6 +9,7 @@
 
 #include "sim.h"
 
+#include "acm_order_impl.h"
 #include "acm_orders_impl.h"
 
 
@@ -421,6 +422,42 @@ test_scarce(void **state)
 }
 
 
+/* It is not waited for memory for ever, nor for an order that has no URL. */
+
+static void
+test_scarce_ends(void **state)
+{
+    unsigned          n;
+    acm_order_t       o;
+    acm_issuer_t      issuer;
+    acm_order_rec_t   rec;
+
+    (void) state;
+
+    memset(&issuer, 0, sizeof(acm_issuer_t));
+    memset(&rec, 0, sizeof(acm_order_rec_t));
+    rec.url = acm_strdup("https://ca.example.com/order/1");
+    assert_non_null(rec.url);
+
+    acm_order_init(&o, &rec, &issuer, NULL);
+
+    for (n = 0; n < ACM_ORDER_SCARCE; n++) {
+        assert_int_equal(acm_order_scarce(&o), ACM_ACT_WAIT);
+        assert_int_equal(o.state, ACM_ORDER_RESUMED);
+    }
+
+    assert_int_equal(acm_order_scarce(&o), ACM_ACT_FAILED);
+    acm_order_free(&o);
+
+    memset(&rec, 0, sizeof(acm_order_rec_t));
+    rec.url = acm_strdup("");
+    assert_non_null(rec.url);
+    acm_order_init(&o, &rec, &issuer, NULL);
+    assert_int_equal(acm_order_scarce(&o), ACM_ACT_FAILED);
+    acm_order_free(&o);
+}
+
+
 static unsigned  test_kept;
 
 
@@ -500,6 +537,7 @@ main(void)
         cmocka_unit_test(test_ensured),
         cmocka_unit_test(test_twins),
         cmocka_unit_test(test_scarce),
+        cmocka_unit_test(test_scarce_ends),
         cmocka_unit_test(test_check_keeps)
     };
 
