@@ -458,6 +458,73 @@ test_scarce_ends(void **state)
 }
 
 
+static acm_rc_t  (*begin_below)(acm_store_t *store, acm_err_t *err);
+static sim_t      *begin_sim;
+static unsigned    begin_odd, begin_checks;
+
+
+/* Of each two snapshots of an issued certificate's order the second one, in
+   which it is checked, cannot be had. */
+
+static acm_rc_t
+test_begin(acm_store_t *store, acm_err_t *err)
+{
+    acm_job_t  *job;
+
+    job = begin_sim->engine.orders->jobs;
+
+    if (job == NULL || job->order.state != ACM_ORDER_DONE) {
+        return begin_below(store, err);
+    }
+
+    begin_checks = job->checks;
+    begin_odd = !begin_odd;
+
+    return begin_odd ? begin_below(store, err)
+                     : acm_fail(err, ACM_BUSY, "busy");
+}
+
+
+/* A certificate that cannot be looked at is given up, but not soon. */
+
+static void
+test_unchecked_ends(void **state)
+{
+    sim_t  *s;
+
+    (void) state;
+
+    s = sim_new(1, 1);
+
+    while (s->cas[0].count[SIM_DOWNLOAD] == 0) {
+        sim_step(s, INT64_MAX);
+    }
+
+    begin_sim = s;
+    begin_odd = 0;
+    begin_below = s->ops.begin;
+    s->ops.begin = test_begin;
+
+    sim_run(s, ACM_ORDERS_CHECKS * ACM_ORDERS_REDO / 1000 / 2);
+    assert_non_null(s->engine.orders->jobs);
+    assert_int_equal(s->engine.orders->jobs->order.state, ACM_ORDER_DONE);
+
+    while (s->engine.orders->jobs != NULL) {
+        sim_step(s, INT64_MAX);
+    }
+
+    assert_int_equal(begin_checks, ACM_ORDERS_CHECKS - 1);
+    assert_int_equal(s->seen[0].orders, 1);
+
+    /* the next one is another try */
+
+    s->ops.begin = begin_below;
+    assert_int_equal(sim_until(s, 1, SIM_DAY), 1);
+    assert_int_equal(s->seen[0].orders, 2);
+    sim_free(s);
+}
+
+
 static unsigned  test_kept;
 
 
@@ -538,6 +605,7 @@ main(void)
         cmocka_unit_test(test_twins),
         cmocka_unit_test(test_scarce),
         cmocka_unit_test(test_scarce_ends),
+        cmocka_unit_test(test_unchecked_ends),
         cmocka_unit_test(test_check_keeps)
     };
 
