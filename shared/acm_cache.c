@@ -21,6 +21,7 @@
 #define ACM_CACHE_PROOF    2         /* uses of what stays */
 #define ACM_CACHE_USES     3         /* counted at most */
 #define ACM_CACHE_BUCKET   1024      /* octets bring a bucket with them */
+#define ACM_CACHE_WAYS     8         /* of remembering one that left */
 #define ACM_CACHE_MULT     0x9e3779b97f4a7c15ULL
 #define ACM_CACHE_BITS     64        /* of a word */
 
@@ -67,6 +68,8 @@ static int acm_cache_room(acm_cache_t *cache, size_t entries, size_t bytes);
 static void acm_cache_evict(acm_cache_t *cache);
 static void acm_cache_leave(acm_cache_t *cache, acm_cached_t *entry);
 static int acm_cache_returns(acm_cache_t *cache, uint32_t hash);
+static acm_cache_ghost_t *acm_cache_ghosts(const acm_cache_t *cache,
+    uint32_t hash);
 static void acm_cache_push(acm_cache_t *cache, acm_cached_t *entry,
     int proven);
 static void acm_cache_pull(acm_cache_t *cache, acm_cached_t *entry);
@@ -87,7 +90,7 @@ acm_cache_create(size_t entries, size_t bytes,
 
     /* pages of the tables that are not touched take no memory */
 
-    for (n = 1; n < entries && n < bytes / ACM_CACHE_BUCKET; n *= 2) {
+    for (n = ACM_CACHE_WAYS; n < entries && n < bytes / ACM_CACHE_BUCKET; n *= 2) {
         /* void */
     }
 
@@ -350,9 +353,24 @@ acm_cache_evict(acm_cache_t *cache)
 static void
 acm_cache_leave(acm_cache_t *cache, acm_cached_t *entry)
 {
-    acm_cache_ghost_t  *ghost;
+    size_t              i;
+    acm_cache_ghost_t  *ghost, *set;
 
-    ghost = &cache->ghosts[entry->hash & cache->mask];
+    set = acm_cache_ghosts(cache, entry->hash);
+    ghost = set;
+
+    for (i = 0; i < ACM_CACHE_WAYS; i++) {
+
+        if (set[i].hash == entry->hash) {
+            ghost = &set[i];
+            break;
+        }
+
+        if (cache->turn - set[i].turn > cache->turn - ghost->turn) {
+            ghost = &set[i];
+        }
+    }
+
     ghost->hash = entry->hash;
     ghost->turn = ++cache->turn;
 }
@@ -363,12 +381,31 @@ acm_cache_leave(acm_cache_t *cache, acm_cached_t *entry)
 static int
 acm_cache_returns(acm_cache_t *cache, uint32_t hash)
 {
-    acm_cache_ghost_t  *ghost;
+    size_t              i;
+    acm_cache_ghost_t  *set;
 
-    ghost = &cache->ghosts[hash & cache->mask];
+    set = acm_cache_ghosts(cache, hash);
 
-    return ghost->turn != 0 && ghost->hash == hash
-           && cache->turn - ghost->turn <= cache->fresh.n + cache->proven.n;
+    for (i = 0; i < ACM_CACHE_WAYS; i++) {
+        if (set[i].turn != 0 && set[i].hash == hash) {
+            return cache->turn - set[i].turn
+                   <= cache->fresh.n + cache->proven.n;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * Any of a set may be the place of one: with a single place each, of two names
+ * that share it and come in turn neither would be remembered, however hot.
+ */
+
+static acm_cache_ghost_t *
+acm_cache_ghosts(const acm_cache_t *cache, uint32_t hash)
+{
+    return &cache->ghosts[hash & cache->mask & ~(uint32_t) (ACM_CACHE_WAYS - 1)];
 }
 
 

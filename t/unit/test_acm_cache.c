@@ -309,34 +309,38 @@ test_scan(void **state)
 }
 
 
-/* The hot set changes: the new one is in after a few rounds. */
+/* The hot set changes: the new one is in after a few rounds, wherever names
+   are in the tables, which is another place in each cache. */
 
 static void
 test_change(void **state)
 {
-    size_t        i, hits;
+    size_t        i, n, hits, least;
     acm_cache_t  *cache;
 
     (void) state;
 
-    cache = acm_cache_create(1000, ROOM, test_drop);
+    for (least = 900, n = 0; n < 200; n++) {
+        cache = acm_cache_create(1000, ROOM, test_drop);
 
-    for (i = 0; i < 10 * 900; i++) {
-        test_get(cache, i % 900);
+        for (i = 0; i < 10 * 900; i++) {
+            test_get(cache, i % 900);
+        }
+
+        for (i = 0; i < 8 * 900; i++) {
+            test_get(cache, 900 + i % 900);
+        }
+
+        for (hits = 0, i = 0; i < 900; i++) {
+            hits += (test_find(cache, 900 + i) != NULL);
+        }
+
+        least = (hits < least) ? hits : least;
+        acm_cache_free(cache);
     }
 
-    for (i = 0; i < 8 * 900; i++) {
-        test_get(cache, 900 + i % 900);
-    }
-
-    for (hits = 0, i = 0; i < 900; i++) {
-        hits += (test_find(cache, 900 + i) != NULL);
-    }
-
-    print_message("new hot names: %zu of 900\n", hits);
-    assert_true(hits > 850);
-
-    acm_cache_free(cache);
+    print_message("new hot names: %zu of 900\n", least);
+    assert_true(least > 850);
 }
 
 
