@@ -153,10 +153,11 @@ ngx_acm_alpn_find(const char *name, acm_challenge_t *c, ngx_log_t *log)
         return NGX_DECLINED;
     }
 
+    err.text[0] = '\0';
     rc = acm_store_begin(store, &snap, &err);
 
     if (rc != ACM_OK) {
-        ngx_log_error(NGX_LOG_ERR, log, 0, "acm: %s", err.text);
+        ngx_acm_log_fault(rc, &err, log);
         return NGX_DECLINED;
     }
 
@@ -170,9 +171,9 @@ ngx_acm_alpn_find(const char *name, acm_challenge_t *c, ngx_log_t *log)
     }
 
     if (rc != ACM_NOTFOUND) {
-        ngx_log_error(NGX_LOG_ERR, log, 0,
-                      "acm: the challenge for \"%s\" cannot be read: %s",
-                      name, acm_rc_text(rc));
+        (void) acm_fail(&err, rc, "the challenge for \"%s\" cannot be read: "
+                        "%s; see \"acmctl verify\"", name, acm_rc_text(rc));
+        ngx_acm_log_fault(rc, &err, log);
     }
 
     return NGX_DECLINED;

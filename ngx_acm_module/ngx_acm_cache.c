@@ -324,7 +324,7 @@ ngx_acm_cache_resolve(ngx_acm_conf_t *amcf, ngx_acm_cache_t *cache,
     rc = acm_store_begin(store, &snap, &err);
 
     if (rc != ACM_OK) {
-        ngx_log_error(NGX_LOG_ERR, log, 0, "acm: %s", err.text);
+        ngx_acm_log_fault(rc, &err, log);
         return NGX_ERROR;
     }
 
@@ -349,8 +349,7 @@ ngx_acm_cache_resolve(ngx_acm_conf_t *amcf, ngx_acm_cache_t *cache,
                     || (found.rsa.key != ACM_KEY_NONE && pair->rsa == NULL);
 
     if (rc != ACM_OK) {
-        ngx_log_error(NGX_LOG_ERR, log, 0, "acm: %s: %s", acm_rc_text(rc),
-                      err.text);
+        ngx_acm_log_fault(rc, &err, log);
         return NGX_ERROR;
     }
 

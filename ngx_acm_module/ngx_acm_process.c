@@ -11,7 +11,8 @@
 
 #define NGX_ACM_RETRY      10                /* milliseconds */
 #define NGX_ACM_LOG_AFTER  2000              /* milliseconds without a store */
-#define NGX_ACM_LOG_EVERY  60                /* seconds, for the same fault */
+#define NGX_ACM_LOG_EVERY  60000             /* milliseconds, for a fault */
+#define NGX_ACM_FAULTS     16                /* kinds of them, acm_rc_t */
 
 
 typedef struct {
@@ -19,8 +20,8 @@ typedef struct {
     acm_keyring_t     *ring;
     ngx_msec_t         retry;                /* not before */
     ngx_msec_t         since;                /* the first failed attempt */
-    time_t             logged;
-    acm_rc_t           fault;                /* the last one logged */
+    acm_rc_t           fault;                /* the last one */
+    ngx_msec_t         logged[NGX_ACM_FAULTS];
     unsigned           tried:1;
     unsigned           failed:1;             /* the last attempt */
 } ngx_acm_process_t;
@@ -29,7 +30,6 @@ typedef struct {
 static ngx_int_t ngx_acm_open_store(ngx_acm_conf_t *amcf, ngx_uint_t create,
     acm_err_t *err, acm_rc_t *rc);
 static void ngx_acm_open_failed(acm_rc_t rc, acm_err_t *err, ngx_log_t *log);
-static void ngx_acm_log_fault(acm_rc_t rc, acm_err_t *err, ngx_log_t *log);
 
 
 /*
@@ -177,7 +177,7 @@ ngx_acm_open_failed(acm_rc_t rc, acm_err_t *err, ngx_log_t *log)
     if (!p->failed) {
         p->failed = 1;
         p->since = ngx_current_msec;
-        p->logged = 0;
+        ngx_memzero(p->logged, sizeof(p->logged));
     }
 
     if ((rc == ACM_NOTFOUND || rc == ACM_BUSY)
@@ -195,21 +195,25 @@ ngx_acm_open_failed(acm_rc_t rc, acm_err_t *err, ngx_log_t *log)
 }
 
 
-/* The same fault is told once a minute. */
-
-static void
+void
 ngx_acm_log_fault(acm_rc_t rc, acm_err_t *err, ngx_log_t *log)
 {
-    ngx_acm_process_t  *p;
+    ngx_msec_t  *logged;
 
-    p = &ngx_acm_process;
+    ngx_acm_process.fault = rc;
 
-    if (p->fault == rc && ngx_time() - p->logged < NGX_ACM_LOG_EVERY) {
+    logged = &ngx_acm_process.logged[-rc % NGX_ACM_FAULTS];
+
+    if (*logged && ngx_current_msec - *logged < NGX_ACM_LOG_EVERY) {
         return;
     }
 
-    p->fault = rc;
-    p->logged = ngx_time();
+    *logged = ngx_max(ngx_current_msec, 1);
+
+    if (err->text[0] == '\0') {
+        (void) acm_fail(err, rc, "the store cannot be read: %s",
+                        acm_rc_text(rc));
+    }
 
     ngx_log_error(NGX_LOG_CRIT, log, 0, "acm: %s", err->text);
 }

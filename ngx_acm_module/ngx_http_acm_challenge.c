@@ -174,11 +174,11 @@ ngx_http_acm_challenge_find(ngx_http_request_t *r, ngx_str_t *token,
         return NGX_DECLINED;
     }
 
+    err.text[0] = '\0';
     rc = acm_store_begin(store, &snap, &err);
 
     if (rc != ACM_OK) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "acm: %s",
-                      err.text);
+        ngx_acm_log_fault(rc, &err, r->connection->log);
         return NGX_DECLINED;
     }
 
@@ -189,9 +189,10 @@ ngx_http_acm_challenge_find(ngx_http_request_t *r, ngx_str_t *token,
 
     if (rc != ACM_OK) {
         if (rc != ACM_NOTFOUND) {
-            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                          "acm: the challenge \"%V\" cannot be read: %s",
-                          token, acm_rc_text(rc));
+            (void) acm_fail(&err, rc, "the challenge \"%.*s\" cannot be "
+                            "read: %s; see \"acmctl verify\"",
+                            (int) token->len, token->data, acm_rc_text(rc));
+            ngx_acm_log_fault(rc, &err, r->connection->log);
         }
 
         return NGX_DECLINED;

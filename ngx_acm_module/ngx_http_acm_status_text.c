@@ -207,9 +207,7 @@ ngx_http_acm_health_store(ngx_acm_conf_t *amcf, ngx_log_t *log)
     }
 
     if (rc != ACM_OK) {
-        ngx_log_error(NGX_LOG_ERR, log, 0,
-                      "acm: the store cannot be read: %s: %s",
-                      acm_rc_text(rc), err.text);
+        ngx_acm_log_fault(rc, &err, log);
         return 0;
     }
 

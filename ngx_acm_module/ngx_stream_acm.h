@@ -20,7 +20,6 @@
 
 #define NGX_STREAM_ACM_DNS_TIMEOUT  10000    /* milliseconds, for a query */
 #define NGX_STREAM_ACM_DNS_QUERIES  100      /* on one TCP connection */
-#define NGX_STREAM_ACM_LOG_EVERY    60       /* seconds, for a fault */
 
 
 typedef struct {

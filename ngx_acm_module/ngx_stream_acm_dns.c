@@ -50,13 +50,6 @@ static acm_rc_t ngx_stream_acm_dns_answer(ngx_stream_session_t *s,
     u_char *query, size_t len, size_t max, u_char *out, size_t *out_len);
 static acm_rc_t ngx_stream_acm_dns_lookup(void *data, const char *label,
     char values[ACM_MAX_TXT][ACM_TXT_LEN + 1], size_t *n);
-static void ngx_stream_acm_dns_fault(ngx_log_t *log, acm_rc_t rc,
-    acm_err_t *err);
-
-
-/* of this process: when a fault of the store was logged */
-
-static time_t  ngx_stream_acm_dns_logged;
 
 
 void
@@ -516,25 +509,8 @@ ngx_stream_acm_dns_lookup(void *data, const char *label,
     }
 
     if (rc != ACM_OK && rc != ACM_NOTFOUND) {
-        ngx_stream_acm_dns_fault(lookup->log, rc, &err);
+        ngx_acm_log_fault(rc, &err, lookup->log);
     }
 
     return rc;
-}
-
-
-/* Anybody can ask, so that the log must not grow with the questions. */
-
-static void
-ngx_stream_acm_dns_fault(ngx_log_t *log, acm_rc_t rc, acm_err_t *err)
-{
-    if (ngx_time() - ngx_stream_acm_dns_logged < NGX_STREAM_ACM_LOG_EVERY) {
-        return;
-    }
-
-    ngx_stream_acm_dns_logged = ngx_time();
-
-    ngx_log_error(NGX_LOG_ERR, log, 0,
-                  "acm: the store cannot be read for DNS: %s: %s",
-                  acm_rc_text(rc), err->text);
 }

@@ -150,8 +150,8 @@ acm_find_identity(acm_snap_t *snap, const uint8_t identity[ACM_HASH_LEN],
     }
 
     if (rc != ACM_OK) {
-        return acm_fail(err, rc, "a configured certificate: %s",
-                        acm_rc_text(rc));
+        return acm_fail(err, rc, "a configured certificate cannot be read: "
+                        "%s; see \"acmctl verify\"", acm_rc_text(rc));
     }
 
     return acm_find_ref(snap, ref.account, ref.region, ref.uuid, rec, err);
@@ -168,8 +168,8 @@ acm_find_ref(acm_snap_t *snap, const char *account, const char *region,
     rc = acm_cert_get(snap, account, region, uuid, &cert, NULL);
 
     if (rc != ACM_OK) {
-        return acm_fail(err, rc, "certificate %s: %s", uuid,
-                        acm_rc_text(rc));
+        return acm_fail(err, rc, "certificate %s cannot be read: %s; see "
+                        "\"acmctl verify\"", uuid, acm_rc_text(rc));
     }
 
     if (cert.version == 0) {

@@ -66,7 +66,7 @@ sub misses {
         =~ /^acm_cache_misses_total (\d+)/m ? $1 : -1;
 }
 
-$t->write_config(<<'EOC');
+my $conf = <<'EOC';
 %%GLOBALS%%
 worker_processes 1;
 events { }
@@ -87,6 +87,7 @@ http {
 }
 EOC
 
+$t->write_config($conf);
 $t->run();
 ok($t->wait_for(sub { $t->read_file('error.log') =~ /took the lock/ }),
     'helper');
@@ -137,6 +138,31 @@ is(told(), 4, 'and tells');
 
 put('one', '--arn', $arn);
 ok(served('one'), 'mended');
+
+# a record that cannot be read: told once, however often it is asked for
+
+$arn = put('three');
+$conf =~ s/(acm_certificate) sni/$1 $arn/;
+$t->write_config($conf);
+$t->reload();
+ok($t->wait_for(sub {
+    $t->handshake(8443)->{text} =~ /s:CN = three\.example\.com/
+}), 'one for all');
+
+is(system("$t->{out}/spoil", "$dir/store", 'cert'), 0, 'spoil');
+$t->reload();
+ok($t->wait_for(sub {
+    $t->handshake(8443)->{text} !~ /s:CN = three\.example\.com/
+}), 'not any more');
+$t->handshake(8443) for 1 .. 4;
+
+# by the worker of before, which may have ended without, and by this one
+
+my ($log, %said) = ($t->read_file('error.log'));
+$said{$1}++ while $log
+    =~ /\[crit\] (\d+).* certificate \S+ cannot be read: .*acmctl verify/g;
+ok(keys %said, 'told');
+is($said{$_}, 1, 'told once') for keys %said;
 
 $t->finish();
 

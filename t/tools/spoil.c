@@ -11,6 +11,7 @@
  *   spoil STORE junk    one more, which nobody can read
  *   spoil STORE state   one of the index of states, for an issued one
  *   spoil STORE leaf    the version written last cannot be read
+ *   spoil STORE cert    nor the certificate that it is of
  */
 
 
@@ -36,7 +37,7 @@ main(int argc, char **argv)
 
     if (argc != 3) {
         fprintf(stderr, "usage: spoil STORE gone | time | lead | junk | state "
-                "| leaf\n");
+                "| leaf | cert\n");
         return 2;
     }
 
@@ -82,7 +83,8 @@ spoil(acm_store_t *store, const char *how, acm_err_t *err)
     acm_batch_t  batch;
     acm_entry_t  entry;
 
-    db = (strcmp(how, "leaf") == 0) ? ACM_DB_MATERIAL : ACM_DB_CREATED;
+    db = (strcmp(how, "leaf") == 0) ? ACM_DB_MATERIAL
+         : (strcmp(how, "cert") == 0) ? ACM_DB_CERTIFICATE : ACM_DB_CREATED;
     rc = acm_store_begin(store, &snap, err);
 
     if (rc != ACM_OK) {
@@ -93,7 +95,7 @@ spoil(acm_store_t *store, const char *how, acm_err_t *err)
     last = 0;
 
     for (rc = acm_store_seek(snap, db, NULL, 0, &entry);
-         rc == ACM_OK && (last == 0 || db == ACM_DB_MATERIAL);
+         rc == ACM_OK && (last == 0 || db != ACM_DB_CREATED);
          rc = acm_store_next(snap, db, &entry))
     {
         if (entry.revision > last) {
