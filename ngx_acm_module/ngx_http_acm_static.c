@@ -113,14 +113,13 @@ ngx_http_acm_static_json(ngx_acm_static_t *s)
         return NULL;
     }
 
-    (void) json_object_set_new(o, "Subject", json_string(s->subject));
-    (void) json_object_set_new(o, "Issuer", json_string(s->issuer));
+    (void) json_object_set_new(o, "Subject", acm_json_clean(s->subject));
+    (void) json_object_set_new(o, "Issuer", acm_json_clean(s->issuer));
     (void) json_object_set_new(o, "KeyAlgorithm", json_string(s->key));
 
     if (s->file.len) {
         (void) json_object_set_new(o, "File",
-                                   json_stringn((char *) s->file.data,
-                                                s->file.len));
+                                   acm_json_clean((char *) s->file.data));
     }
 
     return o;

@@ -453,7 +453,8 @@ ngx_http_acm_status_certs(ngx_http_acm_status_ctx_t *ctx,
     json_decref(list);
 
     if (rc == 0 && *query->fault != '\0') {
-        rc = json_object_set_new(root, "Warning", json_string(query->fault));
+        rc = json_object_set_new(root, "Warning",
+                                 acm_json_clean(query->fault));
     }
 
     return (rc == 0) ? NGX_OK : NGX_ERROR;
@@ -494,8 +495,7 @@ ngx_http_acm_status_store(ngx_acm_conf_t *amcf, const acm_store_stat_t *stat)
 
     if (o != NULL
         && (json_object_set_new(o, "Path",
-                                json_stringn((char *) amcf->store.data,
-                                             amcf->store.len))
+                                acm_json_clean((char *) amcf->store.data))
             != 0
             || json_object_set_new(o, "DiskWaits",
                                    json_integer((json_int_t)

@@ -19,16 +19,27 @@ my $servers = join('', map {
     "server { listen 127.0.0.1:8443 ssl; server_name s$_.example.com; "
     . "acm_certificate auto; }\n" } 1 .. 7);
 
+# texts that are no UTF-8: paths, and a subject that is cut within a character
+
+my $file = "$t->{dir}/st\xe4tic";
+my $subject = ('/OU=' . "\xc3\xa4" x 40) x 7;
+
+system("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "
+    . "-nodes -keyout $file.key -out $file.crt -days 1 -utf8 "
+    . "-subj '$subject' >/dev/null 2>&1") == 0 or die 'openssl req';
+
 $t->write_config(<<"EOF");
 %%GLOBALS%%
 events { }
 acm {
-    store %%DIR%%/store;
+    store %%DIR%%/st\xe4re;
     master_key %%DIR%%/acm.key;
 }
 http {
     %%HTTP%%
     $servers
+    server { listen 127.0.0.1:8444 ssl; ssl_certificate $file.crt;
+        ssl_certificate_key $file.key; }
     server {
         listen 127.0.0.1:8080;
         location /status { acm_status; }
@@ -54,7 +65,7 @@ is($s->{Helper}{Issued}, 7, 'issued is counted');
 like($s->{Helper}{$_}, qr/^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, $_)
     for qw/ StartedAt LastTickAt NextStepAt /;
 
-is($s->{Store}{Path}, "$t->{dir}/store", 'store path');
+is($s->{Store}{Path}, "$t->{dir}/st?re", 'store path');
 is($s->{Store}{MapSize}, 64 * 2 ** 30, 'map size');
 cmp_ok($s->{Store}{Used}, '>', 0, 'map use');
 cmp_ok($s->{Store}{Readers}, '>', 0, 'readers');
@@ -94,6 +105,20 @@ is(scalar(@{$t->status('?after=' . 'x' x 2000)->{Certificates}}), 7,
     'over-long after');
 is(scalar(@{$t->status('?after=%ff%00')->{Certificates}}), 0,
     'after the last');
+
+my $static = $s->{StaticCertificates}[0];
+is($static->{File}, "$t->{dir}/st?tic.crt", 'a file that is no UTF-8');
+like($static->{Subject}, qr/^OU=\?{80},.*,OU=\?{5}$/, 'a subject that is cut');
+is($static->{Issuer}, $static->{Subject}, 'and its issuer');
+
+# what was not understood is said, whatever it is
+
+for my $args ('status=%ff', 'sort=x' . '%c3%a4' x 20) {
+    is($t->status("?$args")->{Warning} =~ s/ was.*//r =~ s/\?+$/?/r,
+        $args =~ s/%.*/?/r, $args);
+    like($t->http_get(8080, "/status/certificates?format=html&$args"),
+        qr/^HTTP\/1\.1 200.* was not understood/s, "$args: as a page");
+}
 
 my $answer = $t->http_get(8080, '/status');
 like($answer, qr/^HTTP\/1\.1 200/, '200');
