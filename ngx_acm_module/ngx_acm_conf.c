@@ -281,7 +281,8 @@ static ngx_command_t  ngx_acm_conf_commands[] = {
      * The mail server of "event_sink mailto:", as in
      * smtp://mail.example.com:587 or smtps://mail.example.com.  TLS is used
      * if the server offers it; with "required", which is the default with
-     * "user", mail is not sent without.
+     * "user", mail is not sent without.  If the server refuses some of the
+     * addresses for good, the others get the mail, and the log says so.
      */
     { ngx_string("smtp"),
       NGX_ACM_MAIN_CONF|NGX_CONF_2MORE,

@@ -51,6 +51,8 @@ struct ngx_acm_mail_s {
     long                  timeout;       /* milliseconds, of the whole */
     unsigned              starttls:1;    /* if it is offered */
     unsigned              required:1;    /* or else not at all */
+    unsigned              partial:1;     /* set if some are refused for good:
+                                            then for the others */
 
     acm_rc_t              rc;            /* ACM_INVALID: refused for good */
     acm_err_t             why;

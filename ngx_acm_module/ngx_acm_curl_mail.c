@@ -20,6 +20,7 @@ static size_t ngx_acm_curl_mail_ignore(char *p, size_t size, size_t n,
     void *data);
 static void ngx_acm_curl_mail_complete(ngx_acm_curl_request_t *req,
     CURLcode code);
+static ngx_uint_t ngx_acm_curl_mail_others(ngx_acm_mail_t *mail);
 static void ngx_acm_curl_mail_finish(ngx_acm_curl_request_t *req,
     CURLcode code);
 
@@ -122,6 +123,8 @@ ngx_acm_curl_mail_options(ngx_acm_curl_request_t *req)
     }
 
     rc |= curl_easy_setopt(e, CURLOPT_MAIL_RCPT, req->fields);
+    rc |= curl_easy_setopt(e, CURLOPT_MAIL_RCPT_ALLLOWFAILS,
+                           (long) mail->partial);
     rc |= curl_easy_setopt(e, CURLOPT_UPLOAD, 1L);
     rc |= curl_easy_setopt(e, CURLOPT_READFUNCTION, ngx_acm_curl_mail_read);
     rc |= curl_easy_setopt(e, CURLOPT_READDATA, req);
@@ -160,14 +163,50 @@ ngx_acm_curl_mail_ignore(char *p, size_t size, size_t n, void *data)
 static void
 ngx_acm_curl_mail_complete(ngx_acm_curl_request_t *req, CURLcode code)
 {
+    ngx_uint_t       sent;
     ngx_acm_mail_t  *mail;
 
     mail = req->mail;
+    sent = (req->octets != 0);
 
     ngx_acm_curl_mail_finish(req, code);
     ngx_acm_curl_free(&ngx_acm_curl, req);
 
+    if (mail->rc == ACM_INVALID && !sent && ngx_acm_curl_mail_others(mail)) {
+        return;
+    }
+
     mail->done(mail);
+}
+
+
+/*
+ * An address that is no more must not take the mail from the others: it is
+ * sent to whoever is left.  Only then, since whoever can be reached later
+ * would miss it.  1: it is under way.
+ */
+
+static ngx_uint_t
+ngx_acm_curl_mail_others(ngx_acm_mail_t *mail)
+{
+    acm_err_t  err;
+
+    if (mail->nto < 2 || mail->partial) {
+        return 0;
+    }
+
+    mail->partial = 1;
+
+    if (ngx_acm_curl_mail(mail, &err) == ACM_OK) {
+        return 1;
+    }
+
+    /* as a whole, later */
+
+    mail->rc = ACM_ERROR;
+    mail->why = err;
+
+    return 0;
 }
 
 
@@ -188,6 +227,13 @@ ngx_acm_curl_mail_finish(ngx_acm_curl_request_t *req, CURLcode code)
 
     if (code == CURLE_OK) {
         mail->rc = ACM_OK;
+
+        if (mail->partial) {
+            ngx_log_error(NGX_LOG_ERR, ngx_acm_curl.log, 0,
+                          "acm: %s, for a part of its %uz recipients; the "
+                          "others have it", mail->why.text, mail->nto);
+        }
+
         return;
     }
 

@@ -46,16 +46,32 @@ package Mail;
 
 use parent -norequire, 'Test::Nginx::Daemon';
 
+# It has no mailbox for an address that a file is named after, which holds the
+# answer.
+
 sub prepare {
     my ($self) = @_;
     ($self->{port}) = Test::Nginx::Daemon::free_ports(1);
+    $self->write_file('handler.py', <<"EOP");
+import os
+from aiosmtpd.handlers import Mailbox
+
+class Handler(Mailbox):
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        file = os.path.join('$self->{dir}', address)
+        if os.path.exists(file):
+            return open(file).read()
+        envelope.rcpt_tos.append(address)
+        return '250 OK'
+EOP
     return;
 }
 
 sub command {
     my ($self) = @_;
-    return ('/usr/bin/python3', '-m', 'aiosmtpd', '-n', '-c',
-        'aiosmtpd.handlers.Mailbox', '--tlscert', $self->{args}{cert},
+    return ('/usr/bin/env', "PYTHONPATH=$self->{dir}", '/usr/bin/python3',
+        '-m', 'aiosmtpd', '-n', '-c', 'handler.Handler', '--tlscert',
+        $self->{args}{cert},
         '--tlskey', $self->{args}{key}, '-l', "127.0.0.1:$self->{port}",
         "$self->{dir}/box");
 }
@@ -338,6 +354,55 @@ $mail->start();
 ok($t->wait_for(sub { sink('mail')->{Delivered} > $before }, 60),
     'mail: sent later');
 is(scalar(grep { /^Message-ID: <$id\@/m } $mail->mails()), 1, 'mail: once');
+
+# an address that is no more takes no mail from the others
+
+sub refuses {
+    my ($address, $answer) = @_;
+    my $file = "$mail->{dir}/$address\@example.com";
+    return unlink($file) if !defined $answer;
+    rename($mail->write_file('answer', $answer), $file) or die $!;
+    return;
+}
+
+sub sent_to {
+    my ($id) = @_;
+    my ($m) = grep { /^Message-ID: <$id\@/m } $mail->mails();
+    return ($m // '') =~ /^X-RcptTo: (.*?)\r?$/m ? $1 : '';
+}
+
+for my $gone ('ops', 'dev') {
+    my $other = $gone eq 'ops' ? 'dev' : 'ops';
+    refuses($gone, '550 5.1.1 no such user');
+    $before = sink('mail')->{Delivered};
+    $id = event();
+    ok($t->wait_for(sub { sink('mail')->{Delivered} > $before
+        || sink('mail')->{DeadLetters} }, 60), "mail: no $gone");
+    is(sent_to($id), "$other\@example.com", "mail: to $other");
+    refuses($gone);
+}
+
+is(sink('mail')->{DeadLetters}, 0, 'mail: no dead letter');
+like($t->read_file('error.log'), qr/\[error\] .*refused[ ]the[ ]mail:[ ].*550,
+    [ ]for[ ]a[ ]part[ ]of[ ]its[ ]2[ ]recipients;/x, 'mail: says so');
+
+# one that will be there later is waited for, and what nobody takes is dead
+
+refuses('ops', '450 4.2.1 come again');
+$id = event();
+ok($t->wait_for(sub { (sink('mail')->{LastError} // '') =~ /status 450/ }, 60),
+    'mail: not now') or diag(explain(sink('mail')));
+is(sent_to($id), '', 'mail: to nobody yet');
+refuses('ops');
+ok($t->wait_for(sub { sent_to($id) =~ /ops.*dev/ }, 60), 'mail: to both later');
+
+refuses($_, '550 5.1.1 no such user') for 'ops', 'dev';
+$id = event();
+ok($t->wait_for(sub { sink('mail')->{DeadLetters} }, 60),
+    'mail: nobody is there');
+is(sent_to($id), '', 'mail: to nobody');
+refuses($_) for 'ops', 'dev';
+$t->wait_for(sub { sink('bus')->{Backlog} == 0 });
 
 # a part of a lot fails
 
