@@ -27,8 +27,8 @@ typedef struct {
 } acm_horizon_t;
 
 typedef struct {
-    json_t       *list;
     size_t        n;
+    acm_limit_t   limits[ACM_MAX_STATUS_LIMITS];
 } acm_limits_t;
 
 typedef struct {
@@ -59,6 +59,7 @@ static int acm_status_rank_cmp(const void *one, const void *two);
 static int64_t acm_status_count(acm_status_view_t *view, int64_t from,
     int64_t to, int *cut);
 static acm_rc_t acm_limits_add(void *data, const acm_limit_t *limit);
+static json_t *acm_limits_json(const acm_limit_t *limit);
 
 
 /* in the order of acm_state_e */
@@ -800,37 +801,72 @@ acm_status_count(acm_status_view_t *view, int64_t from, int64_t to, int *cut)
 json_t *
 acm_status_limits(acm_snap_t *snap, const acm_issuer_t *issuer, int64_t now)
 {
+    size_t        i;
+    json_t       *list;
     acm_limits_t  limits;
 
-    limits.list = json_array();
     limits.n = 0;
+    list = json_array();
 
-    if (limits.list != NULL) {
-        (void) acm_limit_list(snap, issuer, now, acm_limits_add, &limits);
+    /* what can be read of a store is shown */
+
+    (void) acm_limit_list(snap, issuer, now, acm_limits_add, &limits);
+
+    for (i = 0; i < limits.n; i++) {
+        if (json_array_append_new(list, acm_limits_json(&limits.limits[i]))
+            != 0)
+        {
+            json_decref(list);
+            return NULL;
+        }
     }
 
-    return limits.list;
+    return list;
 }
 
 
-/* The account always, of the domains those that were used of late. */
+/* The account always, and first; of the domains those with the least left,
+   as far as there is room. */
 
 static acm_rc_t
 acm_limits_add(void *data, const acm_limit_t *limit)
 {
-    char           at[32];
-    json_t        *o;
+    size_t         i;
+    acm_limit_t   *l;
     acm_limits_t  *limits;
 
     limits = data;
+    l = limits->limits;
 
     if (*limit->domain != '\0' && limit->left == limit->number) {
         return ACM_OK;
     }
 
-    if (limits->n++ == ACM_MAX_STATUS_LIMITS) {
-        return ACM_TOOBIG;
+    for (i = limits->n;
+         i != 0 && *l[i - 1].domain != '\0' && limit->left < l[i - 1].left;
+         i--)
+    {
+        /* void */
     }
+
+    if (i == ACM_MAX_STATUS_LIMITS) {
+        return ACM_OK;
+    }
+
+    limits->n += (limits->n < ACM_MAX_STATUS_LIMITS);
+
+    memmove(&l[i + 1], &l[i], (limits->n - 1 - i) * sizeof(acm_limit_t));
+    l[i] = *limit;
+
+    return ACM_OK;
+}
+
+
+static json_t *
+acm_limits_json(const acm_limit_t *limit)
+{
+    char     at[32];
+    json_t  *o;
 
     o = json_pack("{s:s, s:I, s:I, s:I}", "For",
                   *limit->domain ? limit->domain : "account", "Number",
@@ -844,5 +880,5 @@ acm_limits_add(void *data, const acm_limit_t *limit)
                                                              at)));
     }
 
-    return json_array_append_new(limits->list, o) == 0 ? ACM_OK : ACM_NOMEM;
+    return o;
 }

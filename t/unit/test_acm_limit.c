@@ -6,7 +6,9 @@
  */
 
 
+#include "acm_json.h"
 #include "acm_limit.h"
+#include "acm_status.h"
 #include "test_store.h"
 
 
@@ -421,6 +423,77 @@ test_many(void **state)
 }
 
 
+/* The status has room for some: the account, and those with least left. */
+
+static void
+test_shown(void **state)
+{
+    test_t       t;
+    char        *names[1], name[ACM_MAX_NAME + 1];
+    json_t      *list, *o;
+    int64_t      when;
+    size_t       i, n;
+    acm_err_t    err;
+    acm_snap_t  *snap;
+
+    (void) state;
+
+    test_start(&t);
+    t.issuer.account_rate.number = 1000;
+    names[0] = name;
+
+    for (i = 0; i < ACM_MAX_STATUS_LIMITS + 10; i++) {
+        snprintf(name, sizeof(name), "d%02zu.com", i);
+
+        /* the last but one, and the one before, twice */
+
+        n = (i == ACM_MAX_STATUS_LIMITS + 7 || i == ACM_MAX_STATUS_LIMITS + 8);
+
+        test_ok(test_order(&t, names, 1, NOW + (int64_t) n, &when));
+
+        if (n) {
+            test_ok(test_order(&t, names, 1, NOW + 1, &when));
+        }
+
+        if (i + 2 > ACM_MAX_STATUS_LIMITS && n == 0) {
+            continue;
+        }
+
+        test_ok(acm_store_begin(t.store, &snap, &err));
+        list = acm_status_limits(snap, &t.issuer, NOW + 1);
+        acm_store_end(snap);
+
+        /* up to the limit all, then no more */
+
+        assert_int_equal(json_array_size(list),
+                         (i + 2 < ACM_MAX_STATUS_LIMITS)
+                         ? i + 2 : ACM_MAX_STATUS_LIMITS);
+        json_decref(list);
+    }
+
+    test_ok(acm_store_begin(t.store, &snap, &err));
+    list = acm_status_limits(snap, &t.issuer, NOW + 1);
+    acm_store_end(snap);
+
+    assert_string_equal(acm_json_string(json_array_get(list, 0), "For"),
+                        "account");
+
+    for (i = 1; i < ACM_MAX_STATUS_LIMITS; i++) {
+        o = json_array_get(list, i);
+        n = (i < 3) ? ACM_MAX_STATUS_LIMITS + 6 + i : i - 3;
+        snprintf(name, sizeof(name), "d%02zu.com", n);
+
+        assert_string_equal(acm_json_string(o, "For"), name);
+        assert_int_equal(json_integer_value(json_object_get(o, "Left")),
+                         i >= 3);
+        assert_int_equal(acm_json_string(o, "BlockedUntil") != NULL, i < 3);
+    }
+
+    json_decref(list);
+    acm_store_close(t.store);
+}
+
+
 int
 main(void)
 {
@@ -433,7 +506,8 @@ main(void)
         cmocka_unit_test(test_domains),
         cmocka_unit_test(test_orders),
         cmocka_unit_test(test_corrupt),
-        cmocka_unit_test(test_many)
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_shown)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
