@@ -32,6 +32,10 @@
 #define ACM_CURSOR_DUE   (8 + 1 + ACM_UUID_LEN)      /* a key of that map */
 #define ACM_CURSOR_HEAD  (1 + ACM_CURSOR_TIME + 2 * ACM_CURSOR_DUE)
 
+#define ACM_WALK_CLOCK   63          /* records, and more names than one of
+                                        rows, after which the clock is looked
+                                        at */
+
 
 typedef struct {
     acm_status_view_t          *view;
@@ -40,6 +44,8 @@ typedef struct {
     json_t                     *rows;
     size_t                      left;        /* rows that are wanted still */
     size_t                      looked;
+    size_t                      weight;      /* since the clock was looked
+                                                at */
     int64_t                     since;       /* when the list was begun */
     uint8_t                     soon[ACM_CURSOR_DUE];    /* phase d ends
                                                             before this key */
@@ -337,11 +343,14 @@ acm_walk_enough(acm_walk_t *w)
     if (w->left == 0) {
         w->more = 1;
 
-    } else if (w->view->scan == 0
-               || (w->looked % 64 == 63 && acm_ticks() > w->view->until))
-    {
+    } else if (w->view->scan == 0) {
         w->more = 1;
         w->cut = 1;
+
+    } else if (w->weight >= ACM_WALK_CLOCK) {
+        w->weight = 0;
+        w->more = (acm_ticks() > w->view->until);
+        w->cut = w->more;
     }
 
     return w->more;
@@ -382,6 +391,7 @@ acm_walk_phase(acm_walk_t *w, char phase)
 
         w->view->scan--;
         w->looked++;
+        w->weight++;
 
         if (rc == ACM_OK) {
             rc = acm_walk_read(w, phase, &entry, &cert);
@@ -803,7 +813,11 @@ acm_walk_add(acm_walk_t *w, const acm_entry_t *entry, acm_rc_t rc,
     json_t  *o;
 
     if (cert != NULL) {
+
+        /* each name may have records that are to be created */
+
         o = acm_status_row(w->view, cert, 0);
+        w->weight += cert->nnames - (cert->nnames != 0);
 
     } else {
         o = json_pack("{s:s%, s:s}", "Key", (const char *) entry->key,

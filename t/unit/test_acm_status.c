@@ -455,6 +455,68 @@ test_time(void **state)
 }
 
 
+/* One with many names takes longer: the clock is looked at after each. */
+
+static void
+test_time_names(void **state)
+{
+    char                 names[ACM_MAX_NAMES][32], *list[ACM_MAX_NAMES];
+    char                 other[3][128], *others[3];
+    size_t               i, n;
+    json_t              *page;
+    acm_err_t            err;
+    acm_cert_t           cert;
+    acm_snap_t          *snap;
+    acm_batch_t          batch;
+    acm_store_t         *store;
+    acm_status_view_t    view;
+    acm_status_query_t   q;
+
+    (void) state;
+
+    store = test_store(0);
+    acm_batch_init(&batch);
+
+    for (i = 0; i < 10; i++) {
+        shown_cert(&cert, i, NOW, 0, other, others);
+
+        for (n = 0; n < ACM_MAX_NAMES; n++) {
+            snprintf(names[n], sizeof(names[n]), "n%zu.c%zu.example", n, i);
+            list[n] = names[n];
+        }
+
+        cert.names = list;
+        cert.domain = list[0];
+        cert.nnames = ACM_MAX_NAMES;
+        shown_put(&batch, &cert);
+    }
+
+    test_ok(acm_store_commit(store, &batch, &err));
+    acm_batch_free(&batch);
+    acm_ticks_set(1000);
+    test_parse("sort=store", &q);
+
+    for (n = 0; n < 2; n++) {
+        test_ok(acm_store_begin(store, &snap, &err));
+        acm_status_view_init(&view, snap, NOW);
+        view.until = n ? 1000 : 999;
+        page = acm_status_list(&view, &q);
+        acm_store_end(snap);
+
+        /* there is always one, and none is missing if there is time */
+
+        assert_int_equal(json_array_size(acm_json_array(page,
+                                                        "Certificates")),
+                         n ? 10 : 1);
+        assert_int_equal(json_is_true(json_object_get(page, "Cut")), n == 0);
+        json_decref(page);
+    }
+
+    acm_store_close(store);
+    acm_ticks_set(-1);
+}
+
+
 /* What is stuck comes first, and a cursor that is none begins anew. */
 
 static void
@@ -654,6 +716,7 @@ main(void)
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_due),
         cmocka_unit_test(test_time),
+        cmocka_unit_test(test_time_names),
         cmocka_unit_test(test_future),
         cmocka_unit_test(test_first),
         cmocka_unit_test(test_overview),
