@@ -13,7 +13,10 @@
 #include "ngx_acm_dns.h"
 
 
-#define NGX_ACM_PROOFS         32            /* certificates at a time */
+#define NGX_ACM_PROOFS         32            /* certificates at a time, of */
+#define NGX_ACM_PROOFS_SHARE   24            /* one account, so that one whose
+                                                name servers are slow holds up
+                                                no other */
 #define NGX_ACM_PROOF_TIMEOUT  5000          /* milliseconds, one question */
 #define NGX_ACM_PROOF_KEPT     60            /* seconds, if nobody asks again */
 
@@ -51,6 +54,7 @@ typedef struct {
 
 static ngx_acm_proving_t *ngx_acm_proof_find(const char *uuid);
 static ngx_acm_proving_t *ngx_acm_proof_new(const acm_cert_t *cert);
+static ngx_acm_proving_t *ngx_acm_proof_place(const char *account);
 static void ngx_acm_proof_free(ngx_acm_proving_t *p);
 static void ngx_acm_proof_begin(ngx_event_t *ev);
 static acm_rc_t ngx_acm_proof_record(ngx_acm_proving_t *p);
@@ -149,30 +153,14 @@ static ngx_acm_proving_t *
 ngx_acm_proof_new(const acm_cert_t *cert)
 {
     size_t              n;
-    ngx_uint_t          i;
     ngx_acm_proving_t  *p;
 
     if (ngx_acm_prover.amcf == NULL) {
         return NULL;
     }
 
-    for (i = 0; i < NGX_ACM_PROOFS; i++) {
-        p = &ngx_acm_prover.provings[i];
-
-        if (p->state > NGX_ACM_PROOF_ASKING
-            && ngx_time() - p->at >= NGX_ACM_PROOF_KEPT)
-        {
-            /* its certificate was deleted, most likely */
-
-            ngx_acm_proof_free(p);
-        }
-
-        if (p->state == NGX_ACM_PROOF_FREE) {
-            break;
-        }
-    }
-
-    if (i == NGX_ACM_PROOFS) {
+    p = ngx_acm_proof_place(cert->account);
+    if (p == NULL) {
         return NULL;
     }
 
@@ -204,6 +192,38 @@ ngx_acm_proof_new(const acm_cert_t *cert)
     ngx_post_event(&p->event, &ngx_posted_events);
 
     return p;
+}
+
+
+static ngx_acm_proving_t *
+ngx_acm_proof_place(const char *account)
+{
+    ngx_uint_t          i, own;
+    ngx_acm_proving_t  *p, *place;
+
+    own = 0;
+    place = NULL;
+
+    for (i = 0; i < NGX_ACM_PROOFS; i++) {
+        p = &ngx_acm_prover.provings[i];
+
+        if (p->state > NGX_ACM_PROOF_ASKING
+            && ngx_time() - p->at >= NGX_ACM_PROOF_KEPT)
+        {
+            /* its certificate was deleted, most likely */
+
+            ngx_acm_proof_free(p);
+        }
+
+        if (p->state == NGX_ACM_PROOF_FREE) {
+            place = p;
+
+        } else if (ngx_strcmp(p->account, account) == 0) {
+            own++;
+        }
+    }
+
+    return (own < NGX_ACM_PROOFS_SHARE) ? place : NULL;
 }
 
 

@@ -31,9 +31,10 @@ sub api_new {
 # api_new() takes.
 
 sub api_user {
-    my ($t, $name, $policy) = @_;
+    my ($t, $name, $policy, $account) = @_;
 
-    my ($rc, $out) = $t->acmctl('user', 'add', $name, '--policy',
+    my ($rc, $out) = $t->acmctl($account ? ('--account', $account) : (),
+        'user', 'add', $name, '--policy',
         $policy || 'AWSCertificateManagerFullAccess', '--file',
         "$t->{dir}/users.json");
 
