@@ -61,10 +61,12 @@
 #define NGX_ACM_IN_USE         86400         /* seconds */
 
 
-/* what an issuer's CA last complained of, in the order of the issuers */
+/* what an issuer's CA last complained of: by name, since the next
+   configuration may have others, or another order */
 
 typedef struct {
     ngx_atomic_t               at;               /* seconds, 0: nothing */
+    char                       name[ACM_MAX_LABEL + 1];
     u_char                     text[NGX_ACM_MAX_TROUBLE];
 } ngx_acm_trouble_t;
 
@@ -546,6 +548,9 @@ void ngx_acm_static_warn(ngx_acm_conf_t *amcf, ngx_log_t *log);
 acm_orders_t *ngx_acm_acme_start(ngx_acm_conf_t *amcf, acm_keyring_t *ring,
     void (*wake)(void *data), void (*ended)(void *data),
     void (*vacant)(void *data), void *data, ngx_log_t *log);
+/* What the CA of this issuer complained of last, NULL: nothing. */
+ngx_acm_trouble_t *ngx_acm_acme_trouble(ngx_acm_conf_t *amcf,
+    const char *issuer);
 /* Forgets what is under way, which goes on from the store. */
 void ngx_acm_acme_stop(acm_orders_t *orders);
 /* The process ends: what it took up is not to wait in the next one. */

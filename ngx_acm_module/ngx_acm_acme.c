@@ -35,6 +35,7 @@ static void ngx_acm_acme_revoked(const acm_cert_t *cert, const char *arn,
     const char *due, const char *text, ngx_log_t *log);
 static void ngx_acm_acme_session(void *data, const char *issuer, int trouble,
     const char *text);
+static ngx_acm_trouble_t *ngx_acm_acme_place(ngx_acm_conf_t *amcf);
 
 
 /* one in a process, as the helper */
@@ -296,8 +297,7 @@ ngx_acm_acme_session(void *data, const char *issuer, int trouble,
 {
     ngx_acm_acme_t  *acme = data;
 
-    ngx_uint_t          i, level;
-    ngx_acm_issuer_t   *issuers;
+    ngx_uint_t          level;
     ngx_acm_trouble_t  *t;
 
     level = NGX_LOG_NOTICE;
@@ -309,15 +309,70 @@ ngx_acm_acme_session(void *data, const char *issuer, int trouble,
     ngx_log_error(level, ngx_cycle->log, 0, "acm: issuer \"%s\": %s", issuer,
                   text);
 
-    issuers = acme->amcf->issuers.elts;
+    t = ngx_acm_acme_trouble(acme->amcf, issuer);
 
-    for (i = 0; i < acme->amcf->issuers.nelts; i++) {
+    if (t == NULL && trouble) {
+        t = ngx_acm_acme_place(acme->amcf);
+    }
 
-        if (ngx_strcmp(issuers[i].issuer.name, issuer) == 0) {
-            t = &ngx_acm_shared(acme->amcf)->troubles[i];
+    if (t == NULL) {
+        return;
+    }
 
-            ngx_cpystrn(t->text, (u_char *) text, NGX_ACM_MAX_TROUBLE);
-            t->at = trouble ? (ngx_atomic_uint_t) ngx_time() : 0;
+    t->at = 0;
+    ngx_memory_barrier();
+
+    ngx_cpystrn((u_char *) t->name, (u_char *) issuer, sizeof(t->name));
+    ngx_cpystrn(t->text, (u_char *) text, NGX_ACM_MAX_TROUBLE);
+
+    ngx_memory_barrier();
+    t->at = trouble ? (ngx_atomic_uint_t) ngx_time() : 0;
+}
+
+
+ngx_acm_trouble_t *
+ngx_acm_acme_trouble(ngx_acm_conf_t *amcf, const char *issuer)
+{
+    ngx_uint_t          i;
+    ngx_acm_trouble_t  *t;
+
+    t = ngx_acm_shared(amcf)->troubles;
+
+    for (i = 0; i < NGX_ACM_MAX_ISSUERS; i++) {
+        if (t[i].at && ngx_strcmp(t[i].name, issuer) == 0) {
+            return &t[i];
         }
     }
+
+    return NULL;
+}
+
+
+/* A free one, or that of an issuer that is configured no more. */
+
+static ngx_acm_trouble_t *
+ngx_acm_acme_place(ngx_acm_conf_t *amcf)
+{
+    ngx_str_t           name;
+    ngx_uint_t          i;
+    ngx_acm_trouble_t  *t, *place;
+
+    t = ngx_acm_shared(amcf)->troubles;
+    place = NULL;
+
+    for (i = 0; i < NGX_ACM_MAX_ISSUERS; i++) {
+
+        if (t[i].at == 0) {
+            return &t[i];
+        }
+
+        name.data = (u_char *) t[i].name;
+        name.len = ngx_strlen(t[i].name);
+
+        if (ngx_acm_issuer_find(amcf, &name) == NULL) {
+            place = &t[i];
+        }
+    }
+
+    return place;
 }

@@ -51,9 +51,9 @@ ngx_http_acm_status_issuers(ngx_acm_conf_t *amcf, acm_snap_t *snap)
 
     for (i = 0; list && i < amcf->issuers.nelts; i++) {
         o = ngx_http_acm_status_issuer(amcf, &issuer[i], snap);
-        t = &ngx_acm_shared(amcf)->troubles[i];
+        t = ngx_acm_acme_trouble(amcf, issuer[i].issuer.name);
 
-        if (t->at) {
+        if (t) {
             (void) acm_time_text((int64_t) t->at, text);
             (void) json_object_set_new(o, "LastError",
                                        json_string((char *) t->text));

@@ -28,12 +28,16 @@ system("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "
     . "-nodes -keyout $file.key -out $file.crt -days 1 -utf8 "
     . "-subj '$subject' >/dev/null 2>&1") == 0 or die 'openssl req';
 
-$t->write_config(<<"EOF");
+sub config {
+    my ($issuers) = @_;
+
+    return $t->write_config(<<"EOF");
 %%GLOBALS%%
 events { }
 acm {
     store %%DIR%%/st\xe4re;
     master_key %%DIR%%/acm.key;
+    $issuers
 }
 http {
     %%HTTP%%
@@ -46,7 +50,9 @@ http {
     }
 }
 EOF
+}
 
+config('');
 $t->run();
 
 ok($t->wait_for(sub {
@@ -130,6 +136,31 @@ my $sock = IO::Socket::INET->new(Proto => 'tcp',
     PeerAddr => '127.0.0.1:' . $t->port(8080));
 print $sock "POST /status HTTP/1.0\r\nContent-Length: 0\r\n\r\n";
 like(scalar(<$sock>), qr/ 405 /, 'POST is not allowed');
+
+# what a CA complained of stays with its issuer, whatever their order is
+
+my $far = 'issuer far { acme https://127.0.0.1:1/; accept_terms on; }';
+my $near = 'issuer near { ca; } default_issuer near;';
+
+sub issuers {
+    $s = $t->status();
+    return join(' ', map { "$_->{Name}=" . ($_->{LastErrorAt} // '') }
+        @{$s->{Issuers}});
+}
+
+$servers .= 'server { listen 127.0.0.1:8443 ssl; server_name far.example.com; '
+    . 'acm_certificate auto issuer=far; }';
+config("$far $near");
+$t->reload();
+ok($t->wait_for(sub { issuers() =~ /^far=\S+ near=$/ }), 'an error')
+    or diag(issuers());
+
+config("$near $far");
+$t->reload();
+ok($t->wait_for(sub { issuers() =~ /^near=\S* far=/ }), 'another order');
+is($s->{Issuers}[0]{LastError}, undef, 'it is of no other issuer');
+like($s->{Issuers}[1]{LastError}, qr/cannot be reached/,
+    'it stays with its own');
 
 $t->finish();
 
