@@ -16,7 +16,8 @@
 #include "ngx_http_acm.h"
 
 
-#define NGX_HTTP_ACM_METRICS_MAX   (64 * 1024 * 1024)    /* octets */
+#define NGX_HTTP_ACM_METRICS_MAX   (64 * 1024 * 1024)    /* octets, and of */
+#define NGX_HTTP_ACM_METRICS_CERTS (60 * 1024 * 1024)    /* certificates */
 #define NGX_HTTP_ACM_METRICS_QUEUE  10000    /* due entries counted */
 
 
@@ -45,7 +46,7 @@ static acm_rc_t ngx_http_acm_metrics_snap(acm_metrics_t *m,
     acm_store_stat_t *stat);
 static void ngx_http_acm_metrics_stat(acm_metrics_t *m,
     ngx_acm_metrics_t *counted, acm_store_stat_t *stat);
-static void ngx_http_acm_metrics_statics(acm_metrics_certs_t *c,
+static int64_t ngx_http_acm_metrics_statics(acm_metrics_certs_t *c,
     ngx_acm_conf_t *amcf);
 static int64_t ngx_http_acm_metrics_backlog(acm_snap_t *snap);
 static void ngx_http_acm_metrics_gauge(acm_metrics_t *m, const char *name,
@@ -493,15 +494,18 @@ ngx_http_acm_metrics_snap(acm_metrics_t *m, ngx_acm_conf_t *amcf,
     acm_snap_t *snap, ngx_uint_t limit, acm_store_stat_t *stat)
 {
     size_t               shown;
+    int64_t              left;
     acm_rc_t             rc;
     acm_metrics_certs_t  certs;
 
-    acm_metrics_certs_init(&certs, (int) m->open, NGX_HTTP_ACM_METRICS_MAX);
+    left = 0;
+
+    acm_metrics_certs_init(&certs, (int) m->open, NGX_HTTP_ACM_METRICS_CERTS);
 
     rc = acm_metrics_certs_read(&certs, snap, acm_now(), limit, &shown);
 
     if (rc == ACM_OK) {
-        ngx_http_acm_metrics_statics(&certs, amcf);
+        left = ngx_http_acm_metrics_statics(&certs, amcf);
         acm_metrics_certs_end(&certs, m);
     }
 
@@ -509,7 +513,8 @@ ngx_http_acm_metrics_snap(acm_metrics_t *m, ngx_acm_conf_t *amcf,
 
     ngx_http_acm_metrics_gauge(m, "acm_certificates_left_out",
                                ngx_max((int64_t) stat->entries[ACM_DB_EXPIRY]
-                                       - (int64_t) shown, 0),
+                                       - (int64_t) shown, 0)
+                               + left,
                                "Certificates that have no metrics of their "
                                "own here: those that expire last, and those "
                                "that expired long ago.");
@@ -553,7 +558,9 @@ ngx_http_acm_metrics_stat(acm_metrics_t *m, ngx_acm_metrics_t *counted,
 }
 
 
-static void
+/* Returns how many there is no room for. */
+
+static int64_t
 ngx_http_acm_metrics_statics(acm_metrics_certs_t *c, ngx_acm_conf_t *amcf)
 {
     char                hash[2 * ACM_HASH_LEN + 1];
@@ -586,8 +593,12 @@ ngx_http_acm_metrics_statics(acm_metrics_certs_t *c, ngx_acm_conf_t *amcf)
         row.not_after = s[i]->not_after;
         row.renew_at = 0;
 
-        acm_metrics_cert(c, &row);
+        if (acm_metrics_cert(c, &row) != ACM_OK) {
+            return (int64_t) (amcf->statics.nelts - i);
+        }
     }
+
+    return 0;
 }
 
 

@@ -21,6 +21,8 @@ acm_metrics_certs_init(acm_metrics_certs_t *c, int open, size_t max)
     acm_metrics_init(&c->not_after, open, max);
     acm_metrics_init(&c->renewal, open, max);
 
+    c->max = max;
+
     acm_metrics_family(&c->info, "acm_certificate_info", ACM_METRIC_GAUGE,
                        "What a certificate is; the value is always 1.");
     acm_metrics_family(&c->not_before,
@@ -47,9 +49,20 @@ acm_metrics_certs_free(acm_metrics_certs_t *c)
 }
 
 
-void
+acm_rc_t
 acm_metrics_cert(acm_metrics_certs_t *c, const acm_metric_cert_t *row)
 {
+    size_t  len;
+
+    len = c->info.out.len + c->not_before.out.len + c->not_after.out.len
+          + c->renewal.out.len;
+
+    /* all else is still to be told */
+
+    if (len + ACM_METRICS_ROW > c->max) {
+        return ACM_TOOBIG;
+    }
+
     acm_metrics_label(&c->info, "id", row->id);
     acm_metrics_label(&c->info, "arn", row->arn);
     acm_metrics_label(&c->info, "domain", row->domain);
@@ -63,6 +76,8 @@ acm_metrics_cert(acm_metrics_certs_t *c, const acm_metric_cert_t *row)
     acm_metrics_cert_time(&c->not_before, row, row->not_before);
     acm_metrics_cert_time(&c->not_after, row, row->not_after);
     acm_metrics_cert_time(&c->renewal, row, row->renew_at);
+
+    return ACM_OK;
 }
 
 
@@ -118,6 +133,10 @@ acm_metrics_certs_read(acm_metrics_certs_t *c, acm_snap_t *snap,
             return code;
         }
 
+        if (code == ACM_TOOBIG) {
+            break;
+        }
+
         if (code == ACM_OK) {
             (*shown)++;
         }
@@ -165,10 +184,10 @@ acm_metrics_cert_read(acm_metrics_certs_t *c, acm_snap_t *snap,
     row.renew_at = (cert.due == ACM_DUE_RENEW || cert.due == ACM_DUE_ARI)
                    ? cert.renew_at : 0;
 
-    acm_metrics_cert(c, &row);
+    rc = acm_metrics_cert(c, &row);
     acm_cert_free(&cert);
 
-    return ACM_OK;
+    return rc;
 }
 
 

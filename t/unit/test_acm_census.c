@@ -262,7 +262,7 @@ test_slices(void **state)
 
 
 static char *
-test_rows(acm_store_t *store, size_t limit, size_t *shown)
+test_rows(acm_store_t *store, size_t limit, size_t max, size_t *shown)
 {
     acm_err_t            err;
     acm_snap_t          *snap;
@@ -270,7 +270,7 @@ test_rows(acm_store_t *store, size_t limit, size_t *shown)
     acm_metrics_certs_t  c;
 
     acm_metrics_init(&m, 0, 1 << 20);
-    acm_metrics_certs_init(&c, 0, 1 << 20);
+    acm_metrics_certs_init(&c, 0, max);
 
     test_ok(acm_store_begin(store, &snap, &err));
     test_ok(acm_metrics_certs_read(&c, snap, TEST_NOW, limit, shown));
@@ -292,7 +292,7 @@ static void
 test_certificates(void **state)
 {
     char         *text;
-    size_t        shown;
+    size_t        shown, room;
     acm_cert_t    cert;
     acm_store_t  *store;
 
@@ -322,7 +322,7 @@ test_certificates(void **state)
     cert.not_after = TEST_NOW - ACM_METRICS_PAST;
     test_put(store, &cert);
 
-    text = test_rows(store, 1000, &shown);
+    text = test_rows(store, 1000, 1 << 20, &shown);
     assert_int_equal(shown, 3);
     assert_null(strstr(text, "old.example.com"));
 
@@ -346,14 +346,26 @@ test_certificates(void **state)
                               "TYPE acm_certificate_renewal"), "soon"));
     free(text);
 
-    text = test_rows(store, 2, &shown);
+    text = test_rows(store, 2, 1 << 20, &shown);
     assert_int_equal(shown, 2);
     assert_non_null(strstr(text, "past.example.com"));
     assert_non_null(strstr(text, "soon.example.com"));
     assert_null(strstr(text, "late.example.com"));
+    room = strlen(text) + ACM_METRICS_ROW;
     free(text);
 
-    text = test_rows(store, 0, &shown);
+    /* room for one more, and none: it is left out, and nothing fails */
+
+    text = test_rows(store, 1000, room, &shown);
+    assert_int_equal(shown, 3);
+    free(text);
+
+    text = test_rows(store, 1000, room - 1, &shown);
+    assert_int_equal(shown, 2);
+    assert_null(strstr(text, "late.example.com"));
+    free(text);
+
+    text = test_rows(store, 0, 1 << 20, &shown);
     assert_int_equal(shown, 0);
     free(text);
 
