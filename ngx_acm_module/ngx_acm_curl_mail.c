@@ -243,7 +243,7 @@ ngx_acm_curl_mail_finish(ngx_acm_curl_request_t *req, CURLcode code)
     what = ngx_acm_curl_what(code, &rc);
     reason = (req->error[0] != '\0') ? req->error : curl_easy_strerror(code);
 
-    if ((status == 550 || status == 552 || status == 553 || status == 554)
+    if (((status >= 550 && status <= 554) || status == 556)
         && (code == CURLE_SEND_ERROR || req->octets != 0))
     {
         rc = ACM_INVALID;

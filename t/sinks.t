@@ -371,9 +371,11 @@ sub sent_to {
     return ($m // '') =~ /^X-RcptTo: (.*?)\r?$/m ? $1 : '';
 }
 
+my %gone = (ops => '550 5.1.1 no such user', dev => '556 5.1.10 no mail here');
+
 for my $gone ('ops', 'dev') {
     my $other = $gone eq 'ops' ? 'dev' : 'ops';
-    refuses($gone, '550 5.1.1 no such user');
+    refuses($gone, $gone{$gone});
     $before = sink('mail')->{Delivered};
     $id = event();
     ok($t->wait_for(sub { sink('mail')->{Delivered} > $before
