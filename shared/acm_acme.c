@@ -25,7 +25,7 @@ static void acm_directory_meta(acm_directory_t *d);
 static acm_rc_t acm_acme_status_of(const json_t *json, const char *object,
     acm_acme_status_e *status, acm_err_t *err);
 static acm_rc_t acm_order_authz(acm_acme_order_t *o, acm_err_t *err);
-static acm_rc_t acm_authz_identifier(acm_acme_authz_t *a, acm_err_t *err);
+static acm_rc_t acm_acme_identifier(const json_t *json, acm_acme_id_t *id);
 static acm_rc_t acm_authz_challenge(const json_t *json,
     acm_acme_challenge_t *c, acm_err_t *err);
 static int acm_token_ok(const char *token);
@@ -334,7 +334,17 @@ acm_acme_authz(const acm_http_t *http, acm_acme_authz_t *a, acm_err_t *err)
     rc = acm_acme_status_of(a->json, "authorization", &a->status, err);
 
     if (rc == ACM_OK) {
-        rc = acm_authz_identifier(a, err);
+        rc = acm_acme_identifier(acm_json_object(a->json, "identifier"),
+                                 &a->id);
+
+        if (rc != ACM_OK) {
+            (void) acm_fail(err, rc, "the CA's authorization has no valid "
+                            "\"identifier\"");
+        }
+    }
+
+    if (json_is_true(json_object_get(a->json, "wildcard"))) {
+        a->id.wildcard = 1;
     }
 
     list = acm_json_array(a->json, "challenges");
@@ -360,29 +370,95 @@ acm_acme_authz(const acm_http_t *http, acm_acme_authz_t *a, acm_err_t *err)
 
 
 static acm_rc_t
-acm_authz_identifier(acm_acme_authz_t *a, acm_err_t *err)
+acm_acme_identifier(const json_t *json, acm_acme_id_t *id)
 {
-    json_t      *id;
-    const char  *s;
+    id->type = acm_json_string(json, "type");
+    id->name = acm_json_string(json, "value");
+    id->wildcard = 0;
 
-    id = acm_json_object(a->json, "identifier");
-    s = acm_json_string(id, "value");
-
-    if (s == NULL || !acm_acme_plain(s, ACM_MAX_NAME)
-        || strcmp(s, "*.") == 0)
+    if (id->type == NULL || !acm_acme_plain(id->type, ACM_MAX_ID_TYPE)
+        || id->name == NULL || !acm_acme_plain(id->name, ACM_MAX_NAME)
+        || strcmp(id->name, "*.") == 0)
     {
-        return acm_fail(err, ACM_INVALID, "the CA's authorization has no "
-                        "valid \"identifier\"");
+        return ACM_INVALID;
     }
 
-    a->name = s;
-    a->wildcard = json_is_true(json_object_get(a->json, "wildcard"));
+    /* RFC 8555 s7.1.4: in an authorization a member says so instead, but some
+       CAs have both */
 
-    /* RFC 8555 s7.1.4 has it without, but some CAs do not */
+    if (id->name[0] == '*' && id->name[1] == '.') {
+        id->name += 2;
+        id->wildcard = 1;
+    }
 
-    if (s[0] == '*' && s[1] == '.') {
-        a->name = s + 2;
-        a->wildcard = 1;
+    return ACM_OK;
+}
+
+
+acm_id_e
+acm_acme_id(const acm_acme_id_t *id, const char *name)
+{
+    int          wildcard;
+    const char  *type;
+
+    type = acm_name_is_ip(name, strlen(name)) ? "ip" : "dns";
+    wildcard = (name[0] == '*' && name[1] == '.');
+
+    if (strcmp(id->type, type) != 0
+        || (id->wildcard && !wildcard)
+        || !acm_name_same(wildcard ? name + 2 : name, id->name))
+    {
+        return ACM_ID_OTHER;
+    }
+
+    return (id->wildcard == wildcard) ? ACM_ID_SAME : ACM_ID_BASE;
+}
+
+
+acm_rc_t
+acm_acme_order_names(const acm_acme_order_t *o, char *const *names,
+    size_t nnames, acm_err_t *err)
+{
+    char            seen[ACM_MAX_NAMES];
+    size_t          i, k, n;
+    json_t         *list;
+    acm_acme_id_t   id;
+
+    list = json_object_get(o->json, "identifiers");
+
+    if (list == NULL) {
+        return ACM_OK;
+    }
+
+    memset(seen, 0, sizeof(seen));
+
+    n = json_array_size(list);
+
+    for (i = 0; i < n && n == nnames; i++) {
+
+        if (acm_acme_identifier(json_array_get(list, i), &id) != ACM_OK) {
+            return acm_fail(err, ACM_INVALID, "the CA's order has no valid "
+                            "\"identifiers\"");
+        }
+
+        for (k = 0; k < nnames; k++) {
+            if (!seen[k] && acm_acme_id(&id, names[k]) == ACM_ID_SAME) {
+                break;
+            }
+        }
+
+        if (k == nnames) {
+            return acm_fail(err, ACM_INVALID, "the CA made an order for "
+                            "\"%s%s\", which was not asked for",
+                            id.wildcard ? "*." : "", id.name);
+        }
+
+        seen[k] = 1;
+    }
+
+    if (n != nnames) {
+        return acm_fail(err, ACM_INVALID, "the CA made an order for %zu "
+                        "names, but was asked for %zu", n, nnames);
     }
 
     return ACM_OK;

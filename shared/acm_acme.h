@@ -22,6 +22,7 @@
 #define ACM_MAX_IDENTITIES   16      /* caaIdentities of one CA */
 #define ACM_MAX_AUTHZ        ACM_MAX_NAMES
 #define ACM_MAX_CHALLENGES   16      /* of one authorization */
+#define ACM_MAX_ID_TYPE      32      /* octets of the type of an identifier */
 #define ACM_MAX_SUBPROBLEMS  ACM_MAX_NAMES
 
 
@@ -140,10 +141,25 @@ typedef struct {
 
 
 typedef struct {
+    const char            *type;     /* "dns", "ip", or any other */
+    const char            *name;     /* as the CA writes it, without "*." */
+    int                    wildcard;
+} acm_acme_id_t;
+
+
+/* what an identifier of a CA is to a name of ours */
+
+typedef enum {
+    ACM_ID_OTHER = 0,
+    ACM_ID_BASE,                     /* of a wildcard, but does not say so */
+    ACM_ID_SAME
+} acm_id_e;
+
+
+typedef struct {
     json_t                *json;
     acm_acme_status_e      status;
-    const char            *name;     /* without "*." */
-    int                    wildcard;
+    acm_acme_id_t          id;
     acm_acme_challenge_t   challenges[ACM_MAX_CHALLENGES];
     size_t                 nchallenges;
 } acm_acme_authz_t;
@@ -169,6 +185,14 @@ acm_rc_t acm_acme_authz(const acm_http_t *http, acm_acme_authz_t *a,
     acm_err_t *err);
 acm_rc_t acm_acme_ari(const acm_http_t *http, acm_acme_ari_t *a,
     acm_err_t *err);
+
+/* name: in normal form, "*." and IP allowed */
+acm_id_e acm_acme_id(const acm_acme_id_t *id, const char *name);
+
+/* ACM_INVALID: an order that says for which names it is, and these (normal
+   form, each once) are others. */
+acm_rc_t acm_acme_order_names(const acm_acme_order_t *o, char *const *names,
+    size_t nnames, acm_err_t *err);
 
 /* The status member of an account, challenge and so on. */
 acm_rc_t acm_acme_status(const acm_http_t *http, acm_acme_status_e *status,

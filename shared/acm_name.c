@@ -378,6 +378,34 @@ acm_name_alabel(const char *label, size_t len, acm_err_t *err)
 
 
 int
+acm_name_same(const char *name, const char *text)
+{
+    char       address[ACM_MAX_NAME + 1];
+    size_t     i, len;
+    acm_err_t  err;
+
+    len = strlen(text);
+
+    if (acm_name_is_ip(text, len)) {
+        return acm_name_identifier(text, len, address, &err) == ACM_OK
+               && strcmp(name, address) == 0;
+    }
+
+    if (len != 0 && text[len - 1] == '.') {
+        len--;
+    }
+
+    for (i = 0; i < len; i++) {
+        if (name[i] != acm_name_lower(text[i])) {
+            return 0;
+        }
+    }
+
+    return name[len] == '\0';
+}
+
+
+int
 acm_name_match(const char *pattern, const char *name)
 {
     const char  *dot;

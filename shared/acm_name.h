@@ -43,6 +43,10 @@ acm_rc_t acm_name_request(const char *name, size_t len, char *out,
 acm_rc_t acm_name_identifier(const char *name, size_t len, char *out,
     acm_err_t *err);
 
+/* 1 if text is another way to write the name, which is in normal form or an
+   address: case, a dot at the end, zeros of an address do not matter. */
+int acm_name_same(const char *name, const char *text);
+
 /* 1 if name (normal form) is covered by pattern, one left-most "*" label. */
 int acm_name_match(const char *pattern, const char *name);
 

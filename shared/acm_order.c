@@ -505,7 +505,12 @@ acm_order_stands(acm_order_t *o, int64_t ticks)
     rc = acm_acme_order(o->call.http, &m, &err);
 
     if (rc == ACM_OK) {
-        rc = acm_order_note(o, &m);
+        rc = acm_acme_order_names(&m, o->rec.names, o->rec.nnames, &err);
+
+        if (rc == ACM_OK) {
+            rc = acm_order_note(o, &m);
+        }
+
         json_decref(m.json);
     }
 

@@ -58,12 +58,14 @@ typedef struct {
 
 typedef struct {
     char              *url;
-    char              *name;             /* without "*." */
+    const char        *wanted;           /* which of the order's names it
+                                            is for; NULL: not known */
+    const char        *name;             /* the same without "*.", once it
+                                            is to be answered */
     char              *challenge;        /* URL */
     char              *token;
     char              *cas;              /* of dns-persist-01, or "" */
     acm_method_e       method;
-    unsigned           wildcard:1;
     unsigned           valid:1;          /* nothing is to be done */
     unsigned           posted:1;
 } acm_order_authz_t;

@@ -7,13 +7,17 @@
  */
 
 
-#include <stdio.h>
 #include <string.h>
 
+#include "acm_name.h"
 #include "acm_order_impl.h"
 #include "acm_persist.h"
 
 
+static acm_action_e acm_order_claim(acm_order_t *o,
+    const acm_acme_id_t *id);
+static int acm_order_taken(const acm_order_t *o, const char *name);
+static int acm_order_suits(const char *name, acm_method_e method);
 static acm_action_e acm_order_choose(acm_order_t *o,
     const acm_acme_authz_t *m);
 
@@ -49,7 +53,6 @@ acm_order_next_authz(acm_order_t *o, int64_t ticks)
 acm_action_e
 acm_order_authz(acm_order_t *o, int64_t ticks)
 {
-    char               what[ACM_MAX_NAME + 3];
     size_t             i;
     acm_rc_t           rc;
     acm_err_t          err;
@@ -67,7 +70,15 @@ acm_order_authz(acm_order_t *o, int64_t ticks)
         return acm_order_fail(o, ACM_FAULT_CA, "%s", err.text);
     }
 
-    action = ACM_ACT_CALL;
+    /* one that is valid may be of any name: nothing is answered for it */
+
+    action = (m.status == ACM_ACME_VALID) ? ACM_ACT_CALL
+                                          : acm_order_claim(o, &m.id);
+
+    if (action != ACM_ACT_CALL) {
+        json_decref(m.json);
+        return action;
+    }
 
     switch (m.status) {
 
@@ -97,9 +108,7 @@ acm_order_authz(acm_order_t *o, int64_t ticks)
                                                     : error;
         }
 
-        (void) snprintf(what, sizeof(what), "%s%s", m.wildcard ? "*." : "",
-                        m.name);
-        acm_acme_error(error, what, &o->problem);
+        acm_acme_error(error, o->authz[o->current].wanted, &o->problem);
         o->state = ACM_ORDER_FAILED;
         action = ACM_ACT_FAILED;
         break;
@@ -120,6 +129,71 @@ acm_order_authz(acm_order_t *o, int64_t ticks)
     o->current++;
 
     return acm_order_next_authz(o, ticks);
+}
+
+
+/*
+ * Which of the order's names the authorization at hand is for.  Whatever is
+ * answered proves to the CA, and to whomever it serves, that a name is ours:
+ * it is so only for names that were asked for, and once for each.
+ */
+
+static acm_action_e
+acm_order_claim(acm_order_t *o, const acm_acme_id_t *id)
+{
+    int                 twice;
+    size_t              i;
+    acm_id_e            is, best;
+    const char         *name, *found;
+    acm_order_authz_t  *a;
+
+    a = &o->authz[o->current];
+    best = ACM_ID_OTHER;
+    found = NULL;
+    twice = 0;
+
+    for (i = 0; i < o->rec.nnames; i++) {
+        name = o->rec.names[i];
+        is = acm_acme_id(id, name);
+
+        if (is != ACM_ID_OTHER && acm_order_taken(o, name)) {
+            twice = 1;
+
+        } else if (is > best) {
+            best = is;
+            found = name;
+        }
+    }
+
+    /* read again, it is what it was */
+
+    if (found != NULL && (a->wanted == NULL || a->wanted == found)) {
+        a->wanted = found;
+        return ACM_ACT_CALL;
+    }
+
+    return acm_order_fail(o, ACM_FAULT_CA, "the CA wants to see that %s "
+                          "\"%s%s\" is ours, %s",
+                          id->type, id->wildcard ? "*." : "", id->name,
+                          twice ? "twice in one order"
+                                : "which was not ordered");
+}
+
+
+/* By another authorization than the one at hand. */
+
+static int
+acm_order_taken(const acm_order_t *o, const char *name)
+{
+    size_t  i;
+
+    for (i = 0; i < o->nauthz; i++) {
+        if (i != o->current && o->authz[i].wanted == name) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -151,7 +225,9 @@ acm_order_choose(acm_order_t *o, const acm_acme_authz_t *m)
         }
 
         for (i = 0; i < m->nchallenges; i++) {
-            if (m->challenges[i].method == method) {
+            if (m->challenges[i].method == method
+                && acm_order_suits(a->wanted, method))
+            {
                 c = &m->challenges[i];
                 break;
             }
@@ -159,21 +235,16 @@ acm_order_choose(acm_order_t *o, const acm_acme_authz_t *m)
     }
 
     if (c == NULL) {
-        return acm_order_fail(o, ACM_FAULT_NAME, "%s%s: the CA offers none "
+        return acm_order_fail(o, ACM_FAULT_NAME, "%s: the CA offers none "
                               "of the challenges that are set up: a "
                               "wildcard needs dns-01, an address http-01 or "
                               "tls-alpn-01; see \"challenge\" and "
-                              "\"validation_zone\"",
-                              m->wildcard ? "*." : "", m->name);
+                              "\"validation_zone\"", a->wanted);
     }
 
-    a->wildcard = (m->wildcard != 0);
+    a->name = a->wanted + ((a->wanted[0] == '*') ? 2 : 0);
 
-    rc = acm_order_text(&a->name, m->name);
-
-    if (rc == ACM_OK) {
-        rc = acm_order_text(&a->challenge, c->url);
-    }
+    rc = acm_order_text(&a->challenge, c->url);
 
     if (rc == ACM_OK) {
         rc = acm_order_text(&a->token, (c->token == NULL) ? "" : c->token);
@@ -195,6 +266,24 @@ acm_order_choose(acm_order_t *o, const acm_acme_authz_t *m)
     a->method = c->method;
 
     return ACM_ACT_CALL;
+}
+
+
+/* What proves a host, or an address, says nothing of a whole zone, and an
+   address has no zone: RFC 8738 s7. */
+
+static int
+acm_order_suits(const char *name, acm_method_e method)
+{
+    int  host;
+
+    host = (method == ACM_METHOD_HTTP_01 || method == ACM_METHOD_TLS_ALPN_01);
+
+    if (name[0] == '*') {
+        return !host;
+    }
+
+    return host || !acm_name_is_ip(name, strlen(name));
 }
 
 

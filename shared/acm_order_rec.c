@@ -88,7 +88,6 @@ acm_order_free(acm_order_t *o)
 
     for (i = 0; i < o->nauthz; i++) {
         acm_free(o->authz[i].url);
-        acm_free(o->authz[i].name);
         acm_free(o->authz[i].challenge);
         acm_free(o->authz[i].token);
         acm_free(o->authz[i].cas);

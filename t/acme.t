@@ -104,6 +104,23 @@ $faults{'nochallenge'} = ['authz', { challengeTypes => ['dns-01'] },
 $faults{'token'} = ['authz', { token => '../../etc/passwd' },
     'token that is none'];
 
+# a name that nobody ordered, and one of the order's own twice
+
+my $victim = { type => 'dns', value => 'victim.example.com' };
+
+$faults{'authz-name'} = ['authz', { set => { identifier => $victim } },
+    'dns "victim\.example\.com" is ours, which was not ordered'];
+$faults{'authz-wild'} = ['authz', { set => { wildcard => JSON::PP::true } },
+    'dns "\*\.authz-wild\.example\.com" is ours, which was not ordered'];
+$faults{'authz-twice'} = ['authz', { set => { identifier => { type => 'dns',
+    value => 'authz-twice-2.example.com' } } },
+    'dns "authz-twice-2\.example\.com" is ours, twice in one order'];
+$faults{'authz-case'} = ['authz', { set => { identifier => { type => 'dns',
+    value => 'Authz-Case.example.COM.' } } }, ''];
+$faults{lc "$_-names"} = [$_, { set => { identifiers => [$victim] } },
+    'made an order for "victim\.example\.com", which was not asked for']
+    for qw/ newOrder order finalize /;
+
 my %certs = (otherkey => 'key', missingsan => 'lacks the name',
     extrasan => 'not asked for', html => 'no certificate|content of type',
     empty => 'empty|no certificate', expired => 'expired|not valid',
@@ -164,7 +181,7 @@ sub servers {
     return join('', map { <<"EOF" } @_);
     server {
         listen 127.0.0.1:8443 ssl;
-        server_name $_.example.com;
+        server_name $_.example.com@{[/twice/ ? " $_-2.example.com" : '']};
         acm_certificate auto;
     }
 EOF

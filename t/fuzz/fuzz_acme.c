@@ -97,6 +97,10 @@ fuzz_order(const acm_http_t *http)
     acm_problem_t      p;
     acm_acme_order_t   o;
 
+    static char  *names[] = { (char *) "www.example.com",
+                              (char *) "*.example.com",
+                              (char *) "2001:db8::1" };
+
     memset(&err, 0xff, sizeof(err));
 
     if (acm_acme_order(http, &o, &err) != ACM_OK) {
@@ -115,6 +119,12 @@ fuzz_order(const acm_http_t *http)
     for (i = 0; i < o.nauthz; i++) {
         fuzz_that(o.authz[i] != NULL);
         fuzz_url(o.authz[i]);
+    }
+
+    for (i = 1; i <= 3; i++) {
+        if (acm_acme_order_names(&o, names, i, &err) != ACM_OK) {
+            fuzz_text(err.text, ACM_MAX_ERROR - 1);
+        }
     }
 
     acm_acme_error(o.error, "www.example.com", &p);
@@ -141,12 +151,14 @@ fuzz_authz(const acm_http_t *http)
         return;
     }
 
-    fuzz_that(a.nchallenges <= ACM_MAX_CHALLENGES && a.name[0] != '\0');
-    fuzz_text(a.name, ACM_MAX_NAME);
+    fuzz_that(a.nchallenges <= ACM_MAX_CHALLENGES && a.id.name[0] != '\0');
+    fuzz_text(a.id.name, ACM_MAX_NAME);
+    fuzz_that(acm_acme_id(&a.id, "2001:db8::1") != ACM_ID_BASE);
+    fuzz_text(a.id.type, ACM_MAX_ID_TYPE);
 
     for (i = 0; i < a.nchallenges; i++) {
         c = &a.challenges[i];
-        acm_acme_error(c->error, a.name, &p);
+        acm_acme_error(c->error, a.id.name, &p);
         fuzz_problem(&p);
 
         if (c->method == ACM_METHOD_NONE) {

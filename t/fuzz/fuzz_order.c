@@ -487,6 +487,32 @@ fuzz_go(fuzz_job_t *job, int fails)
 }
 
 
+/* Nothing is proved but what was ordered, and each name once. */
+
+static void
+fuzz_wanted(const acm_order_t *o, size_t at)
+{
+    size_t                    i, n;
+    const acm_order_authz_t  *a, *b;
+
+    a = &o->authz[at];
+    n = 0;
+
+    for (i = 0; i < o->rec.nnames; i++) {
+        n += (strcmp(o->rec.names[i], a->wanted) == 0);
+    }
+
+    hostile_that(n == 1);
+    hostile_that(strcmp(a->wanted + (a->wanted[0] == '*' ? 2 : 0), a->name)
+                 == 0);
+
+    for (i = 0; i < at; i++) {
+        b = &o->authz[i];
+        hostile_that(b->wanted == NULL || strcmp(a->wanted, b->wanted) != 0);
+    }
+}
+
+
 static void
 fuzz_publish(fuzz_job_t *job)
 {
@@ -501,7 +527,7 @@ fuzz_publish(fuzz_job_t *job)
         }
 
         hostile_that(a->method != ACM_METHOD_NONE);
-        hostile_that(a->name != NULL && strlen(a->name) <= ACM_MAX_NAME);
+        fuzz_wanted(&job->order, i);
         hostile_that(a->challenge != NULL && a->cas != NULL);
         hostile_that(a->method == ACM_METHOD_DNS_PERSIST_01
                   || (a->token[0] != '\0'

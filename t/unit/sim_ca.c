@@ -269,9 +269,18 @@ sim_order_json(sim_ca_t *ca, const sim_order_t *o, acm_buf_t *body)
     };
 
     snprintf(text, sizeof(text), "{\"status\":\"%s\",\"finalize\":"
-             "\"%s/f/%u\",\"authorizations\":[", states[o->state], ca->base,
+             "\"%s/f/%u\",\"identifiers\":[", states[o->state], ca->base,
              o->id);
     acm_buf_text(body, text);
+
+    for (i = 0; i < o->nnames; i++) {
+        acm_buf_text(body, i ? ",{\"type\":\"dns\",\"value\":\""
+                             : "{\"type\":\"dns\",\"value\":\"");
+        acm_buf_text(body, o->names[i]);
+        acm_buf_text(body, "\"}");
+    }
+
+    acm_buf_text(body, "],\"authorizations\":[");
 
     for (i = 0; i < o->nnames; i++) {
         snprintf(text, sizeof(text), "%s\"%s/z/%u/%zu\"", i ? "," : "",

@@ -384,6 +384,9 @@ test_authz_of(const char *body, acm_acme_authz_t *a)
 
 
 #define NAME  "\"identifier\":{\"type\":\"dns\",\"value\":\"www.example.com\"}"
+#define ID(value)                                                             \
+    "{\"status\":\"pending\",\"identifier\":{\"type\":\"dns\",\"value\":"   \
+    value "}}"
 #define HEAD  "{\"status\":\"pending\"," NAME ",\"challenges\":["
 #define URL   "\"url\":\"" CA "1\",\"status\":\"pending\""
 
@@ -394,12 +397,17 @@ test_authz(void **state)
     static const char *const  bad[] = {
         "{\"status\":\"pending\",\"challenges\":[]}",
         "{\"status\":\"pending\",\"identifier\":\"www.example.com\"}",
-        "{\"status\":\"pending\",\"identifier\":{\"value\":1}}",
-        "{\"status\":\"pending\",\"identifier\":{\"value\":\"\"}}",
-        "{\"status\":\"pending\",\"identifier\":{\"value\":\"*.\"}}",
-        "{\"status\":\"pending\",\"identifier\":{\"value\":\"a b\"}}",
-        "{\"status\":\"pending\",\"identifier\":{\"value\":\"a\\n\"}}",
-        "{\"status\":\"pending\",\"identifier\":{\"value\":\"\xc3\xbc.de\"}}",
+        "{\"status\":\"pending\",\"identifier\":{\"value\":\"a.b\"}}",
+        "{\"status\":\"pending\",\"identifier\":{\"type\":1,\"value\":"
+            "\"a.b\"}}",
+        "{\"status\":\"pending\",\"identifier\":{\"type\":\"\",\"value\":"
+            "\"a.b\"}}",
+        ID("1"),
+        ID("\"\""),
+        ID("\"*.\""),
+        ID("\"a b\""),
+        ID("\"a\\n\""),
+        ID("\"\xc3\xbc.de\""),
         "{" NAME ",\"challenges\":[]}",
         "{\"status\":\"done\"," NAME ",\"challenges\":[]}",
         HEAD "{\"type\":\"http-01\",\"url\":\"" CA "1\"}]}",
@@ -423,16 +431,16 @@ test_authz(void **state)
 
     test_ok(test_authz_of("{\"status\":\"valid\"," NAME "}", &a));
     assert_int_equal(a.status, ACM_ACME_VALID);
-    assert_string_equal(a.name, "www.example.com");
+    assert_string_equal(a.id.name, "www.example.com");
     assert_int_equal(a.nchallenges, 0);
-    assert_false(a.wildcard);
+    assert_false(a.id.wildcard);
     json_decref(a.json);
 
     test_ok(test_authz_of("{\"status\":\"pending\"," NAME ","
                           "\"wildcard\":true,\"challenges\":[{\"type\":"
                           "\"dns-01\"," URL ",\"token\":\"b2xkLXRva2Vu\","
                           "\"error\":{}}]}", &a));
-    assert_true(a.wildcard);
+    assert_true(a.id.wildcard);
     assert_int_equal(a.nchallenges, 1);
     assert_int_equal(a.challenges[0].method, ACM_METHOD_DNS_01);
     assert_int_equal(a.challenges[0].status, ACM_ACME_PENDING);
@@ -443,15 +451,14 @@ test_authz(void **state)
 
     /* "*." where it has no place, and a wildcard member of another type */
 
-    test_ok(test_authz_of("{\"status\":\"valid\",\"wildcard\":\"true\","
-                          "\"identifier\":{\"value\":\"a.example\"}}", &a));
-    assert_false(a.wildcard);
+    test_ok(test_authz_of("{\"wildcard\":\"true\",\"status\":\"valid\","
+                          "\"identifier\":{\"type\":\"dns\",\"value\":"
+                          "\"a.example\"}}", &a));
+    assert_false(a.id.wildcard);
     json_decref(a.json);
-    test_ok(test_authz_of("{\"status\":\"valid\","
-                          "\"identifier\":{\"value\":\"*.a.example\"}}",
-                          &a));
-    assert_string_equal(a.name, "a.example");
-    assert_true(a.wildcard);
+    test_ok(test_authz_of(ID("\"*.a.example\""), &a));
+    assert_string_equal(a.id.name, "a.example");
+    assert_true(a.id.wildcard);
     json_decref(a.json);
 }
 
@@ -529,10 +536,22 @@ test_challenges(void **state)
     }
 
     for (n = ACM_MAX_NAME; n <= ACM_MAX_NAME + 1; n++) {
-        snprintf(body, sizeof(body), "{\"status\":\"valid\",\"identifier\":"
-                 "{\"value\":\"%0*d\"}}", (int) n, 0);
+        snprintf(body, sizeof(body), ID("\"%0*d\""), (int) n, 0);
 
         if (n == ACM_MAX_NAME) {
+            test_ok(test_authz_of(body, &a));
+            json_decref(a.json);
+
+        } else {
+            assert_int_equal(test_authz_of(body, &a), ACM_INVALID);
+        }
+    }
+
+    for (n = ACM_MAX_ID_TYPE; n <= ACM_MAX_ID_TYPE + 1; n++) {
+        snprintf(body, sizeof(body), "{\"status\":\"valid\",\"identifier\":"
+                 "{\"type\":\"%0*d\",\"value\":\"a\"}}", (int) n, 0);
+
+        if (n == ACM_MAX_ID_TYPE) {
             test_ok(test_authz_of(body, &a));
             json_decref(a.json);
 
