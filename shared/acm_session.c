@@ -391,6 +391,7 @@ acm_directory_origin(acm_session_t *s, const acm_directory_t *d,
     acm_err_t *err)
 {
     size_t       i;
+    acm_rc_t     rc;
     const char  *urls[6];
 
     if (!s->conf.issuer->same_origin) {
@@ -408,10 +409,11 @@ acm_directory_origin(acm_session_t *s, const acm_directory_t *d,
         if (urls[i] != NULL
             && !acm_http_same_origin(s->conf.directory, urls[i]))
         {
+            rc = acm_fail(err, ACM_DENIED, "the CA's directory names an URL "
+                          "of another host, which \"same_origin\" forbids: "
+                          "%.200s", urls[i]);
             json_decref(d->json);
-            return acm_fail(err, ACM_DENIED, "the CA's directory names an "
-                            "URL of another host, which \"same_origin\" "
-                            "forbids: %.200s", urls[i]);
+            return rc;
         }
     }
 

@@ -288,6 +288,40 @@ test_behind(void **state)
 }
 
 
+/* A directory that leads elsewhere is not followed, and it is said where to. */
+
+static void
+test_origin(void **state)
+{
+    test_t       t;
+    acm_http_t  *http;
+
+    (void) state;
+
+    test_start(&t);
+    t.issuer.same_origin = 1;
+    test_order(&t);
+
+    (void) acm_session_run(t.session, acm_ticks());
+    assert_int_equal(t.nsent, 1);
+    http = t.sent[0];
+    assert_string_equal(http->url, DIR);
+
+    test_answer(&t, http, 200, "{\"newNonce\":\"" BASE "/nonce\","
+                "\"newAccount\":\"https://elsewhere.example/new-account\","
+                "\"newOrder\":\"" BASE "/new-order\"}");
+
+    assert_null(acm_session_directory(t.session));
+    assert_non_null(strstr(acm_session_error(t.session), "\"same_origin\" "
+                           "forbids: https://elsewhere.example/new-account"));
+
+    (void) acm_session_run(t.session, acm_ticks());
+    assert_int_equal(t.nsent, 0);
+
+    test_stop(&t);
+}
+
+
 /* Whatever memory is missing when the new key is the CA's: no request is signed
    by the old one. */
 
@@ -343,6 +377,7 @@ main(void)
         cmocka_unit_test(test_twice),
         cmocka_unit_test(test_unchanged),
         cmocka_unit_test(test_behind),
+        cmocka_unit_test(test_origin),
         cmocka_unit_test(test_memory)
     };
 
