@@ -386,6 +386,14 @@ acm_session_clock(acm_session_t *s, const acm_http_t *http)
 }
 
 
+int
+acm_session_foreign(const acm_session_t *s, const char *url)
+{
+    return s->conf.issuer->same_origin
+           && !acm_http_same_origin(s->conf.directory, url);
+}
+
+
 static acm_rc_t
 acm_directory_origin(acm_session_t *s, const acm_directory_t *d,
     acm_err_t *err)
@@ -393,10 +401,6 @@ acm_directory_origin(acm_session_t *s, const acm_directory_t *d,
     size_t       i;
     acm_rc_t     rc;
     const char  *urls[6];
-
-    if (!s->conf.issuer->same_origin) {
-        return ACM_OK;
-    }
 
     urls[0] = d->new_nonce;
     urls[1] = d->new_account;
@@ -406,9 +410,7 @@ acm_directory_origin(acm_session_t *s, const acm_directory_t *d,
     urls[5] = d->renewal_info;
 
     for (i = 0; i < 6; i++) {
-        if (urls[i] != NULL
-            && !acm_http_same_origin(s->conf.directory, urls[i]))
-        {
+        if (urls[i] != NULL && acm_session_foreign(s, urls[i])) {
             rc = acm_fail(err, ACM_DENIED, "the CA's directory names an URL "
                           "of another host, which \"same_origin\" forbids: "
                           "%.200s", urls[i]);
@@ -431,9 +433,7 @@ acm_session_send(acm_session_t *s, acm_http_t *http, acm_err_t *err)
                         "it must be https", http->url);
     }
 
-    if (s->conf.issuer->same_origin
-        && !acm_http_same_origin(s->conf.directory, http->url))
-    {
+    if (acm_session_foreign(s, http->url)) {
         return acm_fail(err, ACM_DENIED, "the CA gave an URL of another "
                         "host, which \"same_origin\" forbids: %.200s",
                         http->url);

@@ -437,6 +437,17 @@ acm_session_registered(acm_session_t *s, acm_call_t *call)
         return;
     }
 
+    if (acm_session_foreign(s, call->http->location)) {
+
+        /* kept, it would be refused whenever it is asked for */
+
+        (void) acm_fail(&err, ACM_DENIED, "the CA made an account with an URL "
+                        "of another host, which \"same_origin\" forbids: "
+                        "%.200s", call->http->location);
+        acm_session_fault(s, ACM_FAULT_CA, &err);
+        return;
+    }
+
     /* some CAs leave the body out when the account was there before */
 
     if (acm_acme_status(call->http, &status, &err) == ACM_OK

@@ -80,6 +80,8 @@ void acm_session_failed(acm_session_t *s, const acm_problem_t *problem,
     int64_t retry_after);
 void acm_session_fault(acm_session_t *s, acm_fault_e fault,
     const acm_err_t *why);
+/* 1: an URL of another host, which is not asked with "same_origin". */
+int acm_session_foreign(const acm_session_t *s, const char *url);
 void acm_session_report(acm_session_t *s, int trouble, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

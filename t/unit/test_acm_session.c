@@ -319,6 +319,22 @@ test_origin(void **state)
     assert_int_equal(t.nsent, 0);
 
     test_stop(&t);
+
+    /* nor is an account's URL kept that could never be asked for */
+
+    test_start(&t);
+    t.issuer.same_origin = 1;
+    test_order(&t);
+
+    http = test_asked(&t, BASE "/new-account");
+    test_header(http, "Location", "https://elsewhere.example/account");
+    test_answer(&t, http, 200, "{\"status\":\"valid\"}");
+
+    assert_null(acm_session_account(t.session));
+    assert_non_null(strstr(acm_session_error(t.session), "\"same_origin\" "
+                           "forbids: https://elsewhere.example/account"));
+
+    test_stop(&t);
 }
 
 
