@@ -430,6 +430,9 @@ ngx_acm_helper_adopt(ngx_acm_helper_t *h, ngx_acm_conf_t *amcf,
 
     ngx_acm_warn_init(amcf, &h->watch);
 
+    h->watch.early = acm_engine_early;
+    h->watch.engine = &h->engine;
+
     h->amcf = amcf;
     h->wait = 0;
 }

@@ -47,7 +47,11 @@ static ngx_command_t  ngx_acm_issuer_commands[] = {
      * Context: issuer
      *
      * A built-in CA: a root and an issuing CA under it, made at first use and
-     * kept in the store.  Clients need its root: "acmctl ca NAME".
+     * kept in the store.  Clients need its root: "acmctl ca NAME".  What it
+     * signed while the clock was ahead, so that no client takes it yet, is
+     * signed anew: at once when nginx sees the clock go back, else a minute
+     * after a start or reload.  A root that was made by such a clock signs
+     * nothing before it begins.
      */
     { ngx_string("ca"),
       NGX_ACM_ISSUER_CONF|NGX_CONF_NOARGS,

@@ -99,6 +99,16 @@ acm_ahead_ended(const acm_cert_t *cert, int64_t now, int64_t latest)
 
 
 int
+acm_ahead_early(const acm_cert_t *cert, int64_t now)
+{
+    return (cert->due == ACM_DUE_RENEW || cert->due == ACM_DUE_ARI)
+           && cert->due_at > now && !acm_put_off(cert, now)
+           && cert->version != 0 && cert->status == ACM_STATUS_ISSUED
+           && cert->not_before > acm_add_sat(now, ACM_CLOCK_SLACK);
+}
+
+
+int
 acm_put_off(const acm_cert_t *cert, int64_t now)
 {
     return (cert->due == ACM_DUE_ISSUE || cert->due == ACM_DUE_RENEW)

@@ -22,6 +22,10 @@
    tells so is a time in its record that has not come yet. */
 int acm_ahead(const acm_cert_t *cert, int64_t now);
 
+/* 1: it is issued, but its life has not begun by far, and it is not about to be
+   renewed: the clock was ahead, if the CA that signed it has no other. */
+int acm_ahead_early(const acm_cert_t *cert, int64_t now);
+
 /* 1: it waits for its next attempt, not for the time of its renewal. */
 int acm_put_off(const acm_cert_t *cert, int64_t now);
 

@@ -101,6 +101,13 @@ acm_rc_t acm_engine_tick(acm_engine_t *engine, int64_t now, int64_t *next,
 acm_rc_t acm_engine_served(acm_engine_t *engine,
     const acm_used_note_t *notes, size_t n, int64_t now, acm_err_t *err);
 
+/*
+ * 1: the certificate, whose life has not begun, was signed by a built-in CA
+ * that would sign it anew so that it is good now.  For acm_watch_t.
+ */
+int acm_engine_early(void *engine, acm_snap_t *snap, const acm_cert_t *cert,
+    int64_t now);
+
 /* Frees what the engine holds itself; it may then be given a new
    configuration. */
 void acm_engine_done(acm_engine_t *engine);

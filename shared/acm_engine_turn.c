@@ -12,6 +12,7 @@
 
 #include "acm_certificate_impl.h"
 #include "acm_engine_impl.h"
+#include "acm_issue.h"
 
 
 #define ACM_ENGINE_GROUP   128       /* put off in one commit */
@@ -110,6 +111,20 @@ acm_engine_nth(acm_engine_t *e, const char *issuers, uint32_t n,
     }
 
     return issuer;
+}
+
+
+int
+acm_engine_early(void *engine, acm_snap_t *snap, const acm_cert_t *cert,
+    int64_t now)
+{
+    acm_engine_t        *e = engine;
+    const acm_issuer_t  *issuer;
+
+    issuer = acm_engine_issuer(e, cert->issued_by, strlen(cert->issued_by));
+
+    return issuer != NULL && issuer->directory == NULL
+           && acm_issue_begun(snap, issuer->name, now);
 }
 
 

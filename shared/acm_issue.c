@@ -27,6 +27,7 @@ static acm_rc_t acm_issue_unseal(acm_keyring_t *ring, acm_snap_t *snap,
 static int acm_issue_ca_ends(const acm_ca_t *ca, int64_t now,
     int64_t lifetime);
 static int acm_issue_ca_ahead(const acm_ca_t *ca, int64_t now);
+static int acm_issue_ca_begun(const acm_str_t *der, int64_t now);
 static acm_rc_t acm_issue_sign(const acm_ca_t *ca,
     const acm_issuer_t *issuer, const acm_cert_t *cert, int64_t now,
     acm_bundle_t *bundle, acm_err_t *err);
@@ -318,29 +319,49 @@ acm_issue_ca_ends(const acm_ca_t *ca, int64_t now, int64_t lifetime)
 static int
 acm_issue_ca_ahead(const acm_ca_t *ca, int64_t now)
 {
+    return !acm_issue_ca_begun(&ca->issuing, now)
+           && acm_issue_ca_begun(&ca->root, now);
+}
+
+
+static int
+acm_issue_ca_begun(const acm_str_t *der, int64_t now)
+{
     X509     *x;
-    int64_t   end, start, root_start;
+    int64_t   start, end;
     acm_rc_t  rc;
 
-    if (acm_x509_decode(ca->issuing.data, ca->issuing.len, &x, NULL)
-        != ACM_OK)
-    {
-        return 0;
+    /* one that cannot be read is not the clock's fault */
+
+    if (acm_x509_decode(der->data, der->len, &x, NULL) != ACM_OK) {
+        return 1;
     }
 
     rc = acm_x509_dates(x, &start, &end, NULL);
     X509_free(x);
 
-    if (rc != ACM_OK || start <= now
-        || acm_x509_decode(ca->root.data, ca->root.len, &x, NULL) != ACM_OK)
+    return rc != ACM_OK || start <= now;
+}
+
+
+int
+acm_issue_begun(acm_snap_t *snap, const char *issuer, int64_t now)
+{
+    int           begun;
+    acm_entry_t   entry;
+    acm_ca_rec_t  rec;
+
+    if (acm_store_get(snap, ACM_DB_ISSUER, issuer, strlen(issuer), &entry)
+        != ACM_OK
+        || acm_ca_rec_decode(entry.data, entry.len, &rec) != ACM_OK)
     {
         return 0;
     }
 
-    rc = acm_x509_dates(x, &root_start, &end, NULL);
-    X509_free(x);
+    begun = acm_issue_ca_begun(&rec.root, now);
+    acm_ca_rec_free(&rec);
 
-    return rc == ACM_OK && root_start <= now;
+    return begun;
 }
 
 

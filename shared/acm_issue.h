@@ -33,6 +33,9 @@ acm_rc_t acm_issue_load(acm_keyring_t *ring, const char *issuer,
     acm_ca_t *ca, uint64_t *revision, acm_err_t *err);
 
 
+/* 1 if that CA is there and its root has begun: it signs what is good now. */
+int acm_issue_begun(acm_snap_t *snap, const char *issuer, int64_t now);
+
 /* 1 if that CA has ended: what it issues from now on nobody would take. */
 int acm_issue_ended(acm_keyring_t *ring, const char *issuer, int64_t now);
 

@@ -74,6 +74,11 @@ typedef void (*acm_watch_alarm_pt)(void *data, const char *kind,
     const char *name, const char *text);
 
 
+/* 1: one whose life has not begun is to be made anew */
+typedef int (*acm_watch_early_pt)(void *engine, acm_snap_t *snap,
+    const acm_cert_t *cert, int64_t now);
+
+
 /* a certificate that is served from a file, and that others renew */
 
 typedef struct {
@@ -95,6 +100,8 @@ typedef struct {
     acm_watch_report_pt    report;       /* or NULL */
     acm_watch_alarm_pt     alarm;        /* or NULL */
     void                  *data;
+    acm_watch_early_pt     early;        /* acm_engine_early(), or NULL */
+    void                  *engine;
 
     /* internal, all zero at first */
 
@@ -106,6 +113,7 @@ typedef struct {
     uint8_t                endless[ACM_MAX_STORE_KEY];  /* and in that of */
     size_t                 endless_len;                 /* states */
     int64_t                patrol_at;
+    int64_t                early_at;     /* so long the clock may be behind */
     int64_t                latest;       /* the clock was there */
     unsigned               ready:1;      /* the ladder was compared */
     unsigned               sweeping:1;

@@ -21,6 +21,7 @@
 #define ACM_WATCH_GROUP    32        /* certificates in one commit */
 #define ACM_WATCH_SLICE    256       /* entries read in one slice */
 #define ACM_WATCH_PATROL   60        /* seconds between slices of a patrol */
+#define ACM_WATCH_STEADY   60        /* seconds until a clock is believed */
 #define ACM_WATCH_LATER    3600      /* for a record that cannot be read, s */
 #define ACM_WATCH_SLACK    60        /* seconds that a clock may go back */
 
@@ -46,8 +47,11 @@ static void acm_watch_ends(acm_watch_t *w, acm_snap_t *snap,
     acm_watch_group_t *group, int64_t now);
 static void acm_watch_endless(acm_watch_t *w, acm_snap_t *snap,
     acm_watch_group_t *group, int64_t now);
-static void acm_watch_one(acm_snap_t *snap, acm_watch_group_t *group,
-    acm_cert_t *cert, uint64_t revision, int64_t now);
+static void acm_watch_one(acm_watch_t *w, acm_snap_t *snap,
+    acm_watch_group_t *group, acm_cert_t *cert, uint64_t revision,
+    int64_t now);
+static int acm_watch_early(acm_watch_t *w, acm_snap_t *snap,
+    const acm_cert_t *cert, int64_t now);
 static int acm_watch_unasked(acm_snap_t *snap, const acm_cert_t *cert,
     int64_t now);
 static int acm_watch_missing(acm_snap_t *snap, const acm_cert_t *cert);
@@ -69,6 +73,7 @@ acm_watch_tick(acm_watch_t *w, int64_t now, int64_t *next, acm_err_t *err)
         w->sweeping = 1;
         w->cursor_len = 0;
         w->patrol_at = now;
+        w->early_at = now;
         w->latest = now;
     }
 
@@ -162,6 +167,10 @@ acm_watch_ready(acm_watch_t *w, int64_t now, acm_err_t *err)
     w->cursor_len = 0;
     w->patrol_at = now;
 
+    /* as after a boot: who knows only one time does not know if it is right */
+
+    w->early_at = acm_add_sat(now, ACM_WATCH_STEADY);
+
     return ACM_OK;
 }
 
@@ -229,7 +238,7 @@ acm_watch_due(acm_watch_t *w, int64_t now, int64_t *next, acm_err_t *err)
             continue;
         }
 
-        acm_watch_one(snap, &group, &cert, revision, now);
+        acm_watch_one(w, snap, &group, &cert, revision, now);
     }
 
     acm_store_end(snap);
@@ -307,7 +316,7 @@ acm_watch_sweep(acm_watch_t *w, int64_t now, acm_err_t *err)
         if (rc == ACM_OK
             && acm_cert_decode(entry.data, entry.len, &cert) == ACM_OK)
         {
-            acm_watch_one(snap, &group, &cert, entry.revision, now);
+            acm_watch_one(w, snap, &group, &cert, entry.revision, now);
         }
     }
 
@@ -448,7 +457,7 @@ acm_watch_ends(acm_watch_t *w, acm_snap_t *snap, acm_watch_group_t *group,
                             &revision)
                == ACM_OK)
         {
-            acm_watch_one(snap, group, &cert, revision, now);
+            acm_watch_one(w, snap, group, &cert, revision, now);
         }
     }
 
@@ -503,7 +512,7 @@ acm_watch_endless(acm_watch_t *w, acm_snap_t *snap, acm_watch_group_t *group,
             continue;
         }
 
-        acm_watch_one(snap, group, &cert, record.revision, now);
+        acm_watch_one(w, snap, group, &cert, record.revision, now);
     }
 
     if (rc != ACM_OK) {
@@ -515,10 +524,10 @@ acm_watch_endless(acm_watch_t *w, acm_snap_t *snap, acm_watch_group_t *group,
 /* Takes the certificate over: into the group, if it changes. */
 
 static void
-acm_watch_one(acm_snap_t *snap, acm_watch_group_t *group,
+acm_watch_one(acm_watch_t *w, acm_snap_t *snap, acm_watch_group_t *group,
     acm_cert_t *cert, uint64_t revision, int64_t now)
 {
-    int            ahead, missing, unasked;
+    int            ahead, early, missing, unasked;
     acm_cert_t     next;
     acm_ladder_t   ladder;
 
@@ -534,6 +543,13 @@ acm_watch_one(acm_snap_t *snap, acm_watch_group_t *group,
         acm_ahead_mend(&next, now);
     }
 
+    early = acm_watch_early(w, snap, &next, now);
+
+    if (early) {
+        next.due = ACM_DUE_RENEW;
+        next.due_at = now;
+    }
+
     unasked = acm_watch_unasked(snap, cert, now);
 
     if (unasked) {
@@ -544,7 +560,8 @@ acm_watch_one(acm_snap_t *snap, acm_watch_group_t *group,
 
     missing = acm_watch_missing(snap, cert);
 
-    if (!ahead && !missing && !unasked && next.watch_at == cert->watch_at
+    if (!ahead && !early && !missing && !unasked
+        && next.watch_at == cert->watch_at
         && next.warned == cert->warned && next.overdue == cert->overdue
         && next.approached == cert->approached
         && next.status == cert->status)
@@ -563,6 +580,19 @@ acm_watch_one(acm_snap_t *snap, acm_watch_group_t *group,
     group->old[group->n] = *cert;
     group->next[group->n] = next;
     group->n++;
+}
+
+
+/* 1: no client takes it yet, as the clock was ahead when a CA of our own signed
+   it; what another CA signed begins by that one's clock */
+
+static int
+acm_watch_early(acm_watch_t *w, acm_snap_t *snap, const acm_cert_t *cert,
+    int64_t now)
+{
+    return w->early != NULL && now >= w->early_at
+           && acm_ahead_early(cert, now)
+           && w->early(w->engine, snap, cert, now);
 }
 
 

@@ -294,6 +294,124 @@ test_unused_ahead(void **state)
 }
 
 
+/* Asked which certificates are of a CA of our own. */
+
+static unsigned  test_asked;
+static int       test_own;
+
+
+static int
+test_early_own(void *engine, acm_snap_t *snap, const acm_cert_t *cert,
+    int64_t now)
+{
+    (void) snap;
+
+    assert_true(engine == &test_own);
+    assert_true(cert->not_before > now);
+    test_asked++;
+
+    return test_own;
+}
+
+
+static void
+test_early_at(test_t *t, const acm_cert_t *c, int64_t now, int64_t due_at)
+{
+    acm_cert_t   read;
+    acm_snap_t  *snap;
+
+    (void) test_run(t, now);
+    test_ok(acm_store_begin(t->store, &snap, NULL));
+    test_ok(acm_cert_get(snap, c->account, c->region, c->uuid, &read, NULL));
+    acm_store_end(snap);
+    assert_int_equal(read.due, ACM_DUE_RENEW);
+    assert_int_equal(read.due_at, due_at);
+    acm_cert_free(&read);
+}
+
+
+/* Signed by a clock that was ahead: made anew as soon as it is back, or, of a
+   process that has seen no other time, when it has been so for a minute. */
+
+static void
+test_early(void **state)
+{
+    test_t       t;
+    size_t       i;
+    int64_t      right;
+    acm_cert_t   c;
+
+    (void) state;
+
+    right = NOW - ACM_CLOCK_SLACK;
+
+    for (i = 0; i < 2; i++) {
+        test_own = 1;
+        test_asked = 0;
+        test_start(&t);
+        t.watch.early = test_early_own;
+        t.watch.engine = &test_own;
+
+        test_issued(&c, 90 * DAY, NOW);
+        c.managed = (i != 0);
+        test_store(&t, &c, NOW);
+
+        /* its time has come, or nearly so */
+
+        test_early_at(&t, &c, NOW + DAY, c.renew_at);
+        test_early_at(&t, &c, right, c.renew_at);
+        assert_int_equal(test_asked, 0);
+
+        if (i == 0) {
+            test_early_at(&t, &c, NOW + DAY, c.renew_at);
+            test_early_at(&t, &c, right - 1, right - 1);
+
+        } else {
+            memset(&t.watch, 0, sizeof(acm_watch_t));
+            t.watch.store = t.store;
+            t.watch.ladder = &t.ladder;
+            t.watch.early = test_early_own;
+            t.watch.engine = &test_own;
+
+            test_early_at(&t, &c, right - 61, c.renew_at);
+            test_early_at(&t, &c, right - 2, c.renew_at);
+            assert_int_equal(test_asked, 0);
+            test_early_at(&t, &c, right - 1, right - 1);
+        }
+
+        assert_int_equal(test_asked, 1);
+        acm_store_close(t.store);
+    }
+
+    /* by another CA; tried already, or put off; revoked; not renewed */
+
+    test_own = 0;
+    test_asked = 0;
+    test_start(&t);
+    t.watch.early = test_early_own;
+    t.watch.engine = &test_own;
+    test_issued(&c, 90 * DAY, NOW);
+    test_store(&t, &c, NOW);
+    test_early_at(&t, &c, NOW + DAY, c.renew_at);
+    test_early_at(&t, &c, right - 1, c.renew_at);
+    assert_int_not_equal(test_asked, 0);
+    acm_store_close(t.store);
+
+    assert_true(acm_ahead_early(&c, right - 1));
+    assert_false(acm_ahead_early(&c, right));
+    c.due_at = right - 1;
+    assert_false(acm_ahead_early(&c, right - 1));
+    c.due_at = right + 100;
+    assert_false(acm_ahead_early(&c, right - 1));
+    c.due_at = c.renew_at;
+    c.status = ACM_STATUS_REVOKED;
+    assert_false(acm_ahead_early(&c, right - 1));
+    c.status = ACM_STATUS_ISSUED;
+    c.due = ACM_DUE_NONE;
+    assert_false(acm_ahead_early(&c, right - 1));
+}
+
+
 /* However many there are, each is come to. */
 
 static void
@@ -385,6 +503,7 @@ main(void)
         cmocka_unit_test(test_behind),
         cmocka_unit_test(test_given_up_ahead),
         cmocka_unit_test(test_unused_ahead),
+        cmocka_unit_test(test_early),
         cmocka_unit_test(test_many_ahead),
         cmocka_unit_test(test_questions_ahead)
     };

@@ -7,8 +7,10 @@
  */
 
 
+#include "acm_ahead.h"
 #include "acm_issue.h"
 #include "acm_revocation.h"
+#include "acm_watch.h"
 #include "test_engine.h"
 
 
@@ -793,6 +795,82 @@ test_ca_ahead(void **state)
 }
 
 
+/* And what was signed meanwhile is made anew, by a CA that has begun. */
+
+static void
+test_early(void **state)
+{
+    test_t          t;
+    size_t          i;
+    int64_t         next;
+    acm_rc_t        rc;
+    acm_err_t       err;
+    acm_cert_t      cert;
+    acm_snap_t     *snap;
+    acm_watch_t     watch;
+    acm_ladder_t    ladder;
+    acm_request_t   reqs[2];
+
+    (void) state;
+
+    test_request(&reqs[0], test_www, 1);
+    test_request(&reqs[1], test_www, 2);
+    test_start(&t, ACM_CA_LEAF_LIFETIME, reqs, 1);
+    (void) test_run(&t, START);
+    acm_engine_done(&t.engine);
+    t.engine.nrequests = 2;
+    t.engine.ensured = 0;
+
+    acm_ladder_default(&ladder);
+    memset(&watch, 0, sizeof(acm_watch_t));
+    watch.store = t.store;
+    watch.ladder = &ladder;
+    watch.early = acm_engine_early;
+    watch.engine = &t.engine;
+
+    (void) test_run(&t, START + 20 * DAY);
+    test_cert(&t, &reqs[1], &cert);
+    assert_int_equal(cert.version, 1);
+    assert_true(cert.not_before > START + 19 * DAY);
+
+    test_ok(acm_store_begin(t.store, &snap, NULL));
+    assert_true(acm_engine_early(&t.engine, snap, &cert, START));
+    assert_false(acm_engine_early(&t.engine, snap, &cert, START - DAY));
+    t.issuer.directory = "https://ca.example.net/directory";
+    assert_false(acm_engine_early(&t.engine, snap, &cert, START));
+    t.issuer.directory = NULL;
+    t.issuer.name = "another";
+    assert_false(acm_engine_early(&t.engine, snap, &cert, START));
+    t.issuer.name = "internal";
+    acm_store_end(snap);
+    acm_cert_free(&cert);
+
+    for (i = 0; i < 2; i++) {
+        do {
+            rc = acm_watch_tick(&watch, i ? START + 60 : START + 20 * DAY,
+                                &next, &err);
+        } while (rc == ACM_OK);
+
+        assert_int_equal(rc, ACM_NOTFOUND);
+    }
+
+    (void) test_run(&t, START + 60);
+
+    test_cert(&t, &reqs[0], &cert);
+    assert_int_equal(cert.version, 1);
+    acm_cert_free(&cert);
+
+    test_cert(&t, &reqs[1], &cert);
+    assert_int_equal(cert.version, 2);
+    assert_true(cert.not_before <= START + 60);
+    assert_int_equal(cert.due_at, cert.renew_at);
+    assert_false(acm_ahead_early(&cert, START + 60));
+    acm_cert_free(&cert);
+
+    test_stop(&t);
+}
+
+
 int
 main(void)
 {
@@ -808,7 +886,8 @@ main(void)
         cmocka_unit_test(test_newer_record),
         cmocka_unit_test(test_delete),
         cmocka_unit_test(test_revoked),
-        cmocka_unit_test(test_ca_ahead)
+        cmocka_unit_test(test_ca_ahead),
+        cmocka_unit_test(test_early)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
