@@ -354,6 +354,23 @@ SKIP: {
     }
 }
 
+# descriptors that are closed: what is opened does not get their numbers
+
+for my $shut (qw/ 1 2 12 02 012 /) {
+    is(ctl('backup', "$dir/shut$shut"), 0, "closed $shut: a copy");
+
+    my $close = join(' ', map { "$_>&-" } split(//, $shut));
+    my $cmd = "$t->{acmctl} --store $dir/shut$shut --master-key $dir/acm.key";
+    my $want = ($shut =~ /1/) ? 1 : 0;
+
+    is(system("( $cmd list $close ) >/dev/null 2>&1") >> 8, $want,
+        "closed $shut: list");
+    is(system("( $cmd show nothing.example.org $close ) >/dev/null 2>&1") >> 8,
+        1, "closed $shut: show");
+    is(($t->acmctl('--store', "$dir/shut$shut", 'verify'))[0], 0,
+        "closed $shut: the store is as it was") or diag($out);
+}
+
 # a copy while others write
 
 my $writer = fork() // die "fork: $!";

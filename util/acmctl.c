@@ -29,6 +29,7 @@ typedef struct {
 } acmctl_command_t;
 
 
+static int acmctl_descriptors(void);
 static void acmctl_usage(FILE *f);
 static void acmctl_close(acmctl_t *ctl);
 static int acmctl_owner(const acmctl_t *ctl, struct stat *st);
@@ -93,6 +94,10 @@ main(int argc, char **argv)
     acmctl_t                  ctl;
     const acmctl_command_t   *cmd;
 
+    if (acmctl_descriptors() == -1) {
+        return acmctl_fail("cannot open \"/dev/null\": %s", strerror(errno));
+    }
+
     memset(&ctl, 0, sizeof(acmctl_t));
 
     ctl.store_path = "/var/lib/nginx/acm";
@@ -152,6 +157,28 @@ main(int argc, char **argv)
     }
 
     return rc;
+}
+
+
+/* What is opened takes the least number that is free: in the place of a
+   closed output what is printed would be written into the store.  What is put
+   there instead cannot be written to, or read from, and so it is told. */
+
+static int
+acmctl_descriptors(void)
+{
+    int  fd;
+
+    for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) == -1
+            && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY)
+               == -1)
+        {
+            return -1;
+        }
+    }
+
+    return 0;
 }
 
 
