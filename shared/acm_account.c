@@ -265,17 +265,28 @@ acm_rc_t
 acm_account_key(acm_keyring_t *ring, const acm_account_t *a, int next,
     EVP_PKEY **pkey, acm_err_t *err)
 {
-    char              subject[ACM_MAX_LABEL + ACM_MAX_URL + 8];
-    acm_rc_t          rc;
-    acm_str_t         plain_secret;
-    acm_snap_t       *snap;
-    const acm_str_t  *sealed;
+    acm_rc_t     rc;
+    acm_snap_t  *snap;
 
     rc = acm_store_begin(acm_keyring_store(ring), &snap, err);
 
-    if (rc != ACM_OK) {
-        return rc;
+    if (rc == ACM_OK) {
+        rc = acm_account_open(ring, snap, a, next, pkey, err);
+        acm_store_end(snap);
     }
+
+    return rc;
+}
+
+
+acm_rc_t
+acm_account_open(acm_keyring_t *ring, acm_snap_t *snap,
+    const acm_account_t *a, int next, EVP_PKEY **pkey, acm_err_t *err)
+{
+    char              subject[ACM_MAX_LABEL + ACM_MAX_URL + 8];
+    acm_rc_t          rc;
+    acm_str_t         plain_secret;
+    const acm_str_t  *sealed;
 
     sealed = next ? &a->next : &a->sealed;
     acm_account_subject(subject, sizeof(subject), a);
@@ -283,8 +294,6 @@ acm_account_key(acm_keyring_t *ring, const acm_account_t *a, int next,
     rc = acm_keyring_unseal(ring, snap, ACM_KEYRING_CA, ACM_KEYRING_CA,
                             subject, a->version + (next ? 1 : 0), sealed,
                             &plain_secret, err);
-
-    acm_store_end(snap);
 
     if (rc != ACM_OK) {
         return rc;

@@ -74,6 +74,10 @@ acm_rc_t acm_account_create(acm_keyring_t *ring, const acm_issuer_t *issuer,
 acm_rc_t acm_account_key(acm_keyring_t *ring, const acm_account_t *a,
     int next, EVP_PKEY **pkey, acm_err_t *err);
 
+/* The same in a snapshot that is open. */
+acm_rc_t acm_account_open(acm_keyring_t *ring, acm_snap_t *snap,
+    const acm_account_t *a, int next, EVP_PKEY **pkey, acm_err_t *err);
+
 /* Fills a->next with a new key of the same type; does not commit. */
 acm_rc_t acm_account_next(acm_keyring_t *ring, acm_account_t *a,
     acm_err_t *err);

@@ -442,6 +442,30 @@ for my $case ([ time => qr/the created index has another time than certificate/ 
     like($out, $fault, "verify: $how: told") or diag($out);
 }
 
+# a record of any map whose checksum does not hold
+
+my @maps = qw/ meta certificate material chain name due identity issuer seal
+    order challenge validation account limit event sink dead history expiry
+    watch used setting token quota revocation created ocsp staple state /;
+
+for my $map (@maps) {
+    my $copy = "$dir/map-$map";
+    my $text = "spoilt $map.";
+
+    is(ctl('backup', $copy), 0, "$map: a copy") or diag($out);
+    is(system("$t->{out}/spoil", $copy, "map:$map"), 0, "$map: one more");
+
+    my $store = Test::Nginx::ACM::slurp("$copy/data.mdb");
+    ok($store =~ s/\Q$text\E/spoilt $map!/, "$map: damaged");
+    $t->write_file("map-$map/data.mdb", $store);
+
+    ($rc, $out) = $t->acmctl('--store', $copy, 'verify');
+    is($rc, 1, "verify: $map");
+    like($out, $map eq 'issuer' ? qr/built-in CA "~": /
+        : qr/map "$map", key 7e: damaged/, "verify: $map: told")
+        or diag($out);
+}
+
 # usage
 
 is(ctl(), 2, 'no command');

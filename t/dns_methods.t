@@ -215,6 +215,19 @@ cmp_ok(orders('mute.dns.test', $mute), '>', 0, 'mute.dns.test: ordered');
 is($mute->stats()->{names}{'mute.dns.test'}{challenge}, undef,
     'mute.dns.test: the CA was not told to look');
 
+# a copy whose keys of accounts were changed: one is found
+
+($rc, $out) = $t->acmctl('verify');
+is($rc, 0, 'verify') or diag($out);
+($rc, $out) = $t->acmctl('backup', "$t->{dir}/copy");
+is($rc, 0, 'a copy') or diag($out);
+is(system("$t->{out}/spoil", "$t->{dir}/copy", 'seal:account'), 0, 'spoilt');
+
+($rc, $out) = $t->acmctl('--store', "$t->{dir}/copy", 'verify');
+is($rc, 1, 'verify of the copy');
+like($out, qr/account at issuer "\w+", .* key version 1: .* 1 faults$/s, 'told')
+    or diag($out);
+
 my @records = status_records('acct.dns.test');
 
 is_deeply([sort @records], [$cname, $cname], 'status: CNAME')

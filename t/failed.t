@@ -189,6 +189,24 @@ ok($t->wait_for(sub { describe($new)->{Status} eq 'ISSUED' }, 20),
     'others are issued');
 is(orders($_), $want{$_}[1], "$_: no more orders") for sort keys %want;
 
+# the key of an order that is under way: one that was changed is found
+
+rule('finalize', '^slow\.', { hang => JSON::PP::true });
+
+my $slow = request('slow.example.org');
+
+ok($t->wait_for(sub { return $ca->stats()->{names}{'slow.example.org'}
+    {finalize} }, 20), 'an order is under way');
+is(ctl('verify'), 0, 'its key opens') or diag($out);
+is(ctl('backup', "$t->{dir}/copy"), 0, 'a copy') or diag($out);
+is(system("$t->{out}/spoil", "$t->{dir}/copy", 'seal:order'), 0, 'spoilt');
+
+($rc, $out) = $t->acmctl('--store', "$t->{dir}/copy", 'verify');
+is($rc, 1, 'verify of the copy');
+like($out, qr/the order of certificate \S+, its key: .* 1 faults$/s, 'told')
+    or diag($out);
+$api->ok('DeleteCertificate', { CertificateArn => $slow });
+
 # and can be deleted, and requested again
 
 $ca->clear();

@@ -15,16 +15,7 @@
 #include "../shared/acm_revocation.h"
 #include "../shared/acm_state.h"
 #include "../shared/acm_watch_impl.h"
-#include "acmctl.h"
-
-
-typedef struct {
-    acmctl_t     *ctl;
-    acm_snap_t   *snap;
-    unsigned      certificates;
-    unsigned      keys;
-    unsigned      faults;
-} acmctl_verify_t;
+#include "acmctl_verify.h"
 
 
 #define ACMCTL_VERIFY_SLICE  256     /* entries checked in one snapshot */
@@ -40,7 +31,6 @@ static void acmctl_verify_material(acmctl_verify_t *v,
     const acm_entry_t *e);
 static void acmctl_verify_pair(acmctl_verify_t *v, const char *uuid,
     uint32_t version, acm_key_e type);
-static void acmctl_verify_seal(acmctl_verify_t *v, const acm_entry_t *e);
 static int acmctl_name_of(const acm_cert_t *cert, const acm_name_rec_t *rec,
     const acm_entry_t *e);
 static void acmctl_verify_index(acmctl_verify_t *v, const acm_cert_t *cert);
@@ -63,15 +53,37 @@ static void acmctl_verify_times(acmctl_verify_t *v, const acm_cert_t *cert);
 static void acmctl_verify_event(acmctl_verify_t *v, const acm_entry_t *e);
 static void acmctl_verify_revocation(acmctl_verify_t *v,
     const acm_entry_t *e);
-static void acmctl_verify_any(acmctl_verify_t *v, const acm_entry_t *e);
-static void acmctl_verify_cas(acmctl_verify_t *v);
 static acm_rc_t acmctl_ref_cert(acmctl_verify_t *v, const acm_entry_t *e,
     acm_cert_t *cert);
+
+
+/* of each map what more there is to look at than checksums */
+
+static const acmctl_entry_pt  acmctl_checks[ACM_DB_MAX] = {
+    [ACM_DB_CERTIFICATE] = acmctl_verify_cert,
+    [ACM_DB_MATERIAL] = acmctl_verify_material,
+    [ACM_DB_CHAIN] = acmctl_verify_chain,
+    [ACM_DB_NAME] = acmctl_verify_name,
+    [ACM_DB_DUE] = acmctl_verify_due,
+    [ACM_DB_IDENTITY] = acmctl_verify_identity,
+    [ACM_DB_SEAL] = acmctl_verify_seal,
+    [ACM_DB_ORDER] = acmctl_verify_order,
+    [ACM_DB_ACCOUNT] = acmctl_verify_account,
+    [ACM_DB_EVENT] = acmctl_verify_event,
+    [ACM_DB_EXPIRY] = acmctl_verify_expiry,
+    [ACM_DB_WATCH] = acmctl_verify_watch,
+    [ACM_DB_USED] = acmctl_verify_used,
+    [ACM_DB_REVOCATION] = acmctl_verify_revocation,
+    [ACM_DB_CREATED] = acmctl_verify_created,
+    [ACM_DB_OCSP] = acmctl_verify_ocsp,
+    [ACM_DB_STATE] = acmctl_verify_state
+};
 
 
 int
 acmctl_verify(acmctl_t *ctl, int argc, char **argv)
 {
+    unsigned         db;
     acmctl_verify_t  v;
 
     (void) argv;
@@ -87,35 +99,21 @@ acmctl_verify(acmctl_t *ctl, int argc, char **argv)
     memset(&v, 0, sizeof(acmctl_verify_t));
     v.ctl = ctl;
 
-    acmctl_each(&v, ACM_DB_META, acmctl_verify_any);
-    acmctl_each(&v, ACM_DB_SEAL, acmctl_verify_seal);
-    acmctl_each(&v, ACM_DB_CERTIFICATE, acmctl_verify_cert);
-    acmctl_each(&v, ACM_DB_MATERIAL, acmctl_verify_material);
-    acmctl_each(&v, ACM_DB_CHAIN, acmctl_verify_chain);
-    acmctl_each(&v, ACM_DB_NAME, acmctl_verify_name);
-    acmctl_each(&v, ACM_DB_DUE, acmctl_verify_due);
-    acmctl_each(&v, ACM_DB_IDENTITY, acmctl_verify_identity);
-    acmctl_each(&v, ACM_DB_USED, acmctl_verify_used);
-    acmctl_each(&v, ACM_DB_WATCH, acmctl_verify_watch);
-    acmctl_each(&v, ACM_DB_EXPIRY, acmctl_verify_expiry);
-    acmctl_each(&v, ACM_DB_CREATED, acmctl_verify_created);
-    acmctl_each(&v, ACM_DB_STATE, acmctl_verify_state);
-    acmctl_each(&v, ACM_DB_OCSP, acmctl_verify_ocsp);
-    acmctl_each(&v, ACM_DB_EVENT, acmctl_verify_event);
-    acmctl_each(&v, ACM_DB_QUOTA, acmctl_verify_any);
-    acmctl_each(&v, ACM_DB_REVOCATION, acmctl_verify_revocation);
+    for (db = 0; db < ACM_DB_MAX; db++) {
 
-    acmctl_verify_cas(&v);
+        if (db == ACM_DB_ISSUER) {
+            acmctl_verify_cas(&v);
+
+        } else {
+            acmctl_each(&v, (acm_db_e) db, acmctl_checks[db]);
+        }
+    }
 
     printf("%u certificates, %u keys opened, %u faults\n", v.certificates,
            v.keys, v.faults);
 
     return v.faults ? ACMCTL_FAULT : ACMCTL_OK;
 }
-
-
-#define acmctl_fault(v, ...)                                                  \
-    ((v)->faults++, (void) acmctl_fail(__VA_ARGS__))
 
 
 /* In slices: a snapshot over the whole store would make it grow while nginx
@@ -156,10 +154,10 @@ acmctl_each(acmctl_verify_t *v, acm_db_e db, acmctl_entry_pt check)
             from[e.key_len] = 0;
             len = e.key_len + 1;
 
-            if (rc == ACM_OK) {
+            if (rc == ACM_OK && check != NULL) {
                 check(v, &e);
 
-            } else {
+            } else if (rc != ACM_OK) {
                 acmctl_fault(v, "map \"%s\", key %s: damaged",
                              acm_db_name(db),
                              acm_hex(e.key, e.key_len, hex));
@@ -204,15 +202,6 @@ acmctl_verify_used(acmctl_verify_t *v, const acm_entry_t *e)
         acmctl_fault(v, "when certificate \"%s\" was served: %s", uuid,
                      acm_rc_text(rc));
     }
-}
-
-
-static void
-acmctl_verify_any(acmctl_verify_t *v, const acm_entry_t *e)
-{
-    /* its checksum held */
-    (void) v;
-    (void) e;
 }
 
 
@@ -350,44 +339,6 @@ acmctl_verify_pair(acmctl_verify_t *v, const char *uuid, uint32_t version,
     X509_free(x);
     EVP_PKEY_free(pkey);
     acm_bundle_free(&bundle);
-}
-
-
-/* A data key opens if something can be sealed with it. */
-
-static void
-acmctl_verify_seal(acmctl_verify_t *v, const acm_entry_t *e)
-{
-    char        name[ACM_MAX_STORE_KEY + 1], *region;
-    uint8_t     octet;
-    acm_err_t   err;
-    acm_str_t   plain, sealed;
-
-    memcpy(name, e->key, e->key_len);
-    name[e->key_len] = '\0';
-
-    region = strchr(name, '/');
-
-    if (region == NULL) {
-        acmctl_fault(v, "data key \"%s\" has no account and region", name);
-        return;
-    }
-
-    *region++ = '\0';
-
-    octet = 0;
-    plain.data = &octet;
-    plain.len = 1;
-
-    if (acm_keyring_seal(v->ctl->ring, v->snap, name, region, "verify", 0,
-                         &plain, &sealed, &err)
-        != ACM_OK)
-    {
-        acmctl_fault(v, "%s", err.text);
-        return;
-    }
-
-    acm_free(sealed.data);
 }
 
 
@@ -835,62 +786,4 @@ acmctl_ref_cert(acmctl_verify_t *v, const acm_entry_t *e, acm_cert_t *cert)
 
     return acm_cert_get(v->snap, ref.account, ref.region, ref.uuid, cert,
                         NULL);
-}
-
-
-/* The built-in CAs, one after the other: each needs a snapshot of its own. */
-
-static void
-acmctl_verify_cas(acmctl_verify_t *v)
-{
-    char          name[ACM_MAX_STORE_KEY + 1];
-    size_t        len;
-    acm_rc_t      rc;
-    acm_ca_t      ca;
-    acm_err_t     err;
-    acm_entry_t   e;
-
-    len = 0;
-
-    for ( ;; ) {
-
-        if (acm_store_begin(v->ctl->store, &v->snap, &err) != ACM_OK) {
-            acmctl_fault(v, "%s", err.text);
-            return;
-        }
-
-        rc = acm_store_seek(v->snap, ACM_DB_ISSUER, name, len, &e);
-
-        if (rc == ACM_OK || rc == ACM_CORRUPT) {
-            len = e.key_len;
-            memcpy(name, e.key, len);
-            name[len] = '\0';
-        }
-
-        acm_store_end(v->snap);
-
-        if (rc == ACM_NOTFOUND) {
-            return;
-        }
-
-        if (rc != ACM_OK && rc != ACM_CORRUPT) {
-            acmctl_fault(v, "map \"%s\" cannot be read to its end: %s",
-                         acm_db_name(ACM_DB_ISSUER), acm_rc_text(rc));
-            return;
-        }
-
-        if (rc != ACM_OK
-            || acm_issue_load(v->ctl->ring, name, &ca, NULL, &err) != ACM_OK)
-        {
-            acmctl_fault(v, "built-in CA \"%s\": %s", name,
-                         rc == ACM_OK ? err.text : acm_rc_text(rc));
-
-        } else {
-            v->keys += 2;
-            acm_ca_free(&ca);
-        }
-
-        /* the least key behind this one */
-        len++;
-    }
 }
