@@ -23,6 +23,8 @@ static acm_rc_t acm_account_seal(acm_keyring_t *ring,
     acm_str_t *sealed, acm_err_t *err);
 static void acm_account_subject(char *buf, size_t size,
     const acm_account_t *a);
+static acm_rc_t acm_account_bad(const acm_entry_t *entry, acm_rc_t rc,
+    acm_err_t *err);
 
 
 static const acm_field_t  acm_account_fields[] = {
@@ -396,7 +398,7 @@ acm_account_each(acm_store_t *store,
     acm_rc_t (*each)(void *data, const acm_account_t *a), void *data,
     acm_err_t *err)
 {
-    acm_rc_t        rc, result;
+    acm_rc_t        rc, code, result;
     acm_snap_t     *snap;
     acm_entry_t     entry;
     acm_account_t   a;
@@ -410,18 +412,55 @@ acm_account_each(acm_store_t *store,
     result = ACM_OK;
 
     for (rc = acm_store_seek(snap, ACM_DB_ACCOUNT, NULL, 0, &entry);
-         rc == ACM_OK && result == ACM_OK;
+         rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL);
          rc = acm_store_next(snap, ACM_DB_ACCOUNT, &entry))
     {
-        if (acm_account_decode(entry.data, entry.len, &a) == ACM_OK) {
-            result = each(data, &a);
-            acm_account_free(&a);
+        if (rc == ACM_OK) {
+            rc = acm_account_decode(entry.data, entry.len, &a);
+        }
+
+        if (rc != ACM_OK) {
+            result = acm_account_bad(&entry, rc, err);
+            continue;
+        }
+
+        code = each(data, &a);
+        acm_account_free(&a);
+
+        if (code != ACM_OK) {
+            acm_store_end(snap);
+            return acm_fail(err, code, "accounts: %s", acm_rc_text(code));
         }
     }
 
     acm_store_end(snap);
 
+    if (rc != ACM_NOTFOUND) {
+        return acm_fail(err, rc, "accounts cannot be read to their end: %s",
+                        acm_rc_text(rc));
+    }
+
     return result;
+}
+
+
+/* The key begins with the issuer and a NUL. */
+
+static acm_rc_t
+acm_account_bad(const acm_entry_t *entry, acm_rc_t rc, acm_err_t *err)
+{
+    int          len;
+    const char  *issuer;
+
+    issuer = (const char *) entry->key;
+    len = (int) strnlen(issuer, entry->key_len);
+
+    (void) acm_fail(err, rc, "the account at issuer \"%.*s\" cannot be read: "
+                    "%s; \"acmctl account forget %.*s\" removes it, the next "
+                    "order makes another one", len, issuer, acm_rc_text(rc),
+                    len, issuer);
+
+    return ACM_CORRUPT;
 }
 
 
@@ -429,21 +468,52 @@ acm_rc_t
 acm_account_forget(acm_store_t *store, const char *issuer,
     const char *directory, acm_err_t *err)
 {
-    size_t       len;
-    uint8_t      key[ACM_MAX_STORE_KEY];
-    acm_rc_t     rc;
-    acm_batch_t  batch;
+    size_t        len;
+    uint8_t       key[ACM_MAX_STORE_KEY];
+    acm_rc_t      rc;
+    acm_snap_t   *snap;
+    acm_batch_t   batch;
+    acm_entry_t   entry;
 
-    len = acm_account_db_key(key, issuer, directory);
+    len = acm_account_db_key(key, issuer, directory ? directory : "");
 
     if (len == 0) {
         return acm_fail(err, ACM_INVALID, "no issuer \"%s\"", issuer);
     }
 
-    acm_batch_init(&batch);
-    acm_batch_delete(&batch, ACM_DB_ACCOUNT, key, len);
+    if (directory == NULL) {
+        len = strlen(issuer) + 1;
+    }
 
-    rc = acm_store_commit(store, &batch, err);
+    rc = acm_store_begin(store, &snap, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    acm_batch_init(&batch);
+
+    for (rc = acm_store_seek(snap, ACM_DB_ACCOUNT, key, len, &entry);
+         rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL);
+         rc = acm_store_next(snap, ACM_DB_ACCOUNT, &entry))
+    {
+        if (entry.key_len < len || memcmp(entry.key, key, len) != 0) {
+            rc = ACM_NOTFOUND;
+            break;
+        }
+
+        acm_batch_delete(&batch, ACM_DB_ACCOUNT, entry.key, entry.key_len);
+    }
+
+    acm_store_end(snap);
+
+    if (rc != ACM_NOTFOUND || batch.nops == 0) {
+        rc = acm_fail(err, rc, "account at issuer \"%s\": %s", issuer,
+                      acm_rc_text(rc));
+
+    } else {
+        rc = acm_store_commit(store, &batch, err);
+    }
 
     acm_batch_free(&batch);
 

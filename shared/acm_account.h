@@ -84,13 +84,16 @@ acm_rc_t acm_account_next(acm_keyring_t *ring, acm_account_t *a,
 
 /*
  * Calls back with each account, until it returns other than ACM_OK, which is
- * then the result.  A record that cannot be read is passed over.
+ * then the result.  A record that cannot be read is passed over; when all the
+ * others were called back with, the result is ACM_CORRUPT.
  */
 acm_rc_t acm_account_each(acm_store_t *store,
     acm_rc_t (*each)(void *data, const acm_account_t *a), void *data,
     acm_err_t *err);
 
-/* Deletes a record: the next order makes a new account. */
+/* Deletes the records of an issuer, at all of its directories if this is NULL,
+   also what cannot be read: the next order makes a new account.  ACM_NOTFOUND:
+   there is none. */
 acm_rc_t acm_account_forget(acm_store_t *store, const char *issuer,
     const char *directory, acm_err_t *err);
 

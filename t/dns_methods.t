@@ -228,6 +228,34 @@ is($rc, 1, 'verify of the copy');
 like($out, qr/account at issuer "\w+", .* key version 1: .* 1 faults$/s, 'told')
     or diag($out);
 
+# one that is damaged: the others are listed, and it can be got rid of
+
+sub copy { return $t->acmctl('--store', "$t->{dir}/hurt", @_) }
+
+($rc, $out) = $t->acmctl('backup', "$t->{dir}/hurt");
+is($rc, 0, 'another copy') or diag($out);
+
+my $data = Test::Nginx::ACM::slurp("$t->{dir}/hurt/data.mdb");
+ok($data =~ s/(\Q$url{account}\E)/'!' x length($1)/ge, 'an account is damaged');
+$t->write_file('hurt/data.mdb', $data);
+
+($rc, $out) = copy('account', 'list');
+is($rc, 1, 'damaged: list');
+is(join(' ', $out =~ /^(\w+)$/mg), 'mute persist', 'damaged: the others');
+like($out, qr/issuer "account" cannot be read: .*"acmctl account forget account"/,
+    'damaged: told') or diag($out);
+is((copy('account', 'rollover', 'persist'))[0], 0, 'damaged: another rolls over');
+($rc, $out) = copy('account', 'rollover', 'account');
+is($rc, 1, 'damaged: it does not');
+like($out, qr/account forget account/, 'damaged: what to do');
+is((copy('account', 'forget', 'accoun'))[0], 1, 'damaged: forget no other');
+($rc, $out) = copy('account', 'forget', 'account');
+is($rc, 0, 'damaged: forget') or diag($out);
+($rc, $out) = copy('account', 'list');
+is($rc, 0, 'forgotten: list');
+is(join(' ', $out =~ /^(\w+)$/mg), 'mute persist', 'forgotten');
+is((copy('account', 'forget', 'account'))[0], 1, 'forgotten: it is gone');
+
 my @records = status_records('acct.dns.test');
 
 is_deeply([sort @records], [$cname, $cname], 'status: CNAME')

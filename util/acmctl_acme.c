@@ -41,8 +41,9 @@ typedef struct {
 
 static acm_rc_t acmctl_account_print(void *data, const acm_account_t *a);
 static acm_rc_t acmctl_account_note(void *data, const acm_account_t *a);
-static int acmctl_account_do(acmctl_t *ctl, const char *verb,
-    const char *directory, const char *issuer);
+static int acmctl_account_none(const char *issuer);
+static int acmctl_account_wish(acmctl_t *ctl, const char *verb,
+    const char *issuer);
 static int acmctl_dns_name(acmctl_t *ctl, const char *zone,
     const char *name);
 static int acmctl_dns_all(acmctl_t *ctl, const char *zone);
@@ -57,10 +58,8 @@ static void acmctl_dns_txt(const char *domain, const acm_account_t *a,
 int
 acmctl_account(acmctl_t *ctl, int argc, char **argv)
 {
-    int                 rc;
-    size_t              i;
-    acm_err_t           err;
-    acmctl_accounts_t   found;
+    int        rc;
+    acm_err_t  err;
 
     if (argc == 1 || (argc == 2 && strcmp(argv[1], "list") == 0)) {
         rc = acmctl_open(ctl, 0, 0);
@@ -89,22 +88,68 @@ acmctl_account(acmctl_t *ctl, int argc, char **argv)
         return rc;
     }
 
-    memset(&found, 0, sizeof(acmctl_accounts_t));
-    found.issuer = argv[2];
+    if (strcmp(argv[1], "forget") != 0) {
+        return acmctl_account_wish(ctl, argv[1], argv[2]);
+    }
 
-    if (acm_account_each(ctl->store, acmctl_account_note, &found, &err)
-        != ACM_OK)
-    {
+    switch (acm_account_forget(ctl->store, argv[2], NULL, &err)) {
+
+    case ACM_OK:
+        return ACMCTL_OK;
+
+    case ACM_NOTFOUND:
+        return acmctl_account_none(argv[2]);
+
+    default:
         return acmctl_fail("%s", err.text);
     }
+}
 
-    if (found.n == 0) {
-        return acmctl_fail("no account at issuer \"%s\": it is made with the "
-                           "first order", argv[2]);
-    }
+
+static int
+acmctl_account_none(const char *issuer)
+{
+    return acmctl_fail("no account at issuer \"%s\": it is made with the "
+                       "first order", issuer);
+}
+
+
+/* At each directory of the issuer. */
+
+static int
+acmctl_account_wish(acmctl_t *ctl, const char *verb, const char *issuer)
+{
+    int                  rc, go;
+    size_t               i;
+    acm_rc_t             code;
+    acm_err_t            err;
+    acmctl_accounts_t    found;
+    acm_account_wish_e   wish;
+
+    wish = (strcmp(verb, "rollover") == 0) ? ACM_ACCOUNT_ROLLOVER
+                                           : ACM_ACCOUNT_DEACTIVATE;
+
+    memset(&found, 0, sizeof(acmctl_accounts_t));
+    found.issuer = issuer;
+
+    code = acm_account_each(ctl->store, acmctl_account_note, &found, &err);
+
+    /* one that cannot be read may be another issuer's */
+
+    go = (code == ACM_OK || code == ACM_CORRUPT) && found.n != 0;
+
+    rc = go ? ACMCTL_OK
+         : (code == ACM_OK) ? acmctl_account_none(issuer)
+                            : acmctl_fail("%s", err.text);
 
     for (i = 0; i < found.n; i++) {
-        rc |= acmctl_account_do(ctl, argv[1], found.directories[i], argv[2]);
+        if (go && acm_account_wish(ctl->store, issuer, found.directories[i],
+                                   wish, &err)
+                  != ACM_OK)
+        {
+            rc = acmctl_fail("%s", err.text);
+        }
+
         acm_free(found.directories[i]);
     }
 
@@ -152,9 +197,12 @@ acmctl_account_note(void *data, const acm_account_t *a)
 {
     acmctl_accounts_t  *found = data;
 
-    if (strcmp(a->issuer, found->issuer) == 0
-        && found->n < ACMCTL_MAX_ACCOUNTS)
-    {
+    if (strcmp(a->issuer, found->issuer) == 0) {
+
+        if (found->n == ACMCTL_MAX_ACCOUNTS) {
+            return ACM_TOOBIG;
+        }
+
         found->directories[found->n] = acm_strdup(a->directory);
 
         if (found->directories[found->n] == NULL) {
@@ -165,31 +213,6 @@ acmctl_account_note(void *data, const acm_account_t *a)
     }
 
     return ACM_OK;
-}
-
-
-static int
-acmctl_account_do(acmctl_t *ctl, const char *verb, const char *directory,
-    const char *issuer)
-{
-    acm_rc_t            rc;
-    acm_err_t           err;
-    acm_account_wish_e  wish;
-
-    if (strcmp(verb, "forget") == 0) {
-        rc = acm_account_forget(ctl->store, issuer, directory, &err);
-
-    } else {
-        wish = (strcmp(verb, "rollover") == 0) ? ACM_ACCOUNT_ROLLOVER
-                                               : ACM_ACCOUNT_DEACTIVATE;
-        rc = acm_account_wish(ctl->store, issuer, directory, wish, &err);
-    }
-
-    if (rc != ACM_OK) {
-        return acmctl_fail("%s", err.text);
-    }
-
-    return ACMCTL_OK;
 }
 
 
