@@ -200,6 +200,12 @@ like($out, qr/^\Q${\persist('acct.dns.test', 'persist')}\E$/m,
 like($out, qr/^\Q${\persist('wild.dns.test', 'persist', 1)}\E$/m,
     'acmctl: record that stays, of a wildcard') or diag($out);
 
+($rc, $out) = $t->acmctl('dns');
+is($rc, 0, 'acmctl dns of all');
+like($out, qr/^\Q$_\E$/m, "acmctl: all: $_") for
+    $cname, persist('acct.dns.test', 'persist'),
+    persist('wild.dns.test', 'persist');
+
 found('acct.dns.test', "acct.dns.test: \"_$label._acme-challenge."
     . "acct.dns.test\" has no CNAME record: create \"$cname\"");
 found('keep.dns.test', 'keep.dns.test: no TXT record of '

@@ -18,6 +18,7 @@
 
 
 #define ACMCTL_MAX_ACCOUNTS  64
+#define ACMCTL_NAMES         128             /* read in one snapshot */
 
 
 /* whose records; zone: NULL if there is none */
@@ -39,6 +40,18 @@ typedef struct {
 } acmctl_accounts_t;
 
 
+/* names of the account of ctl, which key begins with; read on from there */
+
+typedef struct {
+    acm_validation_t  list[ACMCTL_NAMES];
+    size_t            n;
+    uint8_t           key[ACM_MAX_STORE_KEY + 1];
+    size_t            len;
+    size_t            prefix;
+    int               end;
+} acmctl_names_t;
+
+
 static acm_rc_t acmctl_account_print(void *data, const acm_account_t *a);
 static acm_rc_t acmctl_account_note(void *data, const acm_account_t *a);
 static int acmctl_account_none(const char *issuer);
@@ -47,8 +60,9 @@ static int acmctl_account_wish(acmctl_t *ctl, const char *verb,
 static int acmctl_dns_name(acmctl_t *ctl, const char *zone,
     const char *name);
 static int acmctl_dns_all(acmctl_t *ctl, const char *zone);
+static int acmctl_dns_slice(acmctl_t *ctl, acmctl_names_t *names);
 static acm_rc_t acmctl_dns_count(void *data, const acm_account_t *a);
-static void acmctl_dns_print(acmctl_t *ctl, const char *zone,
+static int acmctl_dns_print(acmctl_t *ctl, const char *zone,
     const char *domain, const char *label);
 static acm_rc_t acmctl_dns_account(void *data, const acm_account_t *a);
 static void acmctl_dns_txt(const char *domain, const acm_account_t *a,
@@ -241,10 +255,14 @@ acmctl_dns(acmctl_t *ctl, int argc, char **argv)
 
     i = 0;
 
-    if (zone == NULL
-        && (acm_account_each(ctl->store, acmctl_dns_count, &i, &err)
-            != ACM_OK || i == 0))
-    {
+    if (zone == NULL) {
+
+        /* what cannot be read is told with each name */
+
+        (void) acm_account_each(ctl->store, acmctl_dns_count, &i, &err);
+    }
+
+    if (zone == NULL && i == 0) {
         return acmctl_fail("the store knows no zone: set "
                            "\"validation_zone\" and start nginx");
     }
@@ -277,9 +295,7 @@ acmctl_dns_name(acmctl_t *ctl, const char *zone, const char *name)
         return acmctl_fail("\"%s\": %s", name, err.text);
     }
 
-    acmctl_dns_print(ctl, zone, domain, label);
-
-    return ACMCTL_OK;
+    return acmctl_dns_print(ctl, zone, domain, label);
 }
 
 
@@ -297,41 +313,110 @@ acmctl_dns_count(void *data, const acm_account_t *a)
 }
 
 
+/* A piece is read, then printed: accounts are read in snapshots of their own,
+   and the output may be slow. */
+
 static int
 acmctl_dns_all(acmctl_t *ctl, const char *zone)
 {
-    acm_rc_t           rc;
-    acm_err_t          err;
-    acm_snap_t        *snap;
-    acm_entry_t        entry;
-    acm_validation_t   v;
+    int             rc;
+    size_t          i;
+    acmctl_names_t  names;
+
+    if (strlen(ctl->account) > ACM_MAX_LABEL) {
+        return acmctl_fail("the account is too long");
+    }
+
+    memset(&names, 0, sizeof(acmctl_names_t));
+
+    names.key[0] = 'n';
+    memcpy(names.key + 1, ctl->account, strlen(ctl->account));
+    names.prefix = strlen(ctl->account) + 2;
+    names.len = names.prefix;
+
+    rc = ACMCTL_OK;
+
+    while (!names.end) {
+        rc |= acmctl_dns_slice(ctl, &names);
+
+        for (i = 0; i < names.n; i++) {
+            rc |= acmctl_dns_print(ctl, zone, names.list[i].domain,
+                                   names.list[i].label);
+            acm_validation_free(&names.list[i]);
+        }
+    }
+
+    return rc;
+}
+
+
+static int
+acmctl_dns_slice(acmctl_t *ctl, acmctl_names_t *names)
+{
+    int           rc;
+    acm_rc_t      code;
+    acm_err_t     err;
+    acm_snap_t   *snap;
+    acm_entry_t   entry;
+
+    names->n = 0;
+    names->end = 1;
 
     if (acm_store_begin(ctl->store, &snap, &err) != ACM_OK) {
         return acmctl_fail("%s", err.text);
     }
 
-    for (rc = acm_store_seek(snap, ACM_DB_VALIDATION, "n", 1, &entry);
-         rc == ACM_OK;
-         rc = acm_store_next(snap, ACM_DB_VALIDATION, &entry))
+    rc = ACMCTL_OK;
+
+    for (code = acm_store_seek(snap, ACM_DB_VALIDATION, names->key,
+                               names->len, &entry);
+         code == ACM_OK || (code == ACM_CORRUPT && entry.key != NULL);
+         code = acm_store_next(snap, ACM_DB_VALIDATION, &entry))
     {
-        if (acm_validation_decode(entry.data, entry.len, &v) != ACM_OK) {
-            continue;
+        if (entry.key_len < names->prefix
+            || memcmp(entry.key, names->key, names->prefix) != 0)
+        {
+            code = ACM_NOTFOUND;
+            break;
         }
 
-        if (strcmp(v.account, ctl->account) == 0) {
-            acmctl_dns_print(ctl, zone, v.domain, v.label);
+        if (names->n == ACMCTL_NAMES) {
+            names->end = 0;
+            break;
         }
 
-        acm_validation_free(&v);
+        if (code == ACM_OK) {
+            code = acm_validation_decode(entry.data, entry.len,
+                                         &names->list[names->n]);
+        }
+
+        if (code == ACM_OK) {
+            names->n++;
+
+        } else {
+            rc = acmctl_fail("name \"%.*s\": %s",
+                             (int) (entry.key_len - names->prefix),
+                             (const char *) entry.key + names->prefix,
+                             acm_rc_text(code));
+        }
+
+        /* the least key behind this one */
+        memcpy(names->key, entry.key, entry.key_len);
+        names->key[entry.key_len] = 0;
+        names->len = entry.key_len + 1;
     }
 
     acm_store_end(snap);
 
-    return ACMCTL_OK;
+    if (names->end && code != ACM_NOTFOUND) {
+        rc = acmctl_fail("the list is cut short: %s", acm_rc_text(code));
+    }
+
+    return rc;
 }
 
 
-static void
+static int
 acmctl_dns_print(acmctl_t *ctl, const char *zone, const char *domain,
     const char *label)
 {
@@ -352,7 +437,13 @@ acmctl_dns_print(acmctl_t *ctl, const char *zone, const char *domain,
     dns.domain = domain;
     dns.label = label;
 
-    (void) acm_account_each(ctl->store, acmctl_dns_account, &dns, &err);
+    if (acm_account_each(ctl->store, acmctl_dns_account, &dns, &err)
+        != ACM_OK)
+    {
+        return acmctl_fail("%s", err.text);
+    }
+
+    return ACMCTL_OK;
 }
 
 
