@@ -466,6 +466,49 @@ for my $map (@maps) {
         or diag($out);
 }
 
+# events: one that is damaged is told of, and hides no other
+
+my @copy = ('--store', "$dir/map-event");
+
+is(($t->acmctl(@copy, 'events', 'test'))[0], 0, 'one more event') for 1 .. 200;
+($rc, $out) = $t->acmctl(@copy, 'events');
+is($rc, 1, 'a damaged event: events');
+like($out, qr/map "event": corrupt/, 'a damaged event: told');
+$out = `$t->{acmctl} @copy events 2>/dev/null`;
+is(scalar(() = $out =~ /^\S+ \S+ alarm -$/mg), 200,
+    'a damaged event: all others') or diag($out);
+($rc, $out) = $t->acmctl('--store', "$dir/map-dead", 'events', '--dead');
+is($rc, 1, 'a damaged letter: events');
+like($out, qr/map "dead": corrupt/, 'a damaged letter: told');
+
+# a list that nobody reads on holds no snapshot
+
+for my $list (['events', '--json']) {
+    pipe(my $r, my $w) or die "pipe: $!";
+    fcntl($w, 1031, 4096);                       # F_SETPIPE_SZ
+
+    my $pid = fork() // die "fork: $!";
+
+    if ($pid == 0) {
+        open(STDOUT, '>&', $w);
+        open(STDERR, '>', '/dev/null');
+        exec($t->{acmctl}, @copy, @$list) or POSIX::_exit(127);
+    }
+
+    close($w);
+    vec(my $in = '', fileno($r), 1) = 1;
+    select($in, undef, undef, 20);
+    $t->wait_for(sub { Test::Nginx::ACM::slurp("/proc/$pid/wchan") =~ /pipe/
+        || Test::Nginx::ACM::slurp("/proc/$pid/stat") =~ /^\d+ \(acmctl\) S / });
+    is(($t->acmctl(@copy, 'events', 'test'))[0], 0, 'a commit') for 1 .. 2;
+    ($rc, $out) = $t->acmctl(@copy, 'stat', '--json');
+    is(decode_json($out)->{OldestSnapshotPid}, 0, "@$list: no snapshot")
+        or diag($out);
+    is(waitpid($pid, POSIX::WNOHANG()), 0, "@$list: it waits");
+    close($r);
+    waitpid($pid, 0);
+}
+
 # usage
 
 is(ctl(), 2, 'no command');

@@ -8,6 +8,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "acmctl.h"
@@ -16,6 +17,7 @@
 
 
 #define ACMCTL_TRIES  10             /* while nginx writes the same record */
+#define ACMCTL_PIECE  128            /* events read in one snapshot */
 
 
 typedef struct {
@@ -26,12 +28,29 @@ typedef struct {
 } acmctl_events_t;
 
 
+/* where a list of events is read on, and what all its keys begin with */
+
+typedef struct {
+    acm_db_e      db;
+    uint8_t       key[ACM_MAX_STORE_KEY + 1];
+    size_t        len;
+    size_t        prefix;
+    int           end;
+} acmctl_walk_t;
+
+
 static int acmctl_events_list(acmctl_t *ctl, const acmctl_events_t *opt);
+static int acmctl_events_behind(acmctl_t *ctl, const acmctl_events_t *opt,
+    acmctl_walk_t *walk);
 static int acmctl_events_dead(acmctl_t *ctl, const acmctl_events_t *opt);
-static int acmctl_events_behind(acmctl_t *ctl, acm_snap_t *snap,
-    const acmctl_events_t *opt, uint64_t *number);
-static void acmctl_events_print(const uint8_t *data, size_t len,
-    const char *why, int64_t at, int json);
+static int acmctl_events_walk(acmctl_t *ctl, const acmctl_events_t *opt,
+    acmctl_walk_t *walk);
+static int acmctl_events_piece(acmctl_t *ctl, const acmctl_events_t *opt,
+    acmctl_walk_t *walk, FILE *out);
+static acm_rc_t acmctl_events_letter(const acm_entry_t *e,
+    const acmctl_events_t *opt, FILE *out);
+static acm_rc_t acmctl_events_print(const uint8_t *data, size_t len,
+    const acm_dead_t *dead, const acmctl_events_t *opt, FILE *out);
 static int acmctl_events_replay(acmctl_t *ctl, const acmctl_events_t *opt);
 static int acmctl_events_sinks(acmctl_t *ctl);
 static int acmctl_events_test(acmctl_t *ctl);
@@ -99,61 +118,52 @@ acmctl_events(acmctl_t *ctl, int argc, char **argv)
 static int
 acmctl_events_list(acmctl_t *ctl, const acmctl_events_t *opt)
 {
-    int           rc;
-    uint8_t       key[ACM_NUMBER_LEN];
-    uint64_t      number;
-    acm_err_t     err;
-    acm_rc_t      found;
-    acm_snap_t   *snap;
-    acm_entry_t   entry;
+    acmctl_walk_t  walk;
 
-    rc = acmctl_open(ctl, 0, 0);
-
-    if (rc != ACMCTL_OK) {
-        return rc;
+    if (acmctl_open(ctl, 0, 0) != ACMCTL_OK) {
+        return ACMCTL_FAULT;
     }
+
+    memset(&walk, 0, sizeof(acmctl_walk_t));
+    walk.db = ACM_DB_EVENT;
+
+    if (opt->sink != NULL
+        && acmctl_events_behind(ctl, opt, &walk) != ACMCTL_OK)
+    {
+        return ACMCTL_FAULT;
+    }
+
+    return acmctl_events_walk(ctl, opt, &walk);
+}
+
+
+static int
+acmctl_events_behind(acmctl_t *ctl, const acmctl_events_t *opt,
+    acmctl_walk_t *walk)
+{
+    acm_rc_t     rc;
+    acm_err_t    err;
+    acm_snap_t  *snap;
+    acm_sink_t   sink;
 
     if (acm_store_begin(ctl->store, &snap, &err) != ACM_OK) {
         return acmctl_fail("%s", err.text);
     }
 
-    number = 0;
-    rc = acmctl_events_behind(ctl, snap, opt, &number);
-
-    for (found = acm_store_seek(snap, ACM_DB_EVENT, key,
-                                acm_number_key(key, number), &entry);
-         rc == ACMCTL_OK && (found == ACM_OK || found == ACM_CORRUPT);
-         found = acm_store_next(snap, ACM_DB_EVENT, &entry))
-    {
-        if (found == ACM_OK) {
-            acmctl_events_print(entry.data, entry.len, NULL, 0, opt->json);
-        }
-    }
+    rc = acm_sink_get(snap, opt->sink, &sink, NULL);
 
     acm_store_end(snap);
 
-    return rc;
-}
-
-
-static int
-acmctl_events_behind(acmctl_t *ctl, acm_snap_t *snap,
-    const acmctl_events_t *opt, uint64_t *number)
-{
-    acm_sink_t  sink;
-
-    (void) ctl;
-
-    if (opt->sink == NULL) {
-        return ACMCTL_OK;
-    }
-
-    if (acm_sink_get(snap, opt->sink, &sink, NULL) != ACM_OK) {
+    if (rc == ACM_NOTFOUND) {
         return acmctl_fail("no sink \"%s\", see \"acmctl events sinks\"",
                            opt->sink);
     }
 
-    *number = (uint64_t) sink.acked + 1;
+    if (rc != ACM_OK) {
+        return acmctl_fail("sink \"%s\": %s", opt->sink, acm_rc_text(rc));
+    }
+
+    walk->len = acm_number_key(walk->key, (uint64_t) sink.acked + 1);
 
     acm_sink_free(&sink);
 
@@ -164,95 +174,200 @@ acmctl_events_behind(acmctl_t *ctl, acm_snap_t *snap,
 static int
 acmctl_events_dead(acmctl_t *ctl, const acmctl_events_t *opt)
 {
+    acmctl_walk_t  walk;
+
+    memset(&walk, 0, sizeof(acmctl_walk_t));
+    walk.db = ACM_DB_DEAD;
+
+    if (opt->sink != NULL) {
+
+        if (strlen(opt->sink) > ACM_MAX_SINK_NAME) {
+            return acmctl_fail("no sink has a name of more than %d octets",
+                               ACM_MAX_SINK_NAME);
+        }
+
+        /* the key begins with the sink and a NUL */
+
+        walk.prefix = strlen(opt->sink) + 1;
+        walk.len = walk.prefix;
+        memcpy(walk.key, opt->sink, walk.len);
+    }
+
+    return (acmctl_open(ctl, 0, 0) == ACMCTL_OK)
+           ? acmctl_events_walk(ctl, opt, &walk) : ACMCTL_FAULT;
+}
+
+
+/* The output may be slow, and an open snapshot keeps pages of the store from
+   being used again: a piece is made into text, then printed. */
+
+static int
+acmctl_events_walk(acmctl_t *ctl, const acmctl_events_t *opt,
+    acmctl_walk_t *walk)
+{
+    int      rc;
+    char    *text;
+    FILE    *out;
+    size_t   len;
+
+    rc = ACMCTL_OK;
+
+    while (!walk->end && !ferror(stdout)) {
+        text = NULL;
+        len = 0;
+        out = open_memstream(&text, &len);
+
+        if (out == NULL) {
+            return acmctl_fail("no memory");
+        }
+
+        rc |= acmctl_events_piece(ctl, opt, walk, out);
+
+        if (fclose(out) != 0) {
+            rc = acmctl_fail("no memory");
+        }
+
+        (void) fwrite(text, 1, len, stdout);
+        free(text);
+    }
+
+    return rc;
+}
+
+
+static int
+acmctl_events_piece(acmctl_t *ctl, const acmctl_events_t *opt,
+    acmctl_walk_t *walk, FILE *out)
+{
     int           rc;
-    size_t        len;
+    size_t        n;
+    acm_rc_t      code;
     acm_err_t     err;
-    acm_rc_t      found;
-    acm_dead_t    dead;
     acm_snap_t   *snap;
     acm_entry_t   entry;
 
-    rc = acmctl_open(ctl, 0, 0);
-
-    if (rc != ACMCTL_OK) {
-        return rc;
-    }
+    walk->end = 1;
 
     if (acm_store_begin(ctl->store, &snap, &err) != ACM_OK) {
         return acmctl_fail("%s", err.text);
     }
 
-    /* the key begins with the sink and a NUL */
+    rc = ACMCTL_OK;
+    n = 0;
 
-    len = (opt->sink == NULL) ? 0 : strlen(opt->sink) + 1;
-
-    for (found = acm_store_seek(snap, ACM_DB_DEAD, opt->sink, len, &entry);
-         found == ACM_OK || found == ACM_CORRUPT;
-         found = acm_store_next(snap, ACM_DB_DEAD, &entry))
+    for (code = acm_store_seek(snap, walk->db, walk->key, walk->len, &entry);
+         code == ACM_OK || (code == ACM_CORRUPT && entry.key != NULL);
+         code = acm_store_next(snap, walk->db, &entry))
     {
-        if (len != 0 && (entry.key_len < len
-                         || memcmp(entry.key, opt->sink, len) != 0))
+        if (entry.key_len < walk->prefix
+            || memcmp(entry.key, walk->key, walk->prefix) != 0)
         {
+            code = ACM_NOTFOUND;
             break;
         }
 
-        if (found != ACM_OK
-            || acm_dead_decode(entry.data, entry.len, &dead) != ACM_OK)
-        {
-            continue;
+        if (n++ == ACMCTL_PIECE) {
+            walk->end = 0;
+            break;
         }
 
-        if (opt->sink == NULL && !opt->json) {
-            printf("%.*s ", (int) (entry.key_len - ACM_NUMBER_LEN - 1),
-                   (const char *) entry.key);
+        /* the least key behind this one */
+        memcpy(walk->key, entry.key, entry.key_len);
+        walk->key[entry.key_len] = 0;
+        walk->len = entry.key_len + 1;
+
+        if (code == ACM_OK) {
+            code = (walk->db == ACM_DB_EVENT)
+                   ? acmctl_events_print(entry.data, entry.len, NULL, opt,
+                                         out)
+                   : acmctl_events_letter(&entry, opt, out);
         }
 
-        acmctl_events_print(dead.event.data, dead.event.len, dead.why,
-                            dead.at, opt->json);
-        acm_dead_free(&dead);
+        if (code != ACM_OK) {
+            rc = acmctl_fail("an event in the map \"%s\": %s",
+                             acm_db_name(walk->db), acm_rc_text(code));
+        }
     }
 
     acm_store_end(snap);
 
-    return ACMCTL_OK;
+    if (walk->end && code != ACM_NOTFOUND) {
+        rc = acmctl_fail("the list is cut short: %s", acm_rc_text(code));
+    }
+
+    return rc;
+}
+
+
+static acm_rc_t
+acmctl_events_letter(const acm_entry_t *e, const acmctl_events_t *opt,
+    FILE *out)
+{
+    acm_rc_t    rc;
+    acm_dead_t  dead;
+
+    rc = acm_dead_decode(e->data, e->len, &dead);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    if (opt->sink == NULL && !opt->json) {
+        fprintf(out, "%.*s ", (int) strnlen((const char *) e->key, e->key_len),
+                (const char *) e->key);
+    }
+
+    rc = acmctl_events_print(dead.event.data, dead.event.len, &dead, opt,
+                             out);
+    acm_dead_free(&dead);
+
+    return rc;
 }
 
 
 /* One line each. */
 
-static void
-acmctl_events_print(const uint8_t *data, size_t len, const char *why,
-    int64_t at, int json)
+static acm_rc_t
+acmctl_events_print(const uint8_t *data, size_t len, const acm_dead_t *dead,
+    const acmctl_events_t *opt, FILE *out)
 {
     char         time[32], when[32];
+    acm_rc_t     rc;
     acm_buf_t    buf;
     acm_event_t  event;
 
-    if (acm_event_decode(data, len, &event) != ACM_OK) {
-        return;
+    rc = acm_event_decode(data, len, &event);
+
+    if (rc != ACM_OK) {
+        return rc;
     }
 
     acm_buf_init(&buf, ACM_MAX_SINK_BODY);
 
-    if (json) {
-        if (acm_event_json(&event, &buf) == ACM_OK) {
-            printf("%.*s\n", (int) buf.len, (const char *) buf.data);
+    if (opt->json) {
+        rc = acm_event_json(&event, &buf);
+
+        if (rc == ACM_OK) {
+            fprintf(out, "%.*s\n", (int) buf.len, (const char *) buf.data);
         }
 
     } else {
-        printf("%s %s %s %s", acm_time_text(event.at, time), event.id,
-               acm_event_word(event.kind),
-               (event.resource[0] != '\0') ? event.resource : "-");
+        fprintf(out, "%s %s %s %s", acm_time_text(event.at, time), event.id,
+                acm_event_word(event.kind),
+                (event.resource[0] != '\0') ? event.resource : "-");
 
-        if (why != NULL) {
-            printf(" dead at %s: %s", acm_time_text(at, when), why);
+        if (dead != NULL) {
+            fprintf(out, " dead at %s: %s", acm_time_text(dead->at, when),
+                    dead->why);
         }
 
-        putchar('\n');
+        putc('\n', out);
     }
 
     acm_buf_free(&buf);
     acm_event_free(&event);
+
+    return rc;
 }
 
 
