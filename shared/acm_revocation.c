@@ -259,9 +259,22 @@ acm_rc_t
 acm_revocation_each(acm_snap_t *snap, const char *issuer,
     acm_revocation_pt handler, void *data)
 {
-    size_t            len;
+    acm_revocation_walk_t  w;
+
+    memset(&w, 0, sizeof(acm_revocation_walk_t));
+
+    return acm_revocation_some(snap, issuer, &w, SIZE_MAX, handler, data);
+}
+
+
+acm_rc_t
+acm_revocation_some(acm_snap_t *snap, const char *issuer,
+    acm_revocation_walk_t *w, size_t max, acm_revocation_pt handler,
+    void *data)
+{
+    size_t            len, n;
     uint8_t           key[ACM_MAX_LABEL + 2];
-    acm_rc_t          rc;
+    acm_rc_t          rc, result;
     acm_entry_t       entry;
     acm_revocation_t  r;
 
@@ -275,27 +288,51 @@ acm_revocation_each(acm_snap_t *snap, const char *issuer,
         len += 2;
     }
 
-    for (rc = acm_store_seek(snap, ACM_DB_REVOCATION, key, len, &entry);
-         rc == ACM_OK;
+    if (w->len == 0) {
+        memcpy(w->key, key, len);
+        w->len = len;
+    }
+
+    result = ACM_OK;
+    n = 0;
+    w->end = 1;
+
+    for (rc = acm_store_seek(snap, ACM_DB_REVOCATION, w->key, w->len, &entry);
+         rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL);
          rc = acm_store_next(snap, ACM_DB_REVOCATION, &entry))
     {
         if (entry.key_len < len || memcmp(entry.key, key, len) != 0) {
-            return ACM_OK;
+            return result;
         }
 
-        rc = acm_revocation_decode(entry.data, entry.len, &r);
+        if (n++ == max) {
+            w->end = 0;
+            return result;
+        }
+
+        /* the least key behind this one */
+        memcpy(w->key, entry.key, entry.key_len);
+        w->key[entry.key_len] = 0;
+        w->len = entry.key_len + 1;
 
         if (rc == ACM_OK) {
-            rc = handler(data, &r);
-            acm_revocation_free(&r);
+            rc = acm_revocation_decode(entry.data, entry.len, &r);
         }
+
+        if (rc != ACM_OK) {
+            result = ACM_CORRUPT;
+            continue;
+        }
+
+        rc = handler(data, &r);
+        acm_revocation_free(&r);
 
         if (rc != ACM_OK) {
             return rc;
         }
     }
 
-    return (rc == ACM_NOTFOUND) ? ACM_OK : rc;
+    return (rc == ACM_NOTFOUND) ? result : rc;
 }
 
 

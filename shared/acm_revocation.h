@@ -79,9 +79,22 @@ acm_rc_t acm_revocation_find(acm_snap_t *snap, const acm_cert_t *cert,
 /* called for each; not ACM_OK ends the walk */
 typedef acm_rc_t (*acm_revocation_pt)(void *data, const acm_revocation_t *r);
 
-/* All of an issuer, or of all issuers if it is NULL. */
+/* All of an issuer, or of all issuers if it is NULL; ACM_CORRUPT after all
+   others if there are some that cannot be read. */
 acm_rc_t acm_revocation_each(acm_snap_t *snap, const char *issuer,
     acm_revocation_pt handler, void *data);
+
+/* The same in pieces, for a snapshot each; all zero before the first. */
+
+typedef struct {
+    uint8_t            key[ACM_MAX_STORE_KEY + 1];
+    size_t             len;
+    int                end;
+} acm_revocation_walk_t;
+
+acm_rc_t acm_revocation_some(acm_snap_t *snap, const char *issuer,
+    acm_revocation_walk_t *w, size_t max, acm_revocation_pt handler,
+    void *data);
 
 /*
  * Revokes what a certificate, as read at `revision`, has as `version` (0: in

@@ -227,8 +227,10 @@ acmctl_events_walk(acmctl_t *ctl, const acmctl_events_t *opt,
             rc = acmctl_fail("no memory");
         }
 
-        (void) fwrite(text, 1, len, stdout);
-        free(text);
+        if (text != NULL) {
+            (void) fwrite(text, 1, len, stdout);
+            free(text);
+        }
     }
 
     return rc;

@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "acmctl.h"
@@ -16,11 +17,20 @@
 
 
 #define ACMCTL_MAX_REASON  32
+#define ACMCTL_PIECE       128           /* read in one snapshot */
+
+
+typedef struct {
+    FILE     *out;
+    size_t    n;                         /* in all pieces */
+} acmctl_revocations_t;
 
 
 static acm_revocation_e acmctl_reason(const char *text);
 static int acmctl_revoke_do(acmctl_t *ctl, const acm_ref_t *ref,
     uint32_t version, acm_revocation_e reason);
+static int acmctl_revocations_piece(acmctl_t *ctl, const char *issuer,
+    acm_revocation_walk_t *walk, acmctl_revocations_t *list);
 static acm_rc_t acmctl_revocation_print(void *data,
     const acm_revocation_t *r);
 static acm_rc_t acmctl_revocation_json(void *data,
@@ -159,11 +169,9 @@ acmctl_revocations(acmctl_t *ctl, int argc, char **argv)
         { NULL, 0, NULL, 0 }
     };
 
-    int          ch;
-    size_t       n;
-    acm_rc_t     rc;
-    acm_err_t    err;
-    acm_snap_t  *snap;
+    int                     ch, rc;
+    acmctl_revocations_t    list;
+    acm_revocation_walk_t   walk;
 
     while ((ch = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (ch != 'j') {
@@ -181,40 +189,88 @@ acmctl_revocations(acmctl_t *ctl, int argc, char **argv)
         return ACMCTL_FAULT;
     }
 
+    memset(&walk, 0, sizeof(acm_revocation_walk_t));
+    list.n = 0;
+    rc = ACMCTL_OK;
+
+    fputs(ctl->json ? "[" : "", stdout);
+
+    while (!walk.end && !ferror(stdout)) {
+        rc |= acmctl_revocations_piece(ctl, argv[optind], &walk, &list);
+    }
+
+    fputs(ctl->json ? "]\n" : "", stdout);
+
+    return rc;
+}
+
+
+/* The output may be slow, and an open snapshot keeps pages of the store from
+   being used again: a piece is made into text, then printed. */
+
+static int
+acmctl_revocations_piece(acmctl_t *ctl, const char *issuer,
+    acm_revocation_walk_t *walk, acmctl_revocations_t *list)
+{
+    char        *text;
+    size_t       len;
+    acm_rc_t     rc;
+    acm_err_t    err;
+    acm_snap_t  *snap;
+
+    walk->end = 1;
+
     if (acm_store_begin(ctl->store, &snap, &err) != ACM_OK) {
         return acmctl_fail("%s", err.text);
     }
 
-    n = 0;
+    text = NULL;
+    len = 0;
+    list->out = open_memstream(&text, &len);
 
-    fputs(ctl->json ? "[" : "", stdout);
-
-    rc = acm_revocation_each(snap, argv[optind],
-                             ctl->json ? acmctl_revocation_json
-                                       : acmctl_revocation_print, &n);
-
-    fputs(ctl->json ? "]\n" : "", stdout);
+    rc = (list->out == NULL)
+         ? ACM_NOMEM
+         : acm_revocation_some(snap, issuer, walk, ACMCTL_PIECE,
+                               ctl->json ? acmctl_revocation_json
+                                         : acmctl_revocation_print, list);
 
     acm_store_end(snap);
 
-    return (rc == ACM_OK) ? ACMCTL_OK
-                          : acmctl_fail("the list is cut short: %s",
-                                        acm_rc_text(rc));
+    if (list->out != NULL && fclose(list->out) != 0) {
+        rc = ACM_NOMEM;
+    }
+
+    if (text != NULL) {
+        (void) fwrite(text, 1, len, stdout);
+        free(text);
+    }
+
+    if (rc == ACM_CORRUPT) {
+        return acmctl_fail("some that are in the list cannot be read, see "
+                           "\"acmctl verify\"");
+    }
+
+    if (rc != ACM_OK) {
+        walk->end = 1;
+        return acmctl_fail("the list is cut short: %s", acm_rc_text(rc));
+    }
+
+    return ACMCTL_OK;
 }
 
 
 static acm_rc_t
 acmctl_revocation_print(void *data, const acm_revocation_t *r)
 {
+    acmctl_revocations_t  *list = data;
+
     char  arn[ACM_MAX_ARN], at[32];
 
-    (void) data;
-
-    printf("%s %s %s %s %s %s version %u%s%s\n", r->issuer, r->serial,
-           acm_time_text(r->at, at), acm_revocation_text(r->reason),
-           acm_revoking_text(r->state),
-           acm_arn_text(arn, r->account, r->region, r->uuid),
-           (unsigned) r->version, (*r->error == '\0') ? "" : " ", r->error);
+    fprintf(list->out, "%s %s %s %s %s %s version %u%s%s\n", r->issuer,
+            r->serial, acm_time_text(r->at, at),
+            acm_revocation_text(r->reason), acm_revoking_text(r->state),
+            acm_arn_text(arn, r->account, r->region, r->uuid),
+            (unsigned) r->version, (*r->error == '\0') ? "" : " ", r->error);
 
     return ACM_OK;
 }
@@ -223,7 +279,7 @@ acmctl_revocation_print(void *data, const acm_revocation_t *r)
 static acm_rc_t
 acmctl_revocation_json(void *data, const acm_revocation_t *r)
 {
-    size_t  *n = data;
+    acmctl_revocations_t  *list = data;
 
     int         rc;
     char        arn[ACM_MAX_ARN];
@@ -260,8 +316,8 @@ acmctl_revocation_json(void *data, const acm_revocation_t *r)
 
     json_decref(o);
 
-    fputs((*n)++ ? ",\n" : "\n", stdout);
-    (void) fwrite(text.data, 1, text.len - 1, stdout);
+    fputs(list->n++ ? ",\n" : "\n", list->out);
+    (void) fwrite(text.data, 1, text.len - 1, list->out);
     acm_free(text.data);
 
     return ACM_OK;

@@ -192,12 +192,71 @@ test_ahead(void **state)
 }
 
 
+/* In pieces each comes once, and what cannot be read hides no other. */
+
+static void
+test_pieces(void **state)
+{
+    size_t                  n, max, pieces;
+    uint32_t                i;
+    acm_rc_t                rc;
+    acm_err_t               err;
+    acm_snap_t             *snap;
+    acm_store_t            *store;
+    acm_batch_t             batch;
+    acm_revocation_walk_t   w;
+
+    (void) state;
+
+    store = test_open_memory();
+
+    for (i = 0; i < 8; i++) {
+        test_put(store, i, ACM_REVOKING_DONE, 1);
+    }
+
+    for (max = 1; max < 10; max++) {
+        memset(&w, 0, sizeof(w));
+        n = 0;
+
+        for (pieces = 0; !w.end; pieces++) {
+            test_ok(acm_store_begin(store, &snap, NULL));
+            test_ok(acm_revocation_some(snap, "one", &w, max, test_note,
+                                        &n));
+            acm_store_end(snap);
+        }
+
+        assert_int_equal(n, 4);
+        assert_int_equal(pieces, (max < 4) ? (n + max - 1) / max : 1);
+    }
+
+    acm_batch_init(&batch);
+    acm_batch_put(&batch, ACM_DB_REVOCATION, "rone", 5, "?", 1);
+    test_ok(acm_store_commit(store, &batch, &err));
+    acm_batch_free(&batch);
+
+    n = 0;
+
+    test_ok(acm_store_begin(store, &snap, NULL));
+    rc = acm_revocation_each(snap, "one", test_note, &n);
+    assert_int_equal(rc, ACM_CORRUPT);
+    assert_int_equal(n, 4);
+
+    n = 0;
+    test_ok(acm_revocation_each(snap, "two", test_note, &n));
+    assert_int_equal(n, 4);
+    acm_store_end(snap);
+
+    acm_store_close(store);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_sweep),
-        cmocka_unit_test(test_ahead)
+        cmocka_unit_test(test_ahead),
+        cmocka_unit_test(test_pieces)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
