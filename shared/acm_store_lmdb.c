@@ -42,6 +42,8 @@ static uint64_t acm_lmdb_served(acm_store_t *store);
 static int acm_lmdb_cursor(acm_lmdb_t *s, acm_db_e db);
 static acm_rc_t acm_lmdb_move(acm_lmdb_t *s, acm_db_e db, MDB_val *key,
     MDB_cursor_op op, acm_entry_t *entry);
+static int acm_lmdb_ordered(const MDB_val *key, const MDB_val *bound,
+    MDB_cursor_op op);
 static acm_rc_t acm_lmdb_rc(int rc);
 static const char *acm_lmdb_cure(acm_rc_t rc);
 
@@ -638,10 +640,22 @@ acm_lmdb_move(acm_lmdb_t *s, acm_db_e db, MDB_val *key, MDB_cursor_op op,
     acm_entry_t *entry)
 {
     int       rc;
-    MDB_val   value;
+    MDB_val   value, bound;
     uint32_t  crc;
 
+    bound.mv_data = (void *) entry->key;
+    bound.mv_size = entry->key_len;
+
+    if (op == MDB_NEXT) {
+        bound = s->last[db];
+    }
+
     rc = mdb_cursor_get(s->cursors[db], key, &value, op);
+
+    if (rc == 0 && !acm_lmdb_ordered(key, &bound, op)) {
+        rc = MDB_CORRUPTED;
+    }
+
     s->placed[db] = (rc == 0);
 
     if (rc != 0) {
@@ -651,6 +665,8 @@ acm_lmdb_move(acm_lmdb_t *s, acm_db_e db, MDB_val *key, MDB_cursor_op op,
         /* without a key this is no damaged value to be stepped over */
         return (rc == MDB_NOTFOUND) ? ACM_NOTFOUND : ACM_ERROR;
     }
+
+    s->last[db] = *key;
 
     entry->key = key->mv_data;
     entry->key_len = key->mv_size;
@@ -666,6 +682,43 @@ acm_lmdb_move(acm_lmdb_t *s, acm_db_e db, MDB_val *key, MDB_cursor_op op,
     return (s->store.skim == db)
            ? acm_envelope_look(entry, value.mv_data, value.mv_size, &crc)
            : acm_envelope_read(db, entry, value.mv_data, value.mv_size);
+}
+
+
+/* On a damaged page keys may not rise: a walk over it would never end. */
+
+static int
+acm_lmdb_ordered(const MDB_val *key, const MDB_val *bound, MDB_cursor_op op)
+{
+    int     order;
+    size_t  n;
+
+    if (key->mv_size == 0) {
+        return 0;
+    }
+
+    n = (key->mv_size < bound->mv_size) ? key->mv_size : bound->mv_size;
+    order = (n == 0) ? 0 : memcmp(key->mv_data, bound->mv_data, n);
+
+    if (order == 0) {
+        order = (key->mv_size > bound->mv_size)
+                - (key->mv_size < bound->mv_size);
+    }
+
+    switch (op) {
+
+    case MDB_SET_RANGE:
+        return order >= 0;
+
+    case MDB_NEXT:
+        return order > 0;
+
+    case MDB_PREV:
+        return order < 0;
+
+    default:
+        return 1;
+    }
 }
 
 

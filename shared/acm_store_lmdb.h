@@ -77,6 +77,7 @@ struct acm_lmdb_s {
     uint8_t            renewed[ACM_DB_MAX];      /* in this snapshot */
     uint8_t            placed[ACM_DB_MAX];       /* the cursor is on an
                                                     entry */
+    MDB_val            last[ACM_DB_MAX];         /* its key, if it is */
 };
 
 

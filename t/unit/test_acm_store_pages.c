@@ -337,19 +337,122 @@ test_half(void **state)
 }
 
 
+/* Writes octets to each place that is so far from a text. */
+
+static void
+test_edit(const char *dir, const char *text, long from, const char *data,
+    size_t len)
+{
+    int          fd;
+    char         path[600], *file, *at;
+    size_t       size;
+    struct stat  st;
+
+    snprintf(path, sizeof(path), "%s/data.mdb", dir);
+    assert_int_equal(stat(path, &st), 0);
+    size = (size_t) st.st_size;
+    file = malloc(size);
+    fd = open(path, O_RDWR);
+    assert_int_equal(read(fd, file, size), size);
+
+    for (at = file; at < file + size - strlen(text); at++) {
+        if (memcmp(at, text, strlen(text)) == 0) {
+            assert_int_equal(pwrite(fd, data, len, at - file + from), len);
+        }
+    }
+
+    close(fd);
+    free(file);
+}
+
+
+/* Keys that do not rise, or are none, end a walk that reads on behind the
+   last one in snapshots of its own. */
+
+static void
+test_order(void **state)
+{
+    char          *dir, from[ACM_MAX_STORE_KEY + 1];
+    size_t         i, n, len;
+    acm_rc_t       rc;
+    acm_snap_t    *snap;
+    acm_entry_t    e;
+    acm_store_t   *s;
+
+    static const struct {
+        long          at;            /* from the key in the middle */
+        const char   *data;
+        size_t        len;
+    } edits[] = {
+        { 4, "0", 1 },
+        { 4, "1", 1 },
+        { -2, "\0", 2 }              /* the length of the key */
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
+        dir = test_mkdir();
+        s = test_open_at(dir, 0);
+
+        test_ok(test_put(s, ACM_DB_NAME, "key-1", "a"));
+        test_ok(test_put(s, ACM_DB_NAME, "key-2", "b"));
+        test_ok(test_put(s, ACM_DB_NAME, "key-3", "c"));
+        acm_store_close(s);
+
+        test_edit(dir, "key-2", edits[i].at, edits[i].data, edits[i].len);
+
+        s = test_open_at(dir, 0);
+        len = 0;
+        n = 0;
+
+        do {
+            test_ok(acm_store_begin(s, &snap, NULL));
+            rc = acm_store_seek(snap, ACM_DB_NAME, from, len, &e);
+
+            if (rc != ACM_ERROR && rc != ACM_NOTFOUND) {
+                n++;
+                memcpy(from, e.key, e.key_len);
+                rc = acm_store_next(snap, ACM_DB_NAME, &e);
+            }
+
+            if (rc != ACM_ERROR && rc != ACM_NOTFOUND) {
+                memcpy(from, e.key, e.key_len);
+                from[e.key_len] = '\0';
+                len = e.key_len + 1;
+            }
+
+            acm_store_end(snap);
+
+        } while (rc != ACM_ERROR && rc != ACM_NOTFOUND && n < 10);
+
+        assert_int_equal(rc, ACM_ERROR);
+        assert_in_range(n, 1, 3);
+
+        /* backwards, too */
+
+        test_ok(acm_store_begin(s, &snap, NULL));
+        rc = acm_store_before(snap, ACM_DB_NAME, "key-3", 5, &e);
+        assert_true(rc == ACM_ERROR || memcmp(e.key, "key-3", 5) < 0);
+        acm_store_end(snap);
+
+        acm_store_close(s);
+        test_rmdir(dir);
+    }
+}
+
+
 /* A walk that does not look at checksums sees what is damaged, of the one map
    and in the one snapshot; whoever reads it alone is told. */
 
 static void
 test_skim(void **state)
 {
-    int           fd;
-    char         *dir, path[600], *data, *at;
-    size_t        i, size;
+    char         *dir;
+    size_t        i;
     acm_snap_t   *snap;
     acm_entry_t   e;
     acm_store_t  *s;
-    struct stat   st;
 
     static const acm_db_e  dbs[] = { ACM_DB_NAME, ACM_DB_CERTIFICATE };
 
@@ -365,21 +468,7 @@ test_skim(void **state)
 
     acm_store_close(s);
 
-    snprintf(path, sizeof(path), "%s/data.mdb", dir);
-    assert_int_equal(stat(path, &st), 0);
-    size = (size_t) st.st_size;
-    data = malloc(size);
-    fd = open(path, O_RDWR);
-    assert_int_equal(read(fd, data, size), size);
-
-    for (at = data; at < data + size - 20; at++) {
-        if (memcmp(at, "DAMAGE-ME-", 10) == 0) {
-            assert_int_equal(pwrite(fd, "d", 1, at - data), 1);
-        }
-    }
-
-    close(fd);
-    free(data);
+    test_edit(dir, "DAMAGE-ME-", 0, "d", 1);
 
     s = test_open_at(dir, 0);
     test_ok(acm_store_begin(s, &snap, NULL));
@@ -415,6 +504,7 @@ main(void)
         cmocka_unit_test(test_compact),
         cmocka_unit_test(test_compact_busy),
         cmocka_unit_test(test_half),
+        cmocka_unit_test(test_order),
         cmocka_unit_test(test_skim)
     };
 
