@@ -509,6 +509,33 @@ for my $list (['events', '--json']) {
     waitpid($pid, 0);
 }
 
+# a page that brings LMDB down: told, and no signal
+
+is(ctl('backup', "$dir/page"), 0, 'a copy') or diag($out);
+ctl('list');
+
+my ($account, $last) = $out =~ /.*:(\d+):certificate\/(\S+)/s;
+my $pages = Test::Nginx::ACM::slurp("$dir/page/data.mdb");
+my $spoilt = 0;
+
+for (my $at = 8192; $at < length($pages); $at += 4096) {
+    next unless index(substr($pages, $at, 4096),
+        "$account/us-east-1/$last") >= 0;
+    substr($pages, $at + 10, 2) = "\0\0";
+    $spoilt++;
+}
+
+is($spoilt, 1, 'the last page of certificates is none any more');
+$t->write_file('page/data.mdb', $pages);
+
+for my $c ('list', 'verify') {
+    my $status = system("$t->{acmctl} --store $dir/page --master-key "
+        . "$dir/acm.key $c >/dev/null 2>$dir/err");
+    is($status, 256, "a bad page: $c") or diag($t->read_file('err'));
+    like($t->read_file('err'), qr/a page of it is damaged.*restore it/,
+        "a bad page: $c: told");
+}
+
 # usage
 
 is(ctl(), 2, 'no command');

@@ -108,6 +108,7 @@ main(int argc, char **argv)
     /* a core file would hold keys */
     (void) prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     acm_json_wipe_begin();
+    acmctl_fatal();
 
     while ((ch = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
 

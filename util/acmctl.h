@@ -37,6 +37,10 @@ typedef struct {
 /* Prints "acmctl: ..." to standard error; returns ACMCTL_FAULT. */
 int acmctl_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* From here on a crash, as of a page of the store that is damaged, is told and
+   ends with ACMCTL_FAULT. */
+void acmctl_fatal(void);
+
 /*
  * Opens the store and, unless keys is 0, its keyring.  As root it first gives
  * its rights up for those of the owner of the store directory, so that no
