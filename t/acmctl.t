@@ -354,6 +354,17 @@ SKIP: {
     }
 }
 
+# a file that is not written to its end does not stay
+
+mkdir("$dir/short");
+my $export = "$t->{acmctl} --store $dir/store --master-key $dir/acm.key "
+    . "export $crlf --out $dir/short";
+$out = `trap '' XFSZ; ulimit -f 0; $export 2>&1`;
+is($? >> 8, 1, 'export on a full disk') or diag($out);
+like($out, qr/cannot write ".*\/short\/cert\.pem": File too large/, 'says why');
+is(ctl('export', $crlf, '--out', "$dir/short"), 0, 'export when there is room')
+    or diag($out);
+
 # descriptors that are closed: what is opened does not get their numbers
 
 for my $shut (qw/ 1 2 12 02 012 /) {

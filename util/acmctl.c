@@ -471,9 +471,12 @@ acmctl_write_file(const char *dir, const char *name, const acm_str_t *data)
         ok = (fclose(f) == 0) && ok;
     }
 
-    return ok ? ACMCTL_OK
-              : acmctl_fail("cannot write \"%s\": %s", path,
-                            strerror(errno));
+    if (!ok) {
+        (void) acmctl_fail("cannot write \"%s\": %s", path, strerror(errno));
+        (void) unlink(path);  /* half a file, in the way of the next */
+    }
+
+    return ok ? ACMCTL_OK : ACMCTL_FAULT;
 }
 
 
