@@ -691,13 +691,25 @@ static acm_rc_t
 acm_rekey_all(acm_snap_t *snap, const acm_key_secret_t *old_key,
     const acm_key_secret_t *new_key, acm_batch_t *batch, acm_err_t *err)
 {
+    size_t        n;
     acm_rc_t      rc;
     acm_entry_t   entry;
+
+    n = 0;
+
+    /* with the record of the master key, which is expected: no data key can
+       have been made since */
 
     for (rc = acm_store_seek(snap, ACM_DB_SEAL, NULL, 0, &entry);
          rc == ACM_OK;
          rc = acm_store_next(snap, ACM_DB_SEAL, &entry))
     {
+        if (n++ == ACM_MAX_REKEY) {
+            return acm_fail(err, ACM_TOOBIG, "there are over %d data keys, of "
+                            "as many accounts and regions: they do not go "
+                            "into one commit", ACM_MAX_REKEY);
+        }
+
         rc = acm_rekey_one(&entry, old_key, new_key, batch, err);
 
         if (rc != ACM_OK) {
@@ -744,9 +756,6 @@ acm_rekey_one(const acm_entry_t *entry, const acm_key_secret_t *old_key,
     if (rc != ACM_OK) {
         return rc;
     }
-
-    acm_batch_expect(batch, ACM_DB_SEAL, entry->key, entry->key_len,
-                     entry->revision);
 
     rc = acm_key_id(new_key, id, err);
 

@@ -16,6 +16,9 @@
 
 
 #define ACM_MAX_KEYRING  1024        /* data keys held open in one process */
+/* data keys that can get a new master key: its record is expected and put in
+   the same batch */
+#define ACM_MAX_REKEY    (ACM_MAX_BATCH - 2)
 /* the pseudo account and region whose data key seals CA keys; no account
    or region can be named so */
 #define ACM_KEYRING_CA   "_ca"
@@ -55,7 +58,8 @@ acm_rc_t acm_keyring_unseal(acm_keyring_t *ring, acm_snap_t *snap,
     uint32_t version, const acm_str_t *sealed, acm_str_t *plain_secret,
     acm_err_t *err);
 
-/* Wraps every data key under a new master key, in one batch. */
+/* Wraps every data key under a new master key, in one batch: ACM_TOOBIG over
+   ACM_MAX_REKEY. */
 acm_rc_t acm_keyring_rekey(acm_store_t *store,
     const acm_key_secret_t *old_key, const acm_key_secret_t *new_key,
     acm_err_t *err);

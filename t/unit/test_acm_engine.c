@@ -367,6 +367,51 @@ test_memory(void **state)
 }
 
 
+/* As many data keys as go into one commit get a new master key, and with one
+   more none does. */
+
+static void
+test_rekey_most(void **state)
+{
+    char               account[16];
+    unsigned           i;
+    acm_err_t          err;
+    acm_store_t       *store;
+    acm_keyring_t     *ring;
+    acm_key_secret_t   old, fresh;
+
+    (void) state;
+
+    store = test_open_memory();
+    test_ok(acm_key_random(&old, &err));
+    test_ok(acm_key_random(&fresh, &err));
+    test_ok(acm_keyring_open(store, &old, 1, &ring, &err));
+
+    for (i = 0; i < ACM_MAX_REKEY; i++) {
+        snprintf(account, sizeof(account), "%012u", i);
+        test_ok(acm_keyring_ensure(ring, account, "r", &err));
+    }
+
+    acm_keyring_close(ring);
+    test_ok(acm_keyring_rekey(store, &old, &fresh, &err));
+    test_ok(acm_keyring_open(store, &fresh, 0, &ring, &err));
+    test_ok(acm_keyring_ensure(ring, "000000000000", "r", &err));
+    test_ok(acm_keyring_ensure(ring, account, "r", &err));
+    test_ok(acm_keyring_ensure(ring, account, "one-more", &err));
+    acm_keyring_close(ring);
+
+    memset(&err, 'x', sizeof(err));
+    assert_int_equal(acm_keyring_rekey(store, &fresh, &old, &err),
+                     ACM_TOOBIG);
+    assert_string_equal(err.text, "there are over 4094 data keys, of as many "
+                        "accounts and regions: they do not go into one "
+                        "commit");
+    test_ok(acm_keyring_open(store, &fresh, 0, &ring, &err));
+    acm_keyring_close(ring);
+    acm_store_close(store);
+}
+
+
 static void
 test_keyring(void **state)
 {
@@ -882,6 +927,7 @@ main(void)
         cmocka_unit_test(test_failure),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_keyring),
+        cmocka_unit_test(test_rekey_most),
         cmocka_unit_test(test_swapped),
         cmocka_unit_test(test_newer_record),
         cmocka_unit_test(test_delete),
