@@ -90,8 +90,10 @@ acm_cache_create(size_t entries, size_t bytes,
 
     /* pages of the tables that are not touched take no memory */
 
-    for (n = ACM_CACHE_WAYS; n < entries && n < bytes / ACM_CACHE_BUCKET; n *= 2) {
-        /* void */
+    n = ACM_CACHE_WAYS;
+
+    while (n < entries && n < bytes / ACM_CACHE_BUCKET) {
+        n *= 2;
     }
 
     words = (n + ACM_CACHE_BITS - 1) / ACM_CACHE_BITS;
@@ -405,7 +407,9 @@ acm_cache_returns(acm_cache_t *cache, uint32_t hash)
 static acm_cache_ghost_t *
 acm_cache_ghosts(const acm_cache_t *cache, uint32_t hash)
 {
-    return &cache->ghosts[hash & cache->mask & ~(uint32_t) (ACM_CACHE_WAYS - 1)];
+    hash &= cache->mask;
+
+    return &cache->ghosts[hash - hash % ACM_CACHE_WAYS];
 }
 
 
