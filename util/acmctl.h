@@ -19,6 +19,7 @@
 #define ACMCTL_OK     0
 #define ACMCTL_FAULT  1
 #define ACMCTL_USAGE  2
+#define ACMCTL_NONE   4            /* no such file; between functions only */
 
 
 typedef struct {
@@ -58,6 +59,8 @@ int acmctl_parse_arn(acmctl_t *ctl, const char *arn, acm_ref_t *ref);
 /* A whole file of up to ACM_MAX_PEM octets; release with
    acm_free_secret(). */
 int acmctl_read_file(const char *path, acm_str_t *data);
+/* The same, but silently ACMCTL_NONE if it is not there. */
+int acmctl_read_found(const char *path, acm_str_t *data);
 
 /* Writes a new file, mode 0600; never over an existing one. */
 int acmctl_write_file(const char *dir, const char *name,

@@ -42,6 +42,9 @@ static const char *acmctl_record_place(const char *text,
 static int acmctl_tree_dir(char *path, unsigned depth, FILE *out);
 static int acmctl_tree_file(char *path, const char *name, FILE *out);
 static int acmctl_tree_pair(char *path, const char *name, FILE *out);
+static int acmctl_tree_beside(const char *path, const char *name,
+    const acmctl_pair_t *p, char place[ACMCTL_MAX_PATH], acm_str_t *cert,
+    acm_str_t *chain);
 static int acmctl_tree_combined(const char *path, FILE *out);
 static int acmctl_tree_nul(const acm_str_t *part);
 static int acmctl_tree_write(const char *place, const char *error,
@@ -344,59 +347,27 @@ acmctl_tree_file(char *path, const char *name, FILE *out)
 static int
 acmctl_tree_pair(char *path, const char *name, FILE *out)
 {
-    int                    rc;
-    char                   cert[ACMCTL_MAX_PATH], chain[ACMCTL_MAX_PATH];
-    size_t                 i, dir, base, len;
-    acm_str_t              parts[3];
-    const char            *last;
-    const acmctl_pair_t   *p;
+    int        rc;
+    char       cert[ACMCTL_MAX_PATH];
+    size_t     i;
+    acm_str_t  parts[3];
 
-    dir = (size_t) (name - path);
+    memset(parts, 0, sizeof(parts));
+    rc = ACMCTL_NONE;
 
-    for (i = 0; i < ACMCTL_NPAIRS; i++) {
-        p = &acmctl_pairs[i];
-
-        if (!acmctl_ends(name, p->key)) {
-            continue;
-        }
-
-        base = strlen(path) - strlen(p->key);
-        (void) snprintf(cert, sizeof(cert), "%.*s%s", (int) base, path,
-                        p->cert);
-        chain[0] = '\0';
-
-        if (p->chain != NULL) {
-            last = p->chain;
-            len = base;
-
-            if (*last == '/') {
-                last++;
-                len = dir;
-            }
-
-            (void) snprintf(chain, sizeof(chain), "%.*s%s", (int) len, path,
-                            last);
-        }
-
-        if (access(cert, F_OK) == 0
-            && (p->chain == NULL || access(chain, F_OK) == 0))
-        {
-            break;
+    for (i = 0; rc == ACMCTL_NONE && i < ACMCTL_NPAIRS; i++) {
+        if (acmctl_ends(name, acmctl_pairs[i].key)) {
+            rc = acmctl_tree_beside(path, name, &acmctl_pairs[i], cert,
+                                    &parts[0], &parts[2]);
         }
     }
 
-    if (i == ACMCTL_NPAIRS) {
+    if (rc == ACMCTL_NONE) {
         return acmctl_tree_write(path, "there is no certificate beside this "
                                  "key", NULL, NULL, NULL, out);
     }
 
-    memset(parts, 0, sizeof(parts));
-
-    if (acmctl_tree_read(cert, &parts[0]) != ACMCTL_OK
-        || acmctl_tree_read(path, &parts[1]) != ACMCTL_OK
-        || (chain[0] != '\0'
-            && acmctl_tree_read(chain, &parts[2]) != ACMCTL_OK))
-    {
+    if (rc != ACMCTL_OK || acmctl_tree_read(path, &parts[1]) != ACMCTL_OK) {
         rc = acmctl_tree_write(cert, "one of its files cannot be read", NULL,
                                NULL, NULL, out);
 
@@ -408,6 +379,47 @@ acmctl_tree_pair(char *path, const char *name, FILE *out)
     acm_free(parts[0].data);
     acm_free_secret(parts[1].data, parts[1].len);
     acm_free(parts[2].data);
+
+    return rc;
+}
+
+
+/* Reads what goes with a key if it is all there; ACMCTL_NONE.  place gets the
+   path of the certificate. */
+
+static int
+acmctl_tree_beside(const char *path, const char *name, const acmctl_pair_t *p,
+    char place[ACMCTL_MAX_PATH], acm_str_t *cert, acm_str_t *chain)
+{
+    int     rc;
+    char    other[ACMCTL_MAX_PATH];
+    size_t  base;
+
+    base = strlen(path) - strlen(p->key);
+    (void) snprintf(place, ACMCTL_MAX_PATH, "%.*s%s", (int) base, path,
+                    p->cert);
+
+    rc = ACMCTL_OK;
+
+    if (p->chain != NULL) {
+
+        if (p->chain[0] == '/') {
+            base = (size_t) (name - path) - 1;
+        }
+
+        (void) snprintf(other, sizeof(other), "%.*s%s", (int) base, path,
+                        p->chain);
+        rc = acmctl_tree_read(other, chain);
+    }
+
+    if (rc == ACMCTL_OK) {
+        rc = acmctl_tree_read(place, cert);
+    }
+
+    if (rc == ACMCTL_NONE) {
+        acm_free(chain->data);
+        memset(chain, 0, sizeof(acm_str_t));
+    }
 
     return rc;
 }
@@ -528,15 +540,18 @@ acmctl_tree_write(const char *place, const char *error,
 }
 
 
-/* With a NUL behind it, which is not counted. */
+/* With a NUL behind it, which is not counted; ACMCTL_NONE. */
 
 static int
 acmctl_tree_read(const char *path, acm_str_t *data)
 {
+    int       rc;
     uint8_t  *copy;
 
-    if (acmctl_read_file(path, data) != ACMCTL_OK) {
-        return ACMCTL_FAULT;
+    rc = acmctl_read_found(path, data);
+
+    if (rc != ACMCTL_OK) {
+        return rc;
     }
 
     /* what it was read into is as large as a file may be */

@@ -77,7 +77,7 @@ acmctl_fail(const char *fmt, ...)
 
 
 int
-acmctl_read_file(const char *path, acm_str_t *data)
+acmctl_read_found(const char *path, acm_str_t *data)
 {
     long   len;
     FILE  *f;
@@ -86,7 +86,12 @@ acmctl_read_file(const char *path, acm_str_t *data)
     data->len = 0;
 
     f = fopen(path, "re");
-    fuzz_that(f != NULL && fseek(f, 0, SEEK_END) == 0);
+
+    if (f == NULL) {
+        return ACMCTL_NONE;
+    }
+
+    fuzz_that(fseek(f, 0, SEEK_END) == 0);
     len = ftell(f);
     fuzz_that(len >= 0);
     rewind(f);
