@@ -686,6 +686,8 @@ void ngx_acm_staple_init(ngx_acm_conf_t *amcf, SSL_CTX *ctx);
 /* Takes the response along that the store has for it. */
 void ngx_acm_staple_refresh(ngx_acm_material_t *m, acm_snap_t *snap,
     acm_name_rec_t *rec);
+/* When a worker ends: OpenSSL forgets what it has to call here. */
+void ngx_acm_staple_done(void);
 /* Asks for what is due, in the helper; wake as of ngx_acm_acme_start(). */
 void ngx_acm_stapler_run(ngx_acm_conf_t *amcf, acm_store_t *store,
     void (*wake)(void *data), void *data, ngx_log_t *log);

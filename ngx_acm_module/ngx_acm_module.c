@@ -270,6 +270,7 @@ ngx_acm_exit_process(ngx_cycle_t *cycle)
     ngx_acm_audit_finish(ngx_acm_get_conf(cycle));
     ngx_acm_warm_stop(ngx_acm_get_conf(cycle), cycle->log);
     ngx_acm_cache_leave();
+    ngx_acm_staple_done();
     acm_leaf_done();
     ngx_acm_handles_close();
     ngx_acm_close();

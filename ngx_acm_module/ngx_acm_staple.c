@@ -244,6 +244,20 @@ ngx_acm_staple_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx,
 }
 
 
+/* Called for any certificate in the process, and nginx has some longer than it
+   has this code. */
+
+void
+ngx_acm_staple_done(void)
+{
+    if (ngx_acm_staple_index != -1) {
+        (void) CRYPTO_free_ex_index(CRYPTO_EX_INDEX_X509,
+                                    ngx_acm_staple_index);
+        ngx_acm_staple_index = -1;
+    }
+}
+
+
 /* Called when the client asks, with the certificate that it is to get. */
 
 static int
