@@ -41,7 +41,6 @@ typedef struct {
     acm_watch_t        watch;
     ngx_fd_t           lock;
     ngx_msec_t         lock_wait;
-    ngx_pid_t          parent;
     time_t             housekeep;            /* not before */
     time_t             sweep_at;             /* not before */
     acm_revoked_sweep_t
@@ -129,7 +128,6 @@ ngx_acm_helper_start(ngx_cycle_t *cycle)
     }
 
     h->lock = NGX_INVALID_FILE;
-    h->parent = getppid();
     h->ident[3] = (void *) -1;
 
     h->timer.handler = ngx_acm_helper_timer;
@@ -301,7 +299,7 @@ ngx_acm_helper_run(ngx_acm_helper_t *h, ngx_log_t *log)
     ngx_acm_conf_t    *amcf;
     ngx_acm_shared_t  *shared;
 
-    if (ngx_process != NGX_PROCESS_SINGLE && getppid() != h->parent) {
+    if (ngx_process != NGX_PROCESS_SINGLE && getppid() != ngx_parent) {
 
         /* the master is gone: its successor's helper needs the lock */
 
