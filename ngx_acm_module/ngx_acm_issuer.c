@@ -360,7 +360,9 @@ static ngx_command_t  ngx_acm_issuer_commands[] = {
      * ValidationMethod DNS, and renews it, only while each name has the CNAME
      * record that DescribeCertificate shows, by the "resolver".  The record is
      * looked for ten seconds later, then after a quarter of the time that the
-     * request is old, up to ten minutes.
+     * request is old, up to ten minutes.  What is requested in another way is
+     * issued without: who may request only so is for the policies of users
+     * to say, by "acm:ValidationMethod".
      */
     { ngx_string("dns_proof"),
       NGX_ACM_ISSUER_CONF|NGX_CONF_FLAG,
