@@ -170,7 +170,11 @@ ngx_acm_init_conf(ngx_cycle_t *cycle, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (amcf->enabled && ngx_acm_load_key(cycle, amcf) != NGX_OK) {
+    if (!amcf->enabled) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_acm_load_key(cycle, amcf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 

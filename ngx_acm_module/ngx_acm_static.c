@@ -36,9 +36,7 @@ ngx_acm_static_add(ngx_conf_t *cf, SSL_CTX *ctx, ngx_array_t *names)
 
     amcf = ngx_acm_get_conf(cf->cycle);
 
-    if (!amcf->enabled) {
-        return NGX_OK;
-    }
+    /* acm {} may still come */
 
     rc = NGX_OK;
     current = SSL_CTX_get0_certificate(ctx);

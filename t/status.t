@@ -162,6 +162,17 @@ is($s->{Issuers}[0]{LastError}, undef, 'it is of no other issuer');
 like($s->{Issuers}[1]{LastError}, qr/cannot be reached/,
     'it stays with its own');
 
+# wherever the block is
+
+my $text = $t->read_file('nginx.conf');
+$text =~ s/^(acm \{.*?^\}\n)(.*)/$2$1/ms or die 'no acm block';
+$t->write_file('nginx.conf', $text);
+$t->stop();
+$t->run();
+ok($t->wait_for(sub { $s = eval { $t->status() } }), 'the block behind http');
+is("@{[map { $_->{File} } @{$s->{StaticCertificates}}]}",
+    "$t->{dir}/st?tic.crt", 'all from files');
+
 $t->finish();
 
 done_testing();
