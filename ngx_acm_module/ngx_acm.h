@@ -457,6 +457,9 @@ ngx_int_t ngx_acm_share(ngx_acm_conf_t *amcf, acm_store_t **store,
 /* Tells why the store could not be read, err.text if it is not empty: of each
    kind of fault once a minute, as anybody can make this process read. */
 void ngx_acm_log_fault(acm_rc_t rc, acm_err_t *err, ngx_log_t *log);
+/* The same, of a file that cannot be opened; the text is in err, too. */
+void ngx_acm_log_denied(u_char *path, ngx_err_t e, acm_err_t *err,
+    ngx_log_t *log);
 /* Closes both; accepts that they never were open. */
 void ngx_acm_close(void);
 /* Wakes the helper. */

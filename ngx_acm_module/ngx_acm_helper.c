@@ -445,7 +445,8 @@ ngx_acm_helper_adopt(ngx_acm_helper_t *h, ngx_acm_conf_t *amcf,
 static ngx_int_t
 ngx_acm_helper_lock(ngx_acm_helper_t *h, ngx_log_t *log)
 {
-    u_char  path[NGX_MAX_PATH], *p;
+    u_char     path[NGX_MAX_PATH], *p;
+    acm_err_t  err;
 
     if (h->lock == NGX_INVALID_FILE) {
         p = ngx_snprintf(path, NGX_MAX_PATH - 1, "%V/helper.lock",
@@ -456,8 +457,9 @@ ngx_acm_helper_lock(ngx_acm_helper_t *h, ngx_log_t *log)
                        0600);
 
         if (h->lock == NGX_INVALID_FILE) {
-            ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
-                          "acm: open(\"%s\") failed", path);
+            ngx_acm_log_denied(path, ngx_errno, &err, log);
+            ngx_cpystrn(ngx_acm_shared(h->amcf)->helper_error,
+                        (u_char *) err.text, ACM_MAX_ERROR);
             return NGX_DECLINED;
         }
     }

@@ -220,6 +220,29 @@ ngx_acm_log_fault(acm_rc_t rc, acm_err_t *err, ngx_log_t *log)
 
 
 void
+ngx_acm_log_denied(u_char *path, ngx_err_t e, acm_err_t *err, ngx_log_t *log)
+{
+    struct stat  st;
+
+    if (e == NGX_EACCES && lstat((char *) path, &st) == 0
+        && st.st_uid != geteuid())
+    {
+        (void) acm_fail(err, ACM_DENIED, "\"%s\" belongs to user %lu, this "
+                        "process runs as %lu: \"chown %lu\" all files beside "
+                        "it, or run as their owner", path,
+                        (unsigned long) st.st_uid,
+                        (unsigned long) geteuid(),
+                        (unsigned long) geteuid());
+    } else {
+        (void) acm_fail(err, ACM_DENIED, "\"%s\" cannot be opened: %s", path,
+                        strerror(e));
+    }
+
+    ngx_acm_log_fault(ACM_DENIED, err, log);
+}
+
+
+void
 ngx_acm_close(void)
 {
     ngx_acm_process_t  *p;

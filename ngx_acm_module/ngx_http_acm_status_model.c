@@ -316,8 +316,8 @@ ngx_http_acm_status_helper(ngx_acm_shared_t *shared)
          && json_object_set_new(o, "NextStepAt", json_string(next)) != 0)
         || (shared->helper_error[0] != '\0'
             && json_object_set_new(o, "LastError",
-                                   json_string((char *)
-                                               shared->helper_error))
+                                   acm_json_clean((char *)
+                                                  shared->helper_error))
                != 0))
     {
         json_decref(o);

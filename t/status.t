@@ -173,6 +173,37 @@ ok($t->wait_for(sub { $s = eval { $t->status() } }), 'the block behind http');
 is("@{[map { $_->{File} } @{$s->{StaticCertificates}}]}",
     "$t->{dir}/st?tic.crt", 'all from files');
 
+# files of another user, as after a reload with another "user"
+
+SKIP: {
+    skip('not root', 4) if $> != 0;
+
+    my $lock = "$t->{dir}/st\xe4re/helper.lock";
+    my @owner = (stat($lock))[4, 5];
+    my $told = qr/helper\.lock" belongs to user 0, this process runs as $owner[0]: "chown $owner[0]" all files beside it/;
+
+    my $count = sub {
+        my ($re) = @_;
+        my $n = () = $t->read_file('error.log') =~ /$re/g;
+        return $n;
+    };
+
+    $t->stop();
+    chown(0, 0, $lock) or die;
+    $t->run();
+    ok($t->wait_for(sub { $count->(qr/\[crit\] .*$told/) }),
+        'a foreign file: told of');
+    like($t->status()->{Helper}{LastError}, $told, 'in the status, too');
+
+    sleep(1);                              # in which it is tried again
+
+    my $took = $count->('took the lock');
+    chown(@owner, $lock) or die;
+    ok($t->wait_for(sub { $count->('took the lock') > $took }),
+        'mended: it goes on');
+    is($count->(qr/\[crit\] .*$told/), 1, 'told of once');
+}
+
 $t->finish();
 
 done_testing();
