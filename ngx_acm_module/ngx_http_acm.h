@@ -45,7 +45,7 @@ json_t *ngx_http_acm_status_records(ngx_acm_conf_t *amcf, acm_snap_t *snap,
 /* a location with acm_api or acm_status */
 
 typedef struct {
-    ngx_thread_pool_t         *pool;
+    struct ngx_thread_pool_s  *pool;
     unsigned                   api:1;
     unsigned                   all_key_types:1;  /* listed by default */
     ngx_int_t                  metrics;      /* certificates of acm_status */
