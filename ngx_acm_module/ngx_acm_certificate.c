@@ -502,6 +502,15 @@ ngx_acm_certificate_placeholder(ngx_conf_t *cf, ngx_acm_want_t *want,
     } else if (fallback->len
                && ngx_strcmp(fallback->data, "self_signed") != 0)
     {
+        /* nginx would look for the file in a callback, whose place is taken */
+
+        if (ngx_strlchr(fallback->data, fallback->data + fallback->len, '$')) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid fallback \"%V\": variables cannot be "
+                               "used, name one file", fallback);
+            return NGX_CONF_ERROR;
+        }
+
         if (ngx_conf_full_name(cf->cycle, fallback, 1) != NGX_OK) {
             return NGX_CONF_ERROR;
         }

@@ -452,6 +452,9 @@ good('fallback file', $acm,
 bad('fallback file missing', $acm,
     server('acm_certificate sni fallback=%%DIR%%/none.pem;'),
     qr/none\.pem/);
+bad('fallback file with a variable', $acm,
+    server('acm_certificate sni fallback=%%DIR%%/$ssl_server_name.pem;'),
+    qr/invalid fallback "\S+\/\$ssl_server_name\.pem": variables cannot/, $at);
 
 # the key file
 
