@@ -537,6 +537,14 @@ ngx_acm_sink_note(void *data, acm_outbox_note_e note, const char *sink,
                       "acm: event sink \"%s\" was removed %d days ago and is "
                       "forgotten", sink, ACM_SINK_FORGET / 86400);
         break;
+
+    case ACM_OUTBOX_DAMAGED:
+        ngx_log_error(NGX_LOG_ERR, all->log, 0,
+                      "acm: the record of event sink \"%s\" was damaged and "
+                      "is written anew%s", sink,
+                      n ? ": the sink gets all events that are kept, some "
+                          "maybe once more" : "");
+        break;
     }
 }
 

@@ -527,13 +527,17 @@ ngx_http_acm_status_queue(acm_snap_t *snap)
     n = 0;
 
     for (rc = acm_store_seek(snap, ACM_DB_DUE, NULL, 0, &entry);
-         rc == ACM_OK && n < NGX_HTTP_ACM_STATUS_QUEUE;
+         (rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL))
+         && n < NGX_HTTP_ACM_STATUS_QUEUE;
          rc = acm_store_next(snap, ACM_DB_DUE, &entry))
     {
         if (acm_due_key_parse(entry.key, entry.key_len, &at, &kind, uuid)
-            != ACM_OK
-            || at > acm_now())
+            != ACM_OK)
         {
+            continue;
+        }
+
+        if (at > acm_now()) {
             break;
         }
 

@@ -175,7 +175,8 @@ acm_engine_put_off(acm_engine_t *e, const uint8_t *from, size_t len,
     acm_batch_init(&batch);
 
     for (rc = acm_store_seek(snap, ACM_DB_DUE, from, len, &entry);
-         rc == ACM_OK && n < ACM_ENGINE_GROUP;
+         (rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL))
+         && n < ACM_ENGINE_GROUP;
          rc = acm_store_next(snap, ACM_DB_DUE, &entry))
     {
         n++;
@@ -190,7 +191,8 @@ acm_engine_put_off(acm_engine_t *e, const uint8_t *from, size_t len,
             break;
         }
 
-        if (acm_ref_decode(entry.data, entry.len, &ref) != ACM_OK
+        if (rc != ACM_OK
+            || acm_ref_decode(entry.data, entry.len, &ref) != ACM_OK
             || acm_cert_get(snap, ref.account, ref.region, ref.uuid, &cert,
                             &revision)
                != ACM_OK)

@@ -139,7 +139,9 @@ typedef enum {
     ACM_OUTBOX_OVERFLOW,         /* the same, since the outbox is full */
     ACM_OUTBOX_DROPPED,          /* dead letters, n of them */
     ACM_OUTBOX_BROKEN,           /* an event that cannot be read */
-    ACM_OUTBOX_FORGOTTEN         /* a sink that was removed long ago */
+    ACM_OUTBOX_FORGOTTEN,        /* a sink that was removed long ago */
+    ACM_OUTBOX_DAMAGED           /* a sink's record, which is written anew;
+                                    n: without what was known of it */
 } acm_outbox_note_e;
 
 typedef void (*acm_outbox_note_pt)(void *data, acm_outbox_note_e note,
@@ -157,7 +159,8 @@ void acm_outbox_free(acm_outbox_t *o);
    text of 1 to ACM_MAX_SINK_NAME octets, ACM_CONFLICT for the same twice. */
 acm_rc_t acm_outbox_add(acm_outbox_t *o, const acm_outbox_conf_t *conf);
 
-/* Reads how far sinks have got; a new one starts with the next event. */
+/* Reads how far sinks have got; a new one starts with the next event, and one
+   whose record is damaged with the oldest that is there. */
 acm_rc_t acm_outbox_begin(acm_outbox_t *o, int64_t now, acm_err_t *err);
 
 /*

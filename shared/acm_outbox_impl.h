@@ -57,6 +57,11 @@ void acm_letter_free(acm_letter_t *letter);
 /* Reads what others have written since. */
 acm_rc_t acm_outbox_look(acm_outbox_t *o, int64_t now, acm_err_t *err);
 
+/* In the place of a record that is damaged, without an expectation, which it
+   would not meet: s as it was read last, or from the oldest event on. */
+void acm_outbox_mend(acm_batch_t *batch, acm_snap_t *snap,
+    const acm_outbox_sink_t *s, const char *name, int64_t now);
+
 /* Once a day: it is still configured. */
 void acm_outbox_seen(acm_outbox_sink_t *s, int64_t now);
 

@@ -12,6 +12,8 @@
 #include "acm_outbox_impl.h"
 
 
+static acm_rc_t acm_outbox_mend_gone(acm_outbox_t *o, int64_t now,
+    acm_err_t *err);
 static acm_rc_t acm_outbox_tidy_sinks(acm_outbox_t *o, acm_snap_t *snap,
     acm_batch_t *batch, int64_t now, uint64_t *low, const char **gone);
 static int acm_outbox_known(acm_outbox_t *o, const char *name);
@@ -43,6 +45,10 @@ acm_outbox_tidy(acm_outbox_t *o, int64_t now, int *more, acm_err_t *err)
     }
 
     rc = acm_outbox_flush(o, now, err);
+
+    if (rc == ACM_OK) {
+        rc = acm_outbox_mend_gone(o, now, err);
+    }
 
     if (rc == ACM_OK) {
         rc = acm_store_stat(o->store, &stat, err);
@@ -99,6 +105,83 @@ acm_outbox_tidy(acm_outbox_t *o, int64_t now, int *more, acm_err_t *err)
         } else if (rc == ACM_OK && gone[0] != '\0' && o->note != NULL) {
             o->note(o->data, ACM_OUTBOX_FORGOTTEN, gone, 0, "");
         }
+    }
+
+    acm_batch_free(&batch);
+
+    return rc;
+}
+
+
+/*
+ * The damaged record of a sink that is not configured does not say how long:
+ * it may come back, and find its events, for as long as one removed today.
+ */
+
+static acm_rc_t
+acm_outbox_mend_gone(acm_outbox_t *o, int64_t now, acm_err_t *err)
+{
+    char          name[ACM_MAX_SINK_NAME + 1];
+    acm_rc_t      rc;
+    acm_sink_t    sink;
+    acm_snap_t   *snap;
+    acm_batch_t   batch;
+    acm_entry_t   entry;
+
+    rc = acm_store_begin(o->store, &snap, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    acm_batch_init(&batch);
+
+    for (rc = acm_store_seek(snap, ACM_DB_SINK, NULL, 0, &entry);
+         rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL);
+         rc = acm_store_next(snap, ACM_DB_SINK, &entry))
+    {
+        if (rc == ACM_OK) {
+            rc = acm_sink_decode(entry.data, entry.len, &sink);
+        }
+
+        if (rc == ACM_OK) {
+            acm_sink_free(&sink);
+            continue;
+        }
+
+        if (rc != ACM_CORRUPT) {
+            break;
+        }
+
+        if (entry.key_len > ACM_MAX_SINK_NAME
+            || memchr(entry.key, '\0', entry.key_len) != NULL)
+        {
+            /* no sink was ever called that */
+
+            acm_batch_delete(&batch, ACM_DB_SINK, entry.key, entry.key_len);
+            continue;
+        }
+
+        memcpy(name, entry.key, entry.key_len);
+        name[entry.key_len] = '\0';
+
+        acm_outbox_mend(&batch, snap, NULL, name, now);
+
+        if (o->note != NULL) {
+            o->note(o->data, ACM_OUTBOX_DAMAGED, name, 1, "");
+        }
+    }
+
+    acm_store_end(snap);
+
+    rc = (rc == ACM_NOTFOUND) ? ACM_OK : rc;
+
+    if (rc != ACM_OK) {
+        (void) acm_fail(err, rc, "the records of sinks cannot be read: %s",
+                        acm_rc_text(rc));
+
+    } else if (batch.nops != 0) {
+        rc = acm_store_commit(o->store, &batch, err);
     }
 
     acm_batch_free(&batch);

@@ -14,8 +14,10 @@
 
 static acm_rc_t acm_outbox_load(acm_outbox_t *o, acm_snap_t *snap,
     acm_batch_t *batch, int64_t now);
-static acm_rc_t acm_outbox_load_sink(acm_outbox_sink_t *s, acm_snap_t *snap,
-    acm_batch_t *batch, int64_t now);
+static acm_rc_t acm_outbox_load_sink(acm_outbox_t *o, acm_outbox_sink_t *s,
+    acm_snap_t *snap, acm_batch_t *batch, int64_t now);
+static size_t acm_outbox_dead(acm_snap_t *snap, const char *name);
+static void acm_outbox_put_over(acm_batch_t *batch, const acm_sink_t *sink);
 static void acm_outbox_forget_window(acm_outbox_sink_t *s);
 static acm_rc_t acm_outbox_write(acm_outbox_sink_t *s, acm_snap_t *snap,
     acm_batch_t *batch, acm_sink_t *out, int64_t now);
@@ -101,7 +103,7 @@ acm_outbox_load(acm_outbox_t *o, acm_snap_t *snap, acm_batch_t *batch,
     acm_rc_t  rc;
 
     for (i = 0; i < o->n; i++) {
-        rc = acm_outbox_load_sink(o->sinks[i], snap, batch, now);
+        rc = acm_outbox_load_sink(o, o->sinks[i], snap, batch, now);
 
         if (rc != ACM_OK) {
             return rc;
@@ -113,8 +115,8 @@ acm_outbox_load(acm_outbox_t *o, acm_snap_t *snap, acm_batch_t *batch,
 
 
 static acm_rc_t
-acm_outbox_load_sink(acm_outbox_sink_t *s, acm_snap_t *snap,
-    acm_batch_t *batch, int64_t now)
+acm_outbox_load_sink(acm_outbox_t *o, acm_outbox_sink_t *s,
+    acm_snap_t *snap, acm_batch_t *batch, int64_t now)
 {
     int          moved;
     acm_rc_t     rc;
@@ -142,6 +144,17 @@ acm_outbox_load_sink(acm_outbox_sink_t *s, acm_snap_t *snap,
         }
 
         return rc;
+    }
+
+    if (rc == ACM_CORRUPT) {
+        acm_outbox_mend(batch, snap, s, s->rec.name, now);
+
+        if (batch->rc == ACM_OK && o->note != NULL) {
+            o->note(o->data, ACM_OUTBOX_DAMAGED, s->rec.name,
+                    s->revision == 0, "");
+        }
+
+        return batch->rc;
     }
 
     if (rc != ACM_OK) {
@@ -173,6 +186,54 @@ acm_outbox_load_sink(acm_outbox_sink_t *s, acm_snap_t *snap,
     acm_outbox_seen(s, now);
 
     return ACM_OK;
+}
+
+
+void
+acm_outbox_mend(acm_batch_t *batch, acm_snap_t *snap,
+    const acm_outbox_sink_t *s, const char *name, int64_t now)
+{
+    acm_sink_t  sink;
+
+    if (s != NULL && s->revision != 0) {
+        sink = s->rec;
+
+    } else {
+        memset(&sink, 0, sizeof(acm_sink_t));
+        sink.name = (char *) name;
+        sink.last_error = (char *) "";
+        sink.ndead = (uint32_t) acm_outbox_dead(snap, name);
+        sink.dead = sink.ndead;
+    }
+
+    sink.seen_at = now;
+
+    acm_outbox_put_over(batch, &sink);
+}
+
+
+/* How many dead letters a sink has. */
+
+static size_t
+acm_outbox_dead(acm_snap_t *snap, const char *name)
+{
+    size_t       n;
+    uint8_t      key[ACM_MAX_STORE_KEY];
+    acm_rc_t     rc;
+    acm_entry_t  entry;
+
+    n = 0;
+
+    for (rc = acm_store_seek(snap, ACM_DB_DEAD, key,
+                             acm_dead_key(key, name, 0), &entry);
+         (rc == ACM_OK || rc == ACM_CORRUPT)
+         && acm_dead_key_parse(entry.key, entry.key_len, name) != 0;
+         rc = acm_store_next(snap, ACM_DB_DEAD, &entry))
+    {
+        n++;
+    }
+
+    return n;
 }
 
 
@@ -285,6 +346,13 @@ acm_outbox_flush_sink(acm_outbox_t *o, acm_outbox_sink_t **s, size_t *n,
     }
 
     acm_batch_free(&batch);
+
+    if (rc == ACM_CORRUPT) {
+
+        /* a record of a sink, maybe: the next time it is written anew */
+
+        o->loaded = 0;
+    }
 
     if (rc == ACM_CONFLICT) {
 
@@ -476,19 +544,25 @@ void
 acm_outbox_put(acm_batch_t *batch, const acm_sink_t *sink,
     uint64_t revision)
 {
-    size_t     len;
+    acm_batch_expect(batch, ACM_DB_SINK, sink->name, strlen(sink->name),
+                     revision);
+    acm_outbox_put_over(batch, sink);
+}
+
+
+static void
+acm_outbox_put_over(acm_batch_t *batch, const acm_sink_t *sink)
+{
     acm_rc_t   rc;
     acm_buf_t  buf;
 
     acm_buf_init(&buf, ACM_MAX_STORE_VALUE);
 
-    len = strlen(sink->name);
     rc = acm_sink_encode(sink, &buf);
 
     if (rc == ACM_OK) {
-        acm_batch_expect(batch, ACM_DB_SINK, sink->name, len, revision);
-        acm_batch_put(batch, ACM_DB_SINK, sink->name, len, buf.data,
-                      buf.len);
+        acm_batch_put(batch, ACM_DB_SINK, sink->name, strlen(sink->name),
+                      buf.data, buf.len);
 
     } else if (batch->rc == ACM_OK) {
         batch->rc = rc;

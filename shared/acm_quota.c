@@ -276,7 +276,11 @@ acm_quota_forget(acm_batch_t *batch, acm_snap_t *snap, const uint8_t *key,
 
     rc = acm_store_seek(snap, ACM_DB_QUOTA, from, from_len, &entry);
 
-    for (n = 0; n < ACM_QUOTA_STALE && rc == ACM_OK; n++) {
+    for (n = 0;
+         n < ACM_QUOTA_STALE
+         && (rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL));
+         n++)
+    {
         if (entry.key_len != last_len
             || memcmp(entry.key, last, last_len) >= 0)
         {

@@ -169,10 +169,9 @@ json_t *acm_status_overview(acm_status_view_t *view,
 acm_rc_t acm_status_cert(acm_status_view_t *view, const char *uuid,
     json_t **json, acm_err_t *err);
 
-/* A certificate by its UUID, and if it is known the version of a material:
-   ACM_NOTFOUND.  Release with acm_cert_free(). */
+/* A certificate by its UUID: ACM_NOTFOUND.  Release with acm_cert_free(). */
 acm_rc_t acm_status_find(acm_status_view_t *view, const char *uuid,
-    uint32_t version, acm_cert_t *cert);
+    acm_cert_t *cert);
 
 /* What is told of a certificate; whole: on a page of its own. */
 json_t *acm_status_row(acm_status_view_t *view, const acm_cert_t *cert,

@@ -572,7 +572,7 @@ acm_walk_read_name(acm_walk_t *w, const acm_entry_t *entry, acm_cert_t *cert)
         return rc;
     }
 
-    return acm_status_find(w->view, rec.uuid, rec.version, cert);
+    return acm_status_find(w->view, rec.uuid, cert);
 }
 
 

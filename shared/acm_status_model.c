@@ -14,6 +14,7 @@
 #include "acm_json.h"
 #include "acm_limit.h"
 #include "acm_status.h"
+#include "acm_used.h"
 #include "acm_version.h"
 
 
@@ -48,8 +49,6 @@ static json_t *acm_row_versions(acm_status_view_t *view,
     const acm_cert_t *cert);
 static acm_rc_t acm_row_step(void *data, const acm_history_t *step);
 static const char *acm_row_urgency(const acm_cert_t *cert, int64_t now);
-static acm_rc_t acm_status_material(acm_status_view_t *view,
-    const char *uuid, uint32_t version, acm_cert_t *cert);
 static acm_rc_t acm_status_search(acm_status_view_t *view, const char *uuid,
     acm_cert_t *cert);
 static json_t *acm_status_counts(acm_status_view_t *view,
@@ -487,11 +486,11 @@ acm_status_view_init(acm_status_view_t *view, acm_snap_t *snap, int64_t now)
 /* By UUID alone: among ours, else its material tells whose it is. */
 
 acm_rc_t
-acm_status_find(acm_status_view_t *view, const char *uuid, uint32_t version,
-    acm_cert_t *cert)
+acm_status_find(acm_status_view_t *view, const char *uuid, acm_cert_t *cert)
 {
-    size_t    i;
-    acm_rc_t  rc;
+    size_t     i;
+    acm_rc_t   rc;
+    acm_ref_t  ref;
 
     for (i = 0; i < view->nregions; i++) {
         rc = acm_cert_get(view->snap, view->account, view->regions[i], uuid,
@@ -502,50 +501,11 @@ acm_status_find(acm_status_view_t *view, const char *uuid, uint32_t version,
         }
     }
 
-    return acm_status_material(view, uuid, version, cert);
-}
+    rc = acm_used_owner(view->snap, uuid, &ref);
 
-
-/* version 0: any */
-
-static acm_rc_t
-acm_status_material(acm_status_view_t *view, const char *uuid,
-    uint32_t version, acm_cert_t *cert)
-{
-    size_t          len;
-    uint8_t         key[ACM_MAX_STORE_KEY];
-    acm_rc_t        rc;
-    acm_entry_t     entry;
-    acm_material_t  m;
-
-    len = acm_material_key(key, uuid, version);
-
-    if (len == 0) {
-        return ACM_NOTFOUND;
-    }
-
-    rc = acm_store_seek(view->snap, ACM_DB_MATERIAL, key, len, &entry);
-
-    if (rc == ACM_OK
-        && (entry.key_len < ACM_UUID_LEN
-            || memcmp(entry.key, uuid, ACM_UUID_LEN) != 0))
-    {
-        rc = ACM_NOTFOUND;
-    }
-
-    if (rc == ACM_OK) {
-        rc = acm_material_decode(entry.data, entry.len, &m);
-    }
-
-    if (rc != ACM_OK) {
-        return rc;
-    }
-
-    rc = acm_cert_get(view->snap, m.account, m.region, uuid, cert, NULL);
-
-    acm_material_free(&m);
-
-    return rc;
+    return (rc != ACM_OK) ? rc
+           : acm_cert_get(view->snap, ref.account, ref.region, uuid, cert,
+                          NULL);
 }
 
 
@@ -591,7 +551,7 @@ acm_status_cert(acm_status_view_t *view, const char *uuid, json_t **json,
     acm_rc_t     rc;
     acm_cert_t   cert;
 
-    rc = acm_status_find(view, uuid, 0, &cert);
+    rc = acm_status_find(view, uuid, &cert);
 
     if (rc == ACM_NOTFOUND) {
         rc = acm_status_search(view, uuid, &cert);

@@ -11,7 +11,10 @@
 
 static acm_rc_t acm_sweep_gather(acm_sweep_t *sweep, acm_snap_t *snap);
 static acm_rc_t acm_sweep_read(acm_sweep_t *sweep, acm_snap_t *snap);
+static acm_rc_t acm_sweep_material(acm_sweep_t *sweep,
+    const acm_entry_t *entry, acm_rc_t rc);
 static void acm_sweep_found(acm_sweep_t *sweep, const acm_material_t *m);
+static void acm_sweep_damaged(acm_sweep_t *sweep, const acm_entry_t *entry);
 static acm_rc_t acm_sweep_remove(acm_sweep_t *sweep, acm_store_t *store,
     acm_err_t *err);
 static void acm_sweep_again(acm_sweep_t *sweep);
@@ -120,37 +123,59 @@ acm_sweep_gather(acm_sweep_t *sweep, acm_snap_t *snap)
 static acm_rc_t
 acm_sweep_read(acm_sweep_t *sweep, acm_snap_t *snap)
 {
-    size_t           n;
-    acm_rc_t         rc;
-    acm_entry_t      entry;
-    acm_material_t   m;
+    size_t       n;
+    acm_rc_t     rc;
+    acm_entry_t  entry;
 
     n = 0;
 
+    /* what a damaged one refers to may be seen all the same */
+
+    acm_store_skim(snap, ACM_DB_MATERIAL);
+
     for (rc = acm_store_seek(snap, ACM_DB_MATERIAL, sweep->material,
                              sweep->material_len, &entry);
-         rc == ACM_OK;
+         rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL);
          rc = acm_store_next(snap, ACM_DB_MATERIAL, &entry))
     {
         if (n++ == ACM_SWEEP_STEP) {
             memcpy(sweep->material, entry.key, entry.key_len);
             sweep->material_len = entry.key_len;
-            break;
+            return ACM_OK;
         }
 
-        rc = acm_material_decode(entry.data, entry.len, &m);
+        rc = acm_sweep_material(sweep, &entry, rc);
 
         if (rc != ACM_OK) {
             return rc;
         }
 
-        acm_sweep_found(sweep, &m);
-        acm_material_free(&m);
-
         if (sweep->n == 0) {
             sweep->reading = 0;
             return ACM_OK;
         }
+    }
+
+    return rc;
+}
+
+
+static acm_rc_t
+acm_sweep_material(acm_sweep_t *sweep, const acm_entry_t *entry, acm_rc_t rc)
+{
+    acm_material_t  m;
+
+    if (rc == ACM_OK) {
+        rc = acm_material_decode(entry->data, entry->len, &m);
+    }
+
+    if (rc == ACM_OK) {
+        acm_sweep_found(sweep, &m);
+        acm_material_free(&m);
+
+    } else if (rc == ACM_CORRUPT) {
+        acm_sweep_damaged(sweep, entry);
+        rc = ACM_OK;
     }
 
     return rc;
@@ -169,6 +194,25 @@ acm_sweep_found(acm_sweep_t *sweep, const acm_material_t *m)
                 sweep->list[j] = sweep->list[--sweep->n];
                 break;
             }
+        }
+    }
+}
+
+
+/* What its octets have in them stays. */
+
+static void
+acm_sweep_damaged(acm_sweep_t *sweep, const acm_entry_t *entry)
+{
+    size_t  i;
+
+    for (i = sweep->n; i-- > 0; /* void */ ) {
+        if (entry->data != NULL
+            && memmem(entry->data, entry->len, sweep->list[i].hash,
+                      ACM_HASH_LEN)
+               != NULL)
+        {
+            sweep->list[i] = sweep->list[--sweep->n];
         }
     }
 }

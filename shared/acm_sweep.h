@@ -45,9 +45,10 @@ typedef struct {
 
 
 /*
- * One step.  more: there are others.  Material that cannot be read may refer
- * to anything: then nothing is removed, ACM_CORRUPT or ACM_VERSION.  After a
- * failure the next step begins anew.  No snapshot may be open.
+ * One step.  more: there are others.  Damaged material refers to what is among
+ * its octets; what is of a newer version may refer to anything: then nothing
+ * is removed, ACM_VERSION.  After a failure the next step begins anew.  No
+ * snapshot may be open.
  */
 acm_rc_t acm_sweep_step(acm_sweep_t *sweep, acm_store_t *store, int *more,
     acm_err_t *err);

@@ -128,12 +128,13 @@ acm_used_get(acm_snap_t *snap, const char *uuid, acm_used_t *used)
 }
 
 
-/* A worker knows no account and region, but material is found by UUID. */
+/* A worker knows no account and region, but material is found by UUID: of any
+   version, as one of them may be damaged. */
 
 acm_rc_t
 acm_used_owner(acm_snap_t *snap, const char *uuid, acm_ref_t *ref)
 {
-    acm_rc_t        rc;
+    acm_rc_t        rc, result;
     acm_entry_t     entry;
     acm_material_t  m;
 
@@ -141,22 +142,32 @@ acm_used_owner(acm_snap_t *snap, const char *uuid, acm_ref_t *ref)
         return ACM_NOTFOUND;
     }
 
-    rc = acm_store_seek(snap, ACM_DB_MATERIAL, uuid, ACM_UUID_LEN, &entry);
+    result = ACM_NOTFOUND;
 
-    if (rc != ACM_OK) {
-        return rc;
-    }
-
-    if (entry.key_len < ACM_UUID_LEN
-        || memcmp(entry.key, uuid, ACM_UUID_LEN) != 0)
+    for (rc = acm_store_seek(snap, ACM_DB_MATERIAL, uuid, ACM_UUID_LEN,
+                             &entry);
+         rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL);
+         rc = acm_store_next(snap, ACM_DB_MATERIAL, &entry))
     {
-        return ACM_NOTFOUND;
+        if (entry.key_len < ACM_UUID_LEN
+            || memcmp(entry.key, uuid, ACM_UUID_LEN) != 0)
+        {
+            return result;
+        }
+
+        if (rc == ACM_OK) {
+            rc = acm_material_decode(entry.data, entry.len, &m);
+        }
+
+        if (rc == ACM_OK) {
+            break;
+        }
+
+        result = rc;
     }
 
-    rc = acm_material_decode(entry.data, entry.len, &m);
-
     if (rc != ACM_OK) {
-        return rc;
+        return (rc == ACM_NOTFOUND) ? result : rc;
     }
 
     /* the decoder has seen to their lengths */

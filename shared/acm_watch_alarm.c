@@ -124,8 +124,10 @@ acm_alarm_sinks(acm_watch_t *w, acm_snap_t *snap, int64_t now,
     for ( ;; ) {
         rc = acm_store_seek(snap, ACM_DB_SINK, name, name_len, &entry);
 
-        if (rc != ACM_OK || entry.key_len >= ACM_MAX_STORE_KEY) {
-            return (rc == ACM_NOTFOUND) ? ACM_OK : rc;
+        if ((rc != ACM_OK && (rc != ACM_CORRUPT || entry.key == NULL))
+            || entry.key_len >= ACM_MAX_STORE_KEY)
+        {
+            return (rc == ACM_NOTFOUND || rc == ACM_CORRUPT) ? ACM_OK : rc;
         }
 
         /* the next one is behind this one; other maps are read meanwhile */
@@ -134,7 +136,9 @@ acm_alarm_sinks(acm_watch_t *w, acm_snap_t *snap, int64_t now,
         name[entry.key_len] = '\0';
         name_len = entry.key_len + 1;
 
-        if (acm_sink_decode(entry.data, entry.len, &sink) != ACM_OK) {
+        if (rc != ACM_OK
+            || acm_sink_decode(entry.data, entry.len, &sink) != ACM_OK)
+        {
             continue;
         }
 
@@ -168,8 +172,9 @@ static int
 acm_alarm_behind(acm_snap_t *snap, const acm_sink_t *sink, int64_t now,
     int64_t *oldest)
 {
-    size_t       len;
+    size_t       n;
     uint8_t      key[ACM_MAX_STORE_KEY];
+    acm_rc_t     rc;
     acm_entry_t  entry;
     acm_event_t  event;
 
@@ -177,18 +182,27 @@ acm_alarm_behind(acm_snap_t *snap, const acm_sink_t *sink, int64_t now,
         return 0;
     }
 
-    len = acm_number_key(key, (uint64_t) sink->acked + 1);
+    /* the first one that can be read */
 
-    if (acm_store_seek(snap, ACM_DB_EVENT, key, len, &entry) != ACM_OK
-        || acm_event_decode(entry.data, entry.len, &event) != ACM_OK)
+    for (n = 0, rc = acm_store_seek(snap, ACM_DB_EVENT, key,
+                                    acm_number_key(key,
+                                                   (uint64_t) sink->acked + 1),
+                                    &entry);
+         n < ACM_OUTBOX_WALK
+         && (rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL));
+         n++, rc = acm_store_next(snap, ACM_DB_EVENT, &entry))
     {
-        return 0;
+        if (rc == ACM_OK
+            && acm_event_decode(entry.data, entry.len, &event) == ACM_OK)
+        {
+            *oldest = event.at;
+            acm_event_free(&event);
+
+            return *oldest <= now - ACM_WATCH_SINK;
+        }
     }
 
-    *oldest = event.at;
-    acm_event_free(&event);
-
-    return *oldest <= now - ACM_WATCH_SINK;
+    return 0;
 }
 
 
@@ -294,7 +308,8 @@ acm_alarm_gone(acm_watch_t *w, acm_snap_t *snap, acm_batch_t *batch)
 
     for (rc = acm_store_seek(snap, ACM_DB_META, ACM_ALARM_STATIC, len,
                              &entry);
-         rc == ACM_OK && entry.key_len == len + ACM_HASH_LEN
+         (rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL))
+         && entry.key_len == len + ACM_HASH_LEN
          && memcmp(entry.key, ACM_ALARM_STATIC, len) == 0;
          rc = acm_store_next(snap, ACM_DB_META, &entry))
     {
@@ -311,7 +326,7 @@ acm_alarm_gone(acm_watch_t *w, acm_snap_t *snap, acm_batch_t *batch)
         }
     }
 
-    return (rc == ACM_NOTFOUND) ? ACM_OK : rc;
+    return (rc == ACM_NOTFOUND || rc == ACM_CORRUPT) ? ACM_OK : rc;
 }
 
 
@@ -330,6 +345,8 @@ acm_alarm_key(uint8_t *key, const char *kind, const void *id, size_t len)
 }
 
 
+/* One that is damaged is no reason to be silent: it is told of once more. */
+
 static acm_rc_t
 acm_alarm_get(acm_snap_t *snap, const uint8_t *key, size_t len,
     acm_alarm_t *alarm)
@@ -339,12 +356,12 @@ acm_alarm_get(acm_snap_t *snap, const uint8_t *key, size_t len,
 
     rc = acm_store_get(snap, ACM_DB_META, key, len, &entry);
 
-    if (rc != ACM_OK) {
-        return rc;
+    if (rc == ACM_OK) {
+        rc = acm_record_decode(&acm_alarm_layout, entry.data, entry.len,
+                               alarm);
     }
 
-    return acm_record_decode(&acm_alarm_layout, entry.data, entry.len,
-                             alarm);
+    return (rc == ACM_CORRUPT) ? ACM_NOTFOUND : rc;
 }
 
 

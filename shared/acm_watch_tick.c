@@ -461,7 +461,7 @@ acm_watch_ends(acm_watch_t *w, acm_snap_t *snap, acm_watch_group_t *group,
         }
     }
 
-    if (rc != ACM_OK) {
+    if (rc != ACM_OK && entry.key == NULL) {
         w->patrol_len = 0;
     }
 }
@@ -515,7 +515,7 @@ acm_watch_endless(acm_watch_t *w, acm_snap_t *snap, acm_watch_group_t *group,
         acm_watch_one(w, snap, group, &cert, record.revision, now);
     }
 
-    if (rc != ACM_OK) {
+    if (rc != ACM_OK && entry.key == NULL) {
         w->endless_len = 0;
     }
 }
