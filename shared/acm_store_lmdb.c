@@ -45,7 +45,7 @@ static acm_rc_t acm_lmdb_move(acm_lmdb_t *s, acm_db_e db, MDB_val *key,
 static int acm_lmdb_ordered(const MDB_val *key, const MDB_val *bound,
     MDB_cursor_op op);
 static acm_rc_t acm_lmdb_rc(int rc);
-static const char *acm_lmdb_cure(acm_rc_t rc);
+static const char *acm_lmdb_cure(int rc);
 
 
 const acm_store_ops_t  acm_lmdb_ops = {
@@ -735,11 +735,11 @@ acm_lmdb_fail(acm_lmdb_t *s, acm_err_t *err, int rc, const char *what)
     if (rc < 0) {
         reason = mdb_strerror(rc);
         return acm_fail(err, code, "store \"%s\" %s: %s; %s", s->e->path, what,
-                        reason, acm_lmdb_cure(code));
+                        reason, acm_lmdb_cure(rc));
     }
 
     return acm_fail(err, code, "store \"%s\" %s: errno %d; %s", s->e->path,
-                    what, rc, acm_lmdb_cure(code));
+                    what, rc, acm_lmdb_cure(rc));
 }
 
 
@@ -788,9 +788,13 @@ acm_lmdb_rc(int rc)
 
 
 static const char *
-acm_lmdb_cure(acm_rc_t rc)
+acm_lmdb_cure(int rc)
 {
-    switch (rc) {
+    if (rc == EROFS) {
+        return "its file system is read-only: mount it for writing";
+    }
+
+    switch (acm_lmdb_rc(rc)) {
 
     case ACM_FULL:
         return "raise its size, make room on the disk or delete from it";

@@ -224,6 +224,55 @@ put("$deep/more/a.key", $key{a});
 is(ctl('import', '--bulk', "$dir/deep"), 1, 'too deep');
 like($out, qr/more than 32 directories deep/, 'too deep: told');
 
+# a disk that fails in the middle of a directory
+
+$t->write_file('fail.c', <<'EOF');
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+
+struct dirent *
+readdir(DIR *dir)
+{
+    static int n;
+
+    if (n++ < 3) {
+        return ((struct dirent *(*)(DIR *)) dlsym(RTLD_NEXT, "readdir"))(dir);
+    }
+
+    errno = EIO;
+    return 0;
+}
+EOF
+
+system("cc -shared -fPIC -o $dir/fail.so $dir/fail.c -ldl") == 0 or die 'cc';
+
+{
+    local $ENV{LD_PRELOAD} = "$dir/fail.so";
+    local $ENV{ASAN_OPTIONS} = 'verify_asan_link_order=0';
+    is(ctl('import', '--bulk', "$dir/deep"), 1, 'half a directory');
+    like($out, qr/"\S+deep[^"]*" to its end: Input\/output error/,
+        'half a directory: told');
+}
+
+# a file system that nothing can be written to
+
+SKIP: {
+    my $ro = "mount --bind $dir/store $dir/store "
+        . "&& mount -o remount,bind,ro $dir/store";
+    skip 'no user namespaces', 2
+        if system("unshare -rm sh -c '$ro' 2>/dev/null") != 0;
+
+    ctl('list');
+    my ($arn) = $out =~ /(arn:[^\s,]+)/;
+    my $cmd = "$t->{acmctl} --store $dir/store "
+        . "--master-key $dir/acm.key delete $arn";
+    my $told = `unshare -rm sh -c '$ro && $cmd' 2>&1`;
+    like($told, qr/read-only: mount it for writing/, 'read-only');
+    unlike($told, qr/give the files/, 'read-only: no other advice');
+}
+
 # mistakes
 
 is(ctl('import', '--bulk', "$dir/nowhere"), 1, 'no such file');

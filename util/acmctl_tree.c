@@ -272,7 +272,19 @@ acmctl_tree_dir(char *path, unsigned depth, FILE *out)
     rc = ACMCTL_OK;
     len = strlen(path);
 
-    for (d = readdir(dir); d != NULL; d = readdir(dir)) {
+    for ( ;; ) {
+        errno = 0;
+        d = readdir(dir);
+
+        if (d == NULL) {
+            if (errno != 0) {
+                path[len] = '\0';
+                rc = acmctl_fail("cannot read \"%s\" to its end: %s", path,
+                                 strerror(errno));
+            }
+
+            break;
+        }
 
         if (d->d_name[0] == '.') {
             continue;
