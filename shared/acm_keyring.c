@@ -62,7 +62,7 @@ static acm_rc_t acm_aad_key(acm_buf_t *aad, const char *subject,
     uint32_t version);
 static acm_rc_t acm_rekey_all(acm_snap_t *snap,
     const acm_key_secret_t *old_key, const acm_key_secret_t *new_key,
-    acm_batch_t *batch, acm_err_t *err);
+    acm_batch_t *batch, unsigned *damaged, acm_err_t *err);
 static acm_rc_t acm_rekey_one(const acm_entry_t *entry,
     const acm_key_secret_t *old_key, const acm_key_secret_t *new_key,
     acm_batch_t *batch, acm_err_t *err);
@@ -625,7 +625,7 @@ acm_keyring_unseal(acm_keyring_t *ring, acm_snap_t *snap,
 
 acm_rc_t
 acm_keyring_rekey(acm_store_t *store, const acm_key_secret_t *old_key,
-    const acm_key_secret_t *new_key, acm_err_t *err)
+    const acm_key_secret_t *new_key, unsigned *damaged, acm_err_t *err)
 {
     uint8_t            id[ACM_MASTER_ID];
     acm_rc_t           rc;
@@ -634,6 +634,7 @@ acm_keyring_rekey(acm_store_t *store, const acm_key_secret_t *old_key,
     acm_batch_t        batch;
     acm_master_rec_t   master;
 
+    *damaged = 0;
     rc = acm_master_read(store, &master, &revision, err);
 
     if (rc != ACM_OK) {
@@ -671,7 +672,7 @@ acm_keyring_rekey(acm_store_t *store, const acm_key_secret_t *old_key,
         goto done;
     }
 
-    rc = acm_rekey_all(snap, old_key, new_key, &batch, err);
+    rc = acm_rekey_all(snap, old_key, new_key, &batch, damaged, err);
 
     acm_store_end(snap);
 
@@ -689,7 +690,8 @@ done:
 
 static acm_rc_t
 acm_rekey_all(acm_snap_t *snap, const acm_key_secret_t *old_key,
-    const acm_key_secret_t *new_key, acm_batch_t *batch, acm_err_t *err)
+    const acm_key_secret_t *new_key, acm_batch_t *batch, unsigned *damaged,
+    acm_err_t *err)
 {
     size_t        n;
     acm_rc_t      rc;
@@ -701,9 +703,14 @@ acm_rekey_all(acm_snap_t *snap, const acm_key_secret_t *old_key,
        have been made since */
 
     for (rc = acm_store_seek(snap, ACM_DB_SEAL, NULL, 0, &entry);
-         rc == ACM_OK;
+         rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL);
          rc = acm_store_next(snap, ACM_DB_SEAL, &entry))
     {
+        if (rc != ACM_OK) {
+            (*damaged)++;
+            continue;
+        }
+
         if (n++ == ACM_MAX_REKEY) {
             return acm_fail(err, ACM_TOOBIG, "there are over %d data keys, of "
                             "as many accounts and regions: they do not go "

@@ -59,10 +59,11 @@ acm_rc_t acm_keyring_unseal(acm_keyring_t *ring, acm_snap_t *snap,
     acm_err_t *err);
 
 /* Wraps every data key under a new master key, in one batch: ACM_TOOBIG over
-   ACM_MAX_REKEY. */
+   ACM_MAX_REKEY.  *damaged: how many could not be, as neither key opens a
+   damaged record; they are left as they are. */
 acm_rc_t acm_keyring_rekey(acm_store_t *store,
     const acm_key_secret_t *old_key, const acm_key_secret_t *new_key,
-    acm_err_t *err);
+    unsigned *damaged, acm_err_t *err);
 
 
 #endif /* _ACM_KEYRING_H_INCLUDED_ */

@@ -396,10 +396,12 @@ acmctl_rekey(acmctl_t *ctl, int argc, char **argv)
     int                ch, rc;
     acm_rc_t           code;
     acm_err_t          err;
+    unsigned           damaged;
     const char        *path;
     acm_key_secret_t   key;
 
     path = NULL;
+    damaged = 0;
 
     while ((ch = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (ch != 'n') {
@@ -439,13 +441,23 @@ acmctl_rekey(acmctl_t *ctl, int argc, char **argv)
     rc = acmctl_open(ctl, 0, 0);
 
     if (rc == ACMCTL_OK && !acmctl_rekey_done(ctl, &key)
-        && acm_keyring_rekey(ctl->store, &ctl->master_secret, &key, &err)
+        && acm_keyring_rekey(ctl->store, &ctl->master_secret, &key, &damaged,
+                             &err)
            != ACM_OK)
     {
         rc = acmctl_fail("%s; nothing was changed", err.text);
     }
 
     acm_key_wipe(&key);
+
+    if (rc == ACMCTL_OK && damaged != 0) {
+
+        /* done all the same: the new file is needed */
+
+        (void) acmctl_fail("%u data keys are damaged and were left as they "
+                           "are: nothing of their accounts and regions can be "
+                           "opened, \"acmctl verify\" says which", damaged);
+    }
 
     if (rc == ACMCTL_OK) {
         printf("the store is sealed under \"%s\" now: put that file in the "

@@ -20,7 +20,7 @@ static void
 test_rekey_most(void **state)
 {
     char               account[16];
-    unsigned           i;
+    unsigned           damaged, i;
     acm_err_t          err;
     acm_store_t       *store;
     acm_keyring_t     *ring;
@@ -39,7 +39,7 @@ test_rekey_most(void **state)
     }
 
     acm_keyring_close(ring);
-    test_ok(acm_keyring_rekey(store, &old, &fresh, &err));
+    test_ok(acm_keyring_rekey(store, &old, &fresh, &damaged, &err));
     test_ok(acm_keyring_open(store, &fresh, 0, &ring, &err));
     test_ok(acm_keyring_ensure(ring, "000000000000", "r", &err));
     test_ok(acm_keyring_ensure(ring, account, "r", &err));
@@ -47,7 +47,7 @@ test_rekey_most(void **state)
     acm_keyring_close(ring);
 
     memset(&err, 'x', sizeof(err));
-    assert_int_equal(acm_keyring_rekey(store, &fresh, &old, &err),
+    assert_int_equal(acm_keyring_rekey(store, &fresh, &old, &damaged, &err),
                      ACM_TOOBIG);
     assert_string_equal(err.text, "there are over 4094 data keys, of as many "
                         "accounts and regions: they do not go into one "
@@ -58,6 +58,46 @@ test_rekey_most(void **state)
 }
 
 
+/* A data key that is damaged does not keep all others under a master key that
+   somebody may have stolen. */
+
+static void
+test_rekey_damaged(void **state)
+{
+    char              *dir;
+    unsigned           damaged;
+    acm_err_t          err;
+    acm_store_t       *store;
+    acm_keyring_t     *ring;
+    acm_key_secret_t   old, fresh;
+
+    (void) state;
+
+    dir = test_mkdir();
+    store = test_open_at(dir, 0);
+    test_ok(acm_key_random(&old, &err));
+    test_ok(acm_key_random(&fresh, &err));
+    test_ok(acm_keyring_open(store, &old, 1, &ring, &err));
+    test_ok(acm_keyring_ensure(ring, "1", "r", &err));
+    test_ok(acm_keyring_ensure(ring, "2", "r", &err));
+    test_ok(acm_keyring_ensure(ring, "3", "r", &err));
+    acm_keyring_close(ring);
+
+    test_spoil(store, ACM_DB_SEAL, "2/r", 3);
+    test_ok(acm_keyring_rekey(store, &old, &fresh, &damaged, &err));
+    assert_int_equal(damaged, 1);
+
+    test_ok(acm_keyring_open(store, &fresh, 0, &ring, &err));
+    test_ok(acm_keyring_ensure(ring, "1", "r", &err));
+    test_ok(acm_keyring_ensure(ring, "3", "r", &err));
+    assert_int_equal(acm_keyring_ensure(ring, "2", "r", &err), ACM_CORRUPT);
+    acm_keyring_close(ring);
+
+    acm_store_close(store);
+    test_rmdir(dir);
+}
+
+
 static void
 test_keyring(void **state)
 {
@@ -65,6 +105,7 @@ test_keyring(void **state)
     acm_err_t          err;
     acm_str_t          plain, sealed, out;
     acm_snap_t        *snap;
+    unsigned           damaged;
     acm_keyring_t     *ring;
     acm_request_t      req;
     acm_key_secret_t   wrong, fresh;
@@ -83,8 +124,8 @@ test_keyring(void **state)
     assert_int_equal(acm_keyring_open(t.store, &wrong, 1, &ring, &err),
                      ACM_DENIED);
     assert_non_null(strstr(err.text, "master key"));
-    assert_int_equal(acm_keyring_rekey(t.store, &wrong, &wrong, &err),
-                     ACM_DENIED);
+    assert_int_equal(acm_keyring_rekey(t.store, &wrong, &wrong, &damaged,
+                                       &err), ACM_DENIED);
     assert_true(acm_store_generation(t.store) == generation);
 
     /* bound to subject and version */
@@ -110,7 +151,7 @@ test_keyring(void **state)
     /* a new master key; the old keyring goes on, a new one needs it */
 
     test_ok(acm_key_random(&fresh, &err));
-    test_ok(acm_keyring_rekey(t.store, &t.master, &fresh, &err));
+    test_ok(acm_keyring_rekey(t.store, &t.master, &fresh, &damaged, &err));
     test_ok(acm_store_begin(t.store, &snap, &err));
     test_ok(acm_keyring_unseal(t.ring, snap, "1", "r", "arn", 1, &sealed,
                                &out, &err));
@@ -197,6 +238,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_keyring),
         cmocka_unit_test(test_rekey_most),
+        cmocka_unit_test(test_rekey_damaged),
         cmocka_unit_test(test_swapped)
     };
 
