@@ -15,6 +15,8 @@
 #define ACM_CA_ROOT     0
 #define ACM_CA_ISSUING  1
 
+#define ACM_ISSUE_GAIN  (ACM_CA_ISSUING_LIFETIME / 10)
+
 
 static acm_rc_t acm_issue_ca(acm_keyring_t *ring, const acm_issuer_t *issuer,
     int64_t now, acm_ca_t *ca, acm_err_t *err);
@@ -285,13 +287,17 @@ acm_issue_ended(acm_keyring_t *ring, const char *issuer, int64_t now)
 }
 
 
-/* 1 if a new issuing CA would last longer, and that is needed now. */
+/*
+ * 1 if a new issuing CA would last longer, and that is needed now.  What lives
+ * about as long as an issuing CA does would need one for each certificate:
+ * until its life is halved there must be a year to gain.
+ */
 
 static int
 acm_issue_ca_ends(const acm_ca_t *ca, int64_t now, int64_t lifetime)
 {
     X509     *root;
-    int64_t   before, root_end, end;
+    int64_t   before, root_end, end, gain;
 
     end = acm_ca_not_after(ca);
 
@@ -308,7 +314,10 @@ acm_issue_ca_ends(const acm_ca_t *ca, int64_t now, int64_t lifetime)
 
     X509_free(root);
 
-    return root_end > end;
+    gain = acm_add_sat(now, ACM_CA_ISSUING_LIFETIME);
+    gain = ((gain < root_end) ? gain : root_end) - end;
+
+    return gain >= ((end - now > lifetime / 2) ? ACM_ISSUE_GAIN : 1);
 }
 
 
