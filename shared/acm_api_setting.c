@@ -41,6 +41,7 @@ acm_api_get_account(acm_api_t *api)
 acm_rc_t
 acm_api_put_account(acm_api_t *api)
 {
+    int             damaged;
     size_t          len;
     json_t         *events, *days;
     int64_t         n;
@@ -72,8 +73,12 @@ acm_api_put_account(acm_api_t *api)
     }
 
     rc = acm_account_read(api, &setting, &revision);
+    damaged = (rc == ACM_CORRUPT);
 
-    if (rc != ACM_OK) {
+    if (damaged) {
+        memset(&setting, 0, sizeof(acm_setting_t));
+
+    } else if (rc != ACM_OK) {
         return rc;
     }
 
@@ -91,7 +96,12 @@ acm_api_put_account(acm_api_t *api)
 
     len = acm_seal_key(key, api->caller->account, api->caller->region);
 
-    acm_batch_expect(&batch, ACM_DB_SETTING, key, len, revision);
+    /* one that is damaged is expected in vain, and has nothing to lose */
+
+    if (!damaged) {
+        acm_batch_expect(&batch, ACM_DB_SETTING, key, len, revision);
+    }
+
     acm_setting_put(&batch, api->caller->account, api->caller->region,
                     &setting);
 

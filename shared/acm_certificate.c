@@ -671,13 +671,8 @@ acm_watch_again(acm_store_t *store, acm_cert_t *cert, int64_t now,
         return rc;
     }
 
-    rc = acm_ladder_get(snap, cert->account, cert->region, &ladder);
+    acm_ladder_get(snap, cert->account, cert->region, &ladder);
     acm_store_end(snap);
-
-    if (rc != ACM_OK) {
-        return acm_fail(err, rc, "the ladder of warnings cannot be read: %s",
-                        acm_rc_text(rc));
-    }
 
     acm_watch_look(cert, &ladder, now);
 

@@ -432,17 +432,22 @@ acm_quota_init(acm_store_t *store, acm_err_t *err)
             return rc;
         }
 
-        if (acm_store_get(snap, ACM_DB_META, ACM_META_QUOTAS,
-                          sizeof(ACM_META_QUOTAS) - 1, &entry)
-            == ACM_OK)
-        {
+        rc = acm_store_get(snap, ACM_DB_META, ACM_META_QUOTAS,
+                           sizeof(ACM_META_QUOTAS) - 1, &entry);
+
+        if (rc == ACM_OK) {
             acm_store_end(snap);
             return ACM_OK;
         }
 
         acm_batch_init(&batch);
-        acm_batch_expect(&batch, ACM_DB_META, ACM_META_QUOTAS,
-                         sizeof(ACM_META_QUOTAS) - 1, 0);
+
+        /* one that is damaged is expected in vain */
+
+        if (rc == ACM_NOTFOUND) {
+            acm_batch_expect(&batch, ACM_DB_META, ACM_META_QUOTAS,
+                             sizeof(ACM_META_QUOTAS) - 1, 0);
+        }
 
         rc = acm_quota_slice(snap, &batch, from, &len);
 

@@ -198,9 +198,9 @@ acm_state_emptied(acm_snap_t *snap, uint64_t *revision)
     rc = acm_store_get(snap, ACM_DB_META, ACM_MISTRUST_KEY,
                        ACM_MISTRUST_KEY_LEN, &entry);
 
-    *revision = (rc == ACM_OK || rc == ACM_CORRUPT) ? entry.revision : 0;
+    *revision = (rc == ACM_OK) ? entry.revision : 0;
 
-    return (rc == ACM_NOTFOUND || rc == ACM_CORRUPT) ? ACM_OK : rc;
+    return (rc == ACM_NOTFOUND) ? ACM_OK : rc;
 }
 
 
@@ -209,4 +209,12 @@ acm_state_expect(acm_batch_t *batch, uint64_t revision)
 {
     acm_batch_expect(batch, ACM_DB_META, ACM_MISTRUST_KEY,
                      ACM_MISTRUST_KEY_LEN, revision);
+}
+
+
+void
+acm_state_mistrust(acm_batch_t *batch)
+{
+    acm_batch_put(batch, ACM_DB_META, ACM_MISTRUST_KEY, ACM_MISTRUST_KEY_LEN,
+                  "", 0);
 }

@@ -47,11 +47,13 @@ void acm_state_count(acm_batch_t *batch, int64_t add);
 acm_rc_t acm_state_behind(acm_snap_t *snap, int64_t *n);
 
 /* The revision of the last commit that removed all entries, as an older
-   version had been there; 0: none did. */
+   version had been there; 0: none did.  ACM_CORRUPT: when is not known. */
 acm_rc_t acm_state_emptied(acm_snap_t *snap, uint64_t *revision);
 
 /* A builder: the batch fails with ACM_CONFLICT if there was another since. */
 void acm_state_expect(acm_batch_t *batch, uint64_t revision);
+/* A builder: this commit might be it. */
+void acm_state_mistrust(acm_batch_t *batch);
 
 
 #endif /* _ACM_STATE_H_INCLUDED_ */

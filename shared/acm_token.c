@@ -132,15 +132,17 @@ acm_token_sweep(acm_batch_t *batch, acm_snap_t *snap, int64_t now)
         at = (int64_t) acm_read_u64(&r);
         acm_token_key(key, times[n] + 9);
 
-        /* it may have been given again later */
+        rc = acm_store_get(snap, ACM_DB_TOKEN, key, sizeof(key), &entry);
 
-        if (acm_store_get(snap, ACM_DB_TOKEN, key, sizeof(key), &entry)
-            == ACM_OK
-            && acm_record_decode(&acm_token_layout, entry.data, entry.len,
-                                 &token)
-               == ACM_OK
-            && token.at == at)
-        {
+        if (rc == ACM_OK) {
+            rc = acm_record_decode(&acm_token_layout, entry.data, entry.len,
+                                   &token);
+        }
+
+        /* it may have been given again later; one that is damaged could never
+           be given again */
+
+        if (rc == ACM_CORRUPT || (rc == ACM_OK && token.at == at)) {
             acm_batch_delete(batch, ACM_DB_TOKEN, key, sizeof(key));
         }
     }

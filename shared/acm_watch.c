@@ -56,21 +56,17 @@ acm_ladder_default(acm_ladder_t *ladder)
 }
 
 
-acm_rc_t
+void
 acm_ladder_get(acm_snap_t *snap, const char *account, const char *region,
     acm_ladder_t *ladder)
 {
-    acm_rc_t       rc;
     acm_setting_t  setting;
 
-    rc = acm_ladder_read(snap, ladder, NULL, NULL);
+    (void) acm_ladder_read(snap, ladder, NULL, NULL);
 
-    if (rc == ACM_OK) {
-        rc = acm_setting_get(snap, account, region, &setting, NULL);
+    if (acm_setting_get(snap, account, region, &setting, NULL) == ACM_OK) {
         ladder->days_before = setting.days_before;
     }
-
-    return rc;
 }
 
 

@@ -38,9 +38,10 @@ void acm_ladder_default(acm_ladder_t *ladder);
 
 /*
  * The ladder as the store has it, with what the account was configured to;
- * defaults for what is not there.
+ * defaults for what is not there or cannot be read: somebody must be told of
+ * what ends, and be given what a CA has issued.
  */
-acm_rc_t acm_ladder_get(acm_snap_t *snap, const char *account,
+void acm_ladder_get(acm_snap_t *snap, const char *account,
     const char *region, acm_ladder_t *ladder);
 
 

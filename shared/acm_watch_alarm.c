@@ -244,7 +244,7 @@ acm_alarm_static(acm_watch_t *w, acm_snap_t *snap, const acm_static_t *s,
     acm_alarm_t    alarm;
     acm_ladder_t   ladder;
 
-    (void) acm_ladder_get(snap, w->account, w->region, &ladder);
+    acm_ladder_get(snap, w->account, w->region, &ladder);
 
     start = s->not_after - (int64_t) ladder.days_before * 86400;
     third = s->not_after - (s->not_after - s->not_before) / 3;

@@ -40,6 +40,7 @@ static acm_rc_t acm_watch_ready(acm_watch_t *w, int64_t now, acm_err_t *err);
 static acm_rc_t acm_watch_due(acm_watch_t *w, int64_t now, int64_t *next,
     acm_err_t *err);
 static acm_rc_t acm_watch_sweep(acm_watch_t *w, int64_t now, acm_err_t *err);
+static acm_rc_t acm_watch_mistrust(acm_watch_t *w, acm_err_t *err);
 static acm_rc_t acm_watch_swept(acm_watch_t *w, acm_err_t *err);
 static acm_rc_t acm_watch_patrol(acm_watch_t *w, int64_t now,
     acm_err_t *err);
@@ -285,8 +286,9 @@ acm_watch_sweep(acm_watch_t *w, int64_t now, acm_err_t *err)
 
         if (rc != ACM_OK) {
             acm_store_end(snap);
-            return acm_fail(err, rc, "the state of indices cannot be read: "
-                            "%s", acm_rc_text(rc));
+            return (rc == ACM_CORRUPT) ? acm_watch_mistrust(w, err)
+                   : acm_fail(err, rc, "the state of indices cannot be read: "
+                              "%s", acm_rc_text(rc));
         }
     }
 
@@ -339,6 +341,24 @@ acm_watch_sweep(acm_watch_t *w, int64_t now, acm_err_t *err)
     }
 
     return n ? acm_watch_swept(w, err) : ACM_OK;
+}
+
+
+/* A record that is damaged is expected in vain. */
+
+static acm_rc_t
+acm_watch_mistrust(acm_watch_t *w, acm_err_t *err)
+{
+    acm_rc_t     rc;
+    acm_batch_t  batch;
+
+    acm_batch_init(&batch);
+    acm_state_mistrust(&batch);
+
+    rc = acm_commit(w->store, &batch, err);
+    acm_batch_free(&batch);
+
+    return rc;
 }
 
 
@@ -533,9 +553,7 @@ acm_watch_one(acm_watch_t *w, acm_snap_t *snap, acm_watch_group_t *group,
 
     next = *cert;
 
-    /* defaults for what cannot be read: somebody must be told */
-
-    (void) acm_ladder_get(snap, cert->account, cert->region, &ladder);
+    acm_ladder_get(snap, cert->account, cert->region, &ladder);
 
     ahead = acm_ahead(cert, now);
 

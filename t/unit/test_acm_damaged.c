@@ -9,6 +9,7 @@
 
 #include "acm_outbox.h"
 #include "acm_quota.h"
+#include "acm_state.h"
 #include "acm_sweep.h"
 #include "acm_used.h"
 #include "test_watch.h"
@@ -507,6 +508,38 @@ test_patrol(void **state)
 }
 
 
+/* When the index of states was emptied last: it is filled, and the rest of the
+   watch does not wait for that. */
+
+static void
+test_mistrusted(void **state)
+{
+    char         *dir;
+    test_t        t;
+    acm_cert_t    c;
+    acm_batch_t   batch;
+
+    (void) state;
+
+    dir = test_disk(&t);
+    test_issued(&c, 90 * DAY, START);
+    test_store(&t, &c, START);
+
+    acm_batch_init(&batch);
+    acm_state_mistrust(&batch);
+    acm_state_count(&batch, -1);
+    test_ok(acm_store_commit(t.store, &batch, NULL));
+    acm_batch_free(&batch);
+
+    test_spoil(t.store, ACM_DB_META, "mistrusted", 10);
+    (void) test_run(&t, START);
+    assert_int_equal(t.watch.ready, 1);
+    assert_int_equal(t.watch.sweeping, 0);
+
+    test_end(&t, dir);
+}
+
+
 /* One of the days that nobody asks for any more: they go all the same. */
 
 static void
@@ -581,6 +614,7 @@ main(void)
         cmocka_unit_test(test_material),
         cmocka_unit_test(test_told),
         cmocka_unit_test(test_patrol),
+        cmocka_unit_test(test_mistrusted),
         cmocka_unit_test(test_days)
     };
 
