@@ -28,6 +28,8 @@ static acm_rc_t acm_ensure_read(acm_store_t *store,
     uint64_t *id_revision, acm_err_t *err);
 static int acm_ensure_given_up(const acm_cert_t *cert,
     const acm_request_t *req);
+static acm_rc_t acm_ensure_mend(acm_store_t *store,
+    const acm_request_t *req, const uint8_t *identity, acm_err_t *err);
 static acm_rc_t acm_ensure_again(acm_store_t *store, const acm_cert_t *cert,
     uint64_t revision, const acm_request_t *req, int64_t now,
     acm_err_t *err);
@@ -116,6 +118,15 @@ acm_certificate_ensure_into(acm_store_t *store, const acm_request_t *req,
 
     rc = acm_ensure_read(store, identity, &cert, &revision, &id_revision,
                          err);
+
+    if (rc == ACM_CORRUPT) {
+        rc = acm_ensure_mend(store, req, identity, err);
+
+        if (rc == ACM_OK) {
+            rc = acm_ensure_read(store, identity, &cert, &revision,
+                                 &id_revision, err);
+        }
+    }
 
     if (rc == ACM_NOTFOUND) {
 
@@ -230,6 +241,71 @@ acm_ensure_read(acm_store_t *store, const uint8_t *identity,
         return acm_fail(err, rc, "a configured certificate cannot be read: "
                         "%s", acm_rc_text(rc));
     }
+
+    return rc;
+}
+
+
+/*
+ * The entry is damaged, or the certificate that it leads to.  The certificate
+ * that says it is the one is, if it can be read; if none does another is made:
+ * nothing else would ever be in the place of what is lost.
+ */
+
+static acm_rc_t
+acm_ensure_mend(acm_store_t *store, const acm_request_t *req,
+    const uint8_t *identity, acm_err_t *err)
+{
+    size_t        len;
+    uint8_t       key[ACM_MAX_STORE_KEY];
+    acm_rc_t      rc;
+    acm_cert_t    cert;
+    acm_snap_t   *snap;
+    acm_entry_t   entry;
+    acm_batch_t   batch;
+
+    rc = acm_store_begin(store, &snap, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    acm_batch_init(&batch);
+    acm_batch_delete(&batch, ACM_DB_IDENTITY, identity, ACM_HASH_LEN);
+
+    len = acm_seal_key(key, req->account, req->region);
+    key[len++] = '/';
+
+    for (rc = acm_store_seek(snap, ACM_DB_CERTIFICATE, key, len, &entry);
+         (rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL))
+         && entry.key_len > len && memcmp(entry.key, key, len) == 0;
+         rc = acm_store_next(snap, ACM_DB_CERTIFICATE, &entry))
+    {
+        if (rc != ACM_OK
+            || acm_cert_decode(entry.data, entry.len, &cert) != ACM_OK)
+        {
+            continue;
+        }
+
+        if (memcmp(cert.identity, identity, ACM_HASH_LEN) == 0) {
+            acm_batch_ref(&batch, ACM_DB_IDENTITY, identity, ACM_HASH_LEN,
+                          &cert);
+        }
+
+        acm_cert_free(&cert);
+    }
+
+    acm_store_end(snap);
+
+    if (rc == ACM_OK || rc == ACM_CORRUPT || rc == ACM_NOTFOUND) {
+        rc = acm_store_commit(store, &batch, err);
+
+    } else {
+        (void) acm_fail(err, rc, "certificates cannot be read: %s",
+                        acm_rc_text(rc));
+    }
+
+    acm_batch_free(&batch);
 
     return rc;
 }

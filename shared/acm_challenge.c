@@ -24,6 +24,10 @@ static size_t acm_challenge_key(uint8_t *buf, acm_challenge_e kind,
 static size_t acm_domain_key(uint8_t *buf, const char *account,
     const char *domain);
 static size_t acm_label_key(uint8_t *buf, const char *label);
+static acm_rc_t acm_validation_mend(acm_store_t *store, const char *account,
+    const char *domain, char *label, acm_err_t *err);
+static int acm_validation_is(const acm_entry_t *entry, const char *account,
+    const char *domain, char *label);
 static acm_rc_t acm_validation_make(acm_store_t *store,
     const char *account, const char *domain, int64_t now, char *label,
     acm_err_t *err);
@@ -217,9 +221,11 @@ acm_challenge_txt(acm_snap_t *snap, const char *label, const char *uuid,
         return ACM_NOTFOUND;
     }
 
+    /* a damaged one is there all the same */
+
     rc = acm_store_get(snap, ACM_DB_VALIDATION, key, len, &entry);
 
-    if (rc != ACM_OK) {
+    if (rc != ACM_OK && rc != ACM_CORRUPT) {
         return rc;
     }
 
@@ -454,6 +460,9 @@ acm_validation_ensure(acm_store_t *store, const char *account,
             rc = acm_validation_make(store, account, domain, now, label,
                                      err);
 
+        } else if (rc == ACM_CORRUPT) {
+            return acm_validation_mend(store, account, domain, label, err);
+
         } else if (rc != ACM_OK) {
             return acm_fail(err, rc, "the validation record of \"%s\" "
                             "cannot be read: %s", domain, acm_rc_text(rc));
@@ -464,6 +473,82 @@ acm_validation_ensure(acm_store_t *store, const char *account,
     } while (rc == ACM_CONFLICT);
 
     return rc;
+}
+
+
+/* People have the label in their zones: it is in the other record, too. */
+
+static acm_rc_t
+acm_validation_mend(acm_store_t *store, const char *account,
+    const char *domain, char *label, acm_err_t *err)
+{
+    size_t            len;
+    uint8_t           key[ACM_MAX_STORE_KEY];
+    acm_rc_t          rc;
+    acm_snap_t       *snap;
+    acm_batch_t       batch;
+    acm_entry_t       entry;
+
+    rc = acm_store_begin(store, &snap, err);
+
+    if (rc != ACM_OK) {
+        return rc;
+    }
+
+    acm_batch_init(&batch);
+    len = acm_domain_key(key, account, domain);
+
+    for (rc = acm_store_seek(snap, ACM_DB_VALIDATION, "l", 1, &entry);
+         (rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL))
+         && entry.key[0] == 'l';
+         rc = acm_store_next(snap, ACM_DB_VALIDATION, &entry))
+    {
+        if (rc == ACM_OK
+            && acm_validation_is(&entry, account, domain, label))
+        {
+            acm_batch_put(&batch, ACM_DB_VALIDATION, key, len, entry.data,
+                          entry.len);
+            break;
+        }
+    }
+
+    acm_store_end(snap);
+
+    if (batch.nops != 0) {
+        rc = acm_store_commit(store, &batch, err);
+
+    } else {
+        rc = acm_fail(err, ACM_CORRUPT, "both validation records of \"%s\" "
+                      "are damaged: restore the store from a backup", domain);
+    }
+
+    acm_batch_free(&batch);
+
+    return rc;
+}
+
+
+static int
+acm_validation_is(const acm_entry_t *entry, const char *account,
+    const char *domain, char *label)
+{
+    int               same;
+    acm_validation_t  v;
+
+    if (acm_validation_decode(entry->data, entry->len, &v) != ACM_OK) {
+        return 0;
+    }
+
+    domain += (domain[0] == '*' && domain[1] == '.') ? 2 : 0;
+    same = (strcmp(v.account, account) == 0 && strcmp(v.domain, domain) == 0);
+
+    if (same) {
+        memcpy(label, v.label, ACM_LABEL_LEN + 1);
+    }
+
+    acm_validation_free(&v);
+
+    return same;
 }
 
 

@@ -7,10 +7,14 @@
  */
 
 
+#include "acm_challenge.h"
 #include "acm_quota.h"
 #include "acm_setting.h"
 #include "acm_watch_impl.h"
 #include "test_api.h"
+
+
+#define NOW  TEST_START
 
 
 static char *
@@ -202,13 +206,170 @@ test_token(void **state)
 }
 
 
+/* The label of a name, which is in zones of others: its twin tells it. */
+
+static void
+test_label(void **state)
+{
+    char               label[ACM_LABEL_LEN + 1], again[ACM_LABEL_LEN + 1];
+    char               values[ACM_MAX_TXT][ACM_TXT_LEN + 1], key[64], *dir;
+    size_t             n;
+    acm_err_t          err;
+    test_api_t         t;
+    acm_snap_t        *snap;
+    acm_batch_t        batch;
+    acm_challenge_t    c;
+
+    (void) state;
+
+    dir = test_disk(&t);
+    test_ok(acm_validation_ensure(t.store, "a", "a.example.com", NOW, again,
+                                  &err));
+    test_ok(acm_validation_ensure(t.store, "b", "example.com", NOW, again,
+                                  &err));
+    test_ok(acm_validation_ensure(t.store, "a", "example.com", NOW, label,
+                                  &err));
+
+    test_spoil(t.store, ACM_DB_VALIDATION, "na\0example.com", 14);
+    test_ok(acm_validation_ensure(t.store, "a", "*.example.com", NOW, again,
+                                  &err));
+    assert_string_equal(label, again);
+
+    test_ok(acm_store_begin(t.store, &snap, NULL));
+    test_ok(acm_validation_get(snap, "a", "example.com", again));
+    acm_store_end(snap);
+    assert_string_equal(label, again);
+
+    /* the twin: what is asked for by it is answered */
+
+    memset(&c, 0, sizeof(c));
+    c.kind = ACM_CHALLENGE_DNS;
+    c.subject = label;
+    c.value = (char *) "0123456789012345678901234567890123456789abc";
+    memcpy(c.uuid, TEST_NONE + sizeof(TEST_ARN) - 1, sizeof(c.uuid));
+    c.expires = NOW + 60;
+    acm_batch_init(&batch);
+    acm_challenge_put(&batch, &c);
+    test_ok(acm_store_commit(t.store, &batch, NULL));
+    acm_batch_free(&batch);
+
+    n = (size_t) snprintf(key, sizeof(key), "l%s", label);
+    test_spoil(t.store, ACM_DB_VALIDATION, key, n);
+    test_ok(acm_store_begin(t.store, &snap, NULL));
+    test_ok(acm_challenge_txt(snap, label, NULL, NOW, values, &n));
+    acm_store_end(snap);
+    assert_int_equal(n, 1);
+
+    /* both: no other label takes its place */
+
+    test_spoil(t.store, ACM_DB_VALIDATION, "na\0example.com", 14);
+    assert_int_equal(acm_validation_ensure(t.store, "a", "example.com", NOW,
+                                           again, &err), ACM_CORRUPT);
+    assert_string_equal(err.text, "both validation records of "
+                        "\"example.com\" are damaged: restore the store from "
+                        "a backup");
+
+    test_end(&t, dir);
+}
+
+
+/* Which certificate is the configured one, and that one itself. */
+
+static void
+test_identity(void **state)
+{
+    char            uuid[ACM_UUID_LEN + 1], first[ACM_UUID_LEN + 1];
+    char            key[128], *dir;
+    json_t         *json;
+    size_t          len;
+    uint8_t         id[ACM_HASH_LEN];
+    int64_t         next;
+    acm_rc_t        rc;
+    unsigned        n;
+    acm_err_t       err;
+    test_api_t      t;
+    acm_request_t   req;
+
+    static char  *names[] = { "www.example.com" };
+
+    (void) state;
+
+    dir = test_disk(&t);
+    memset(&req, 0, sizeof(req));
+    req.account = TEST_ACCOUNT;
+    req.region = TEST_REGION;
+    req.issuer = "internal";
+    req.key = ACM_KEY_EC_P256;
+    req.type = ACM_TYPE_PRIVATE;
+    req.names = names;
+    req.nnames = 1;
+    acm_request_identity(&req, id);
+
+    json_decref(test_api_ok(&t, "RequestCertificate",
+                            "{'DomainName': 'b.example.com'}"));
+    test_ok(acm_certificate_ensure(t.store, &req, NOW, first, &err));
+    json_decref(test_api_ok(&t, "RequestCertificate",
+                            "{'DomainName': 'c.example.com'}"));
+
+    test_spoil(t.store, ACM_DB_IDENTITY, id, ACM_HASH_LEN);
+    test_ok(acm_certificate_ensure(t.store, &req, NOW, uuid, &err));
+    assert_string_equal(uuid, first);
+
+    len = (size_t) snprintf(key, sizeof(key), TEST_ACCOUNT "/" TEST_REGION
+                            "/%s", first);
+    test_spoil(t.store, ACM_DB_CERTIFICATE, key, len);
+    test_spoil(t.store, ACM_DB_IDENTITY, id, ACM_HASH_LEN);
+    test_ok(acm_certificate_ensure(t.store, &req, NOW, uuid, &err));
+    assert_string_not_equal(uuid, first);
+
+    memcpy(first, uuid, sizeof(first));
+    test_ok(acm_certificate_ensure(t.store, &req, NOW, uuid, &err));
+    assert_string_equal(uuid, first);
+
+    len = (size_t) snprintf(key, sizeof(key), TEST_ACCOUNT "/" TEST_REGION
+                            "/%s", first);
+    test_spoil(t.store, ACM_DB_CERTIFICATE, key, len);
+    test_ok(acm_certificate_ensure(t.store, &req, NOW, uuid, &err));
+    assert_string_not_equal(uuid, first);
+
+    /* what cannot be read is told of, and in nobody's way */
+
+    t.engine.requests = &req;
+    t.engine.nrequests = 1;
+
+    for (n = 0; n < 100; n++) {
+        rc = acm_engine_tick(&t.engine, t.now, &next, &err);
+
+        if (rc == ACM_NOTFOUND) {
+            break;
+        }
+
+        assert_true(rc == ACM_OK || rc == ACM_CORRUPT);
+    }
+
+    assert_int_equal(rc, ACM_NOTFOUND);
+    snprintf(test_arn, sizeof(test_arn), TEST_ARN "%s", uuid);
+    json = test_api_ok(&t, "DescribeCertificate",
+                       test_with_arn("{'CertificateArn': '%s'}"));
+    assert_string_equal(json_string_value(
+                            json_object_get(json_object_get(json,
+                                                            "Certificate"),
+                                            "Status")), "ISSUED");
+    json_decref(json);
+
+    test_end(&t, dir);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_warnings),
         cmocka_unit_test(test_counted),
-        cmocka_unit_test(test_token)
+        cmocka_unit_test(test_token),
+        cmocka_unit_test(test_label),
+        cmocka_unit_test(test_identity)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
