@@ -15,6 +15,7 @@
 #include "acm_certificate_impl.h"
 #include "acm_staple.h"
 #include "acm_state.h"
+#include "acm_used.h"
 #include "acm_watch_impl.h"
 
 
@@ -56,6 +57,11 @@ static int acm_watch_early(acm_watch_t *w, acm_snap_t *snap,
 static int acm_watch_unasked(acm_snap_t *snap, const acm_cert_t *cert,
     int64_t now);
 static int acm_watch_missing(acm_snap_t *snap, const acm_cert_t *cert);
+static int acm_watch_unnamed(acm_snap_t *snap, const acm_cert_t *cert);
+static int acm_watch_absent(acm_snap_t *snap, acm_db_e db,
+    const uint8_t *key, size_t len);
+static acm_rc_t acm_watch_owner(acm_snap_t *snap, const acm_entry_t *entry,
+    acm_rc_t rc, acm_ref_t *ref);
 static acm_rc_t acm_watch_commit(acm_watch_t *w, acm_watch_group_t *group,
     acm_err_t *err);
 
@@ -212,6 +218,7 @@ acm_watch_due(acm_watch_t *w, int64_t now, int64_t *next, acm_err_t *err)
 
         if (at > now) {
             *next = at;
+            rc = ACM_NOTFOUND;
             break;
         }
 
@@ -471,8 +478,7 @@ acm_watch_ends(acm_watch_t *w, acm_snap_t *snap, acm_watch_group_t *group,
             break;
         }
 
-        if (rc == ACM_OK
-            && acm_ref_decode(entry.data, entry.len, &ref) == ACM_OK
+        if (acm_watch_owner(snap, &entry, rc, &ref) == ACM_OK
             && acm_cert_get(snap, ref.account, ref.region, ref.uuid, &cert,
                             &revision)
                == ACM_OK)
@@ -484,6 +490,30 @@ acm_watch_ends(acm_watch_t *w, acm_snap_t *snap, acm_watch_group_t *group,
     if (rc != ACM_OK && entry.key == NULL) {
         w->patrol_len = 0;
     }
+}
+
+
+/* A damaged entry has the UUID in its key: its material says whose it is. */
+
+static acm_rc_t
+acm_watch_owner(acm_snap_t *snap, const acm_entry_t *entry, acm_rc_t rc,
+    acm_ref_t *ref)
+{
+    char     uuid[ACM_UUID_LEN + 1];
+    int64_t  at;
+
+    if (rc == ACM_OK) {
+        rc = acm_ref_decode(entry->data, entry->len, ref);
+    }
+
+    if (rc == ACM_CORRUPT
+        && acm_time_key_parse(entry->key, entry->key_len, &at, uuid)
+           == ACM_OK)
+    {
+        rc = acm_used_owner(snap, uuid, ref);
+    }
+
+    return rc;
 }
 
 
@@ -593,6 +623,7 @@ acm_watch_one(acm_watch_t *w, acm_snap_t *snap, acm_watch_group_t *group,
 
     if (missing) {
         acm_batch_indices(&group->batch, &next, 1);
+        acm_batch_names(&group->batch, &next, 1);
     }
 
     group->old[group->n] = *cert;
@@ -635,7 +666,7 @@ acm_watch_unasked(acm_snap_t *snap, const acm_cert_t *cert, int64_t now)
 }
 
 
-/* 1: an entry that should bring it forward is not there */
+/* 1: an entry that should bring it forward is not there, or damaged */
 
 static int
 acm_watch_missing(acm_snap_t *snap, const acm_cert_t *cert)
@@ -651,9 +682,7 @@ acm_watch_missing(acm_snap_t *snap, const acm_cert_t *cert)
         len = acm_state_key(key, cert->account, cert->region, kind,
                             cert->uuid);
 
-        if (acm_store_get(snap, ACM_DB_STATE, key, len, &entry)
-            == ACM_NOTFOUND)
-        {
+        if (acm_watch_absent(snap, ACM_DB_STATE, key, len)) {
             return 1;
         }
     }
@@ -661,9 +690,7 @@ acm_watch_missing(acm_snap_t *snap, const acm_cert_t *cert)
     if (cert->due != ACM_DUE_NONE) {
         len = acm_due_key(key, cert->due_at, cert->due, cert->uuid);
 
-        if (acm_store_get(snap, ACM_DB_DUE, key, len, &entry)
-            == ACM_NOTFOUND)
-        {
+        if (acm_watch_absent(snap, ACM_DB_DUE, key, len)) {
             return 1;
         }
     }
@@ -671,8 +698,18 @@ acm_watch_missing(acm_snap_t *snap, const acm_cert_t *cert)
     if (cert->watch_at != 0) {
         len = acm_time_key(key, cert->watch_at, cert->uuid);
 
-        if (acm_store_get(snap, ACM_DB_WATCH, key, len, &entry)
-            == ACM_NOTFOUND)
+        if (acm_watch_absent(snap, ACM_DB_WATCH, key, len)) {
+            return 1;
+        }
+    }
+
+    /* the stapler may have it in hand */
+
+    if (cert->ocsp_at != 0) {
+        len = acm_time_key(key, cert->ocsp_at, cert->uuid);
+
+        if (acm_store_get(snap, ACM_DB_OCSP, key, len, &entry)
+            == ACM_CORRUPT)
         {
             return 1;
         }
@@ -681,9 +718,7 @@ acm_watch_missing(acm_snap_t *snap, const acm_cert_t *cert)
     len = acm_created_key(key, cert->account, cert->region, cert->created_at,
                           cert->uuid);
 
-    if (acm_store_get(snap, ACM_DB_CREATED, key, len, &entry)
-        == ACM_NOTFOUND)
-    {
+    if (acm_watch_absent(snap, ACM_DB_CREATED, key, len)) {
         return 1;
     }
 
@@ -693,8 +728,50 @@ acm_watch_missing(acm_snap_t *snap, const acm_cert_t *cert)
 
     len = acm_time_key(key, cert->not_after, cert->uuid);
 
-    return acm_store_get(snap, ACM_DB_EXPIRY, key, len, &entry)
-           == ACM_NOTFOUND;
+    return acm_watch_absent(snap, ACM_DB_EXPIRY, key, len)
+           || acm_watch_unnamed(snap, cert);
+}
+
+
+/* 1: one of its names is served by another one, or by none, as the entry is
+   damaged */
+
+static int
+acm_watch_unnamed(acm_snap_t *snap, const acm_cert_t *cert)
+{
+    size_t       i, len;
+    uint8_t      key[ACM_MAX_STORE_KEY];
+    acm_entry_t  entry;
+
+    if (cert->version == 0) {
+        return 0;
+    }
+
+    for (i = 0; i < cert->nnames; i++) {
+        len = acm_name_key(key, cert->names[i], cert->key, cert->uuid);
+
+        if (len != 0
+            && acm_store_get(snap, ACM_DB_NAME, key, len, &entry)
+               == ACM_CORRUPT)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+acm_watch_absent(acm_snap_t *snap, acm_db_e db, const uint8_t *key,
+    size_t len)
+{
+    acm_rc_t     rc;
+    acm_entry_t  entry;
+
+    rc = acm_store_get(snap, db, key, len, &entry);
+
+    return rc == ACM_NOTFOUND || rc == ACM_CORRUPT;
 }
 
 

@@ -508,6 +508,77 @@ test_patrol(void **state)
 }
 
 
+/* What brings a certificate forward, and by what name it is served: the patrol
+   writes it anew. */
+
+static void
+test_indices(void **state)
+{
+    char         *dir;
+    size_t        i;
+    test_t        t;
+    acm_cert_t    c;
+    acm_snap_t   *snap;
+    acm_entry_t   e;
+
+    struct {
+        acm_db_e   db;
+        uint8_t    key[ACM_MAX_STORE_KEY];
+        size_t     len;
+    } index[6];
+
+    (void) state;
+
+    dir = test_disk(&t);
+    (void) test_run(&t, START);
+
+    test_issued(&c, 90 * DAY, START);
+    c.ocsp_at = START + DAY;
+    test_store(&t, &c, START);
+    test_put_material(&t, c.uuid, 1, 7);
+
+    acm_watch_look(&c, &t.ladder, START);
+
+    memset(index, 0, sizeof(index));
+    index[0].db = ACM_DB_DUE;
+    index[0].len = acm_due_key(index[0].key, c.due_at, c.due, c.uuid);
+    index[1].db = ACM_DB_WATCH;
+    index[1].len = acm_time_key(index[1].key, c.watch_at, c.uuid);
+    index[2].db = ACM_DB_OCSP;
+    index[2].len = acm_time_key(index[2].key, c.ocsp_at, c.uuid);
+    index[3].db = ACM_DB_CREATED;
+    index[3].len = acm_created_key(index[3].key, c.account, c.region,
+                                   c.created_at, c.uuid);
+    index[5].db = ACM_DB_NAME;
+    index[5].len = acm_name_key(index[5].key, "example.com", c.key, c.uuid);
+    index[4].db = ACM_DB_EXPIRY;
+    index[4].len = acm_time_key(index[4].key, c.not_after, c.uuid);
+
+    for (i = 0; i < 6; i++) {
+
+        /* and with the index that the patrol follows */
+
+        test_spoil(t.store, index[i].db, index[i].key, index[i].len);
+
+        if (index[i].db != ACM_DB_EXPIRY) {
+            test_spoil(t.store, ACM_DB_EXPIRY, index[4].key, index[4].len);
+        }
+
+        (void) test_run(&t, START + 600 * (int64_t) (i + 1));
+        (void) test_run(&t, START + 600 * (int64_t) (i + 1) + 61);
+
+        test_ok(acm_store_begin(t.store, &snap, NULL));
+        test_ok(acm_store_get(snap, index[i].db, index[i].key, index[i].len,
+                              &e));
+        test_ok(acm_store_get(snap, ACM_DB_EXPIRY, index[4].key,
+                              index[4].len, &e));
+        acm_store_end(snap);
+    }
+
+    test_end(&t, dir);
+}
+
+
 /* When the index of states was emptied last: it is filled, and the rest of the
    watch does not wait for that. */
 
@@ -614,6 +685,7 @@ main(void)
         cmocka_unit_test(test_material),
         cmocka_unit_test(test_told),
         cmocka_unit_test(test_patrol),
+        cmocka_unit_test(test_indices),
         cmocka_unit_test(test_mistrusted),
         cmocka_unit_test(test_days)
     };
