@@ -112,6 +112,10 @@ void acm_certificate_schedule(acm_cert_t *cert);
 /* Record, materials, names, due entry and use, in one batch. */
 acm_rc_t acm_certificate_delete(acm_store_t *store, const char *account,
     const char *region, const char *uuid, acm_err_t *err);
+/* The same of one whose record is damaged, else ACM_INVALID; reads all keys of
+   the store's indices.  Quotas go on counting it. */
+acm_rc_t acm_certificate_forget(acm_store_t *store, const char *account,
+    const char *region, const char *uuid, acm_err_t *err);
 
 
 /* what serves a name, one per key family */

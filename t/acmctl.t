@@ -453,6 +453,18 @@ for my $case ([ time => qr/the created index has another time than certificate/ 
     like($out, $fault, "verify: $how: told") or diag($out);
 }
 
+# one whose record is damaged can be deleted all the same
+
+is(ctl('backup', "$dir/forget"), 0, 'a copy') or diag($out);
+is(system("$t->{out}/spoil", "$dir/forget", 'cert'), 0, 'spoil: cert');
+($rc, $out) = $t->acmctl('--store', "$dir/forget", 'verify');
+is($rc, 1, 'verify: cert');
+my ($lost) = $out =~ /certificate (?:\S*\/)?([0-9a-f-]{36})/;
+($rc, $out) = $t->acmctl('--store', "$dir/forget", 'delete', $lost // '');
+is($rc, 0, 'delete: damaged') or diag($out);
+($rc, $out) = $t->acmctl('--store', "$dir/forget", 'verify');
+is($rc, 0, 'verify: nothing is left of it') or diag($out);
+
 # a record of any map whose checksum does not hold
 
 my @maps = qw/ meta certificate material chain name due identity issuer seal

@@ -198,7 +198,7 @@ acmctl_usage(FILE *f)
           "                            certificate, key, chain, all PEM\n"
           "  export ARN|UUID [--out DIR] [--with-key]\n"
           "  renew ARN|UUID            at once, whatever its dates say\n"
-          "  delete ARN|UUID\n"
+          "  delete ARN|UUID           one whose record is damaged, too\n"
           "  versions ARN|UUID [--json]\n"
           "                            those that are kept\n"
           "  rollback ARN|UUID [--version N] [--force]\n"
@@ -597,6 +597,7 @@ acmctl_renew(acmctl_t *ctl, int argc, char **argv)
 static int
 acmctl_delete(acmctl_t *ctl, int argc, char **argv)
 {
+    acm_rc_t   rc;
     acm_err_t  err;
     acm_ref_t  ref;
 
@@ -610,14 +611,15 @@ acmctl_delete(acmctl_t *ctl, int argc, char **argv)
         return ACMCTL_FAULT;
     }
 
-    if (acm_certificate_delete(ctl->store, ref.account, ref.region, ref.uuid,
-                               &err)
-        != ACM_OK)
-    {
-        return acmctl_fail("%s", err.text);
+    rc = acm_certificate_delete(ctl->store, ref.account, ref.region, ref.uuid,
+                                &err);
+
+    if (rc == ACM_CORRUPT) {
+        rc = acm_certificate_forget(ctl->store, ref.account, ref.region,
+                                    ref.uuid, &err);
     }
 
-    return ACMCTL_OK;
+    return (rc == ACM_OK) ? ACMCTL_OK : acmctl_fail("%s", err.text);
 }
 
 

@@ -10,6 +10,7 @@
 #include "acm_challenge.h"
 #include "acm_quota.h"
 #include "acm_setting.h"
+#include "acm_state.h"
 #include "acm_watch_impl.h"
 #include "test_api.h"
 
@@ -273,6 +274,109 @@ test_label(void **state)
 }
 
 
+/* All entries that have to do with a UUID, but for events and tokens. */
+
+static unsigned
+test_entries(test_api_t *t, const char *uuid)
+{
+    int          db;
+    acm_rc_t     rc;
+    unsigned     n;
+    acm_ref_t    ref;
+    acm_snap_t  *snap;
+    acm_entry_t  e;
+
+    n = 0;
+    test_ok(acm_store_begin(t->store, &snap, NULL));
+
+    for (db = 0; db < ACM_DB_MAX; db++) {
+        for (rc = acm_store_seek(snap, (acm_db_e) db, NULL, 0, &e);
+             rc == ACM_OK || rc == ACM_CORRUPT;
+             rc = acm_store_next(snap, (acm_db_e) db, &e))
+        {
+            n += (memmem(e.key, e.key_len, uuid, ACM_UUID_LEN) != NULL);
+            n += (db == ACM_DB_IDENTITY
+                  && acm_ref_decode(e.data, e.len, &ref) == ACM_OK
+                  && strcmp(ref.uuid, uuid) == 0);
+        }
+    }
+
+    acm_store_end(snap);
+
+    return n;
+}
+
+
+/* A certificate that cannot be read: nothing is left of it, nor missing of
+   others. */
+
+static void
+test_forget(void **state)
+{
+    char            one[ACM_UUID_LEN + 1], two[ACM_UUID_LEN + 1];
+    char            key[128], *dir;
+    size_t          len;
+    int64_t         behind;
+    unsigned        n;
+    acm_err_t       err;
+    test_api_t      t;
+    acm_snap_t     *snap;
+    acm_request_t   req[2];
+
+    static char  *names[] = { "www.example.com", "example.com" };
+
+    (void) state;
+
+    dir = test_disk(&t);
+    memset(req, 0, sizeof(req));
+
+    for (n = 0; n < 2; n++) {
+        req[n].account = TEST_ACCOUNT;
+        req[n].region = TEST_REGION;
+        req[n].issuer = "internal";
+        req[n].key = ACM_KEY_EC_P256;
+        req[n].type = ACM_TYPE_PRIVATE;
+        req[n].names = names;
+        req[n].nnames = n + 1;
+    }
+
+    t.engine.requests = req;
+    t.engine.nrequests = 2;
+    test_api_run(&t);
+    test_ok(acm_certificate_ensure(t.store, &req[0], NOW, one, &err));
+    test_ok(acm_certificate_ensure(t.store, &req[1], NOW, two, &err));
+
+    n = test_entries(&t, two);
+    assert_true(n > 8);
+    assert_int_equal(acm_certificate_forget(t.store, TEST_ACCOUNT,
+                                            TEST_REGION, two, &err),
+                     ACM_INVALID);
+
+    len = (size_t) snprintf(key, sizeof(key), TEST_ACCOUNT "/" TEST_REGION
+                            "/%s", one);
+    test_spoil(t.store, ACM_DB_CERTIFICATE, key, len);
+    test_ok(acm_certificate_forget(t.store, TEST_ACCOUNT, TEST_REGION, one,
+                                   &err));
+    assert_int_equal(test_entries(&t, one), 0);
+    assert_int_equal(test_entries(&t, two), n);
+
+    test_ok(acm_store_begin(t.store, &snap, NULL));
+    test_ok(acm_state_behind(snap, &behind));
+    acm_store_end(snap);
+    assert_int_equal(behind, 0);
+
+    /* and it is made anew */
+
+    t.now += 3600;
+    test_api_run(&t);
+    test_ok(acm_certificate_ensure(t.store, &req[0], NOW, key, &err));
+    assert_string_not_equal(key, one);
+    assert_true(test_entries(&t, key) > 8);
+
+    test_end(&t, dir);
+}
+
+
 /* Which certificate is the configured one, and that one itself. */
 
 static void
@@ -369,7 +473,8 @@ main(void)
         cmocka_unit_test(test_counted),
         cmocka_unit_test(test_token),
         cmocka_unit_test(test_label),
-        cmocka_unit_test(test_identity)
+        cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_forget)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
