@@ -34,6 +34,8 @@ typedef struct {
     size_t         n;
     acm_cert_t     old[ACM_WATCH_GROUP];
     acm_cert_t     next[ACM_WATCH_GROUP];
+    unsigned       patrol:1;     /* what is served is looked at, too */
+    unsigned       chained:1;    /* one is renewed for its chain */
 } acm_watch_group_t;
 
 
@@ -56,6 +58,8 @@ static int acm_watch_early(acm_watch_t *w, acm_snap_t *snap,
     const acm_cert_t *cert, int64_t now);
 static int acm_watch_unasked(acm_snap_t *snap, const acm_cert_t *cert,
     int64_t now);
+static int acm_watch_broken(acm_snap_t *snap, acm_watch_group_t *group,
+    const acm_cert_t *cert, int64_t now);
 static int acm_watch_missing(acm_snap_t *snap, const acm_cert_t *cert);
 static int acm_watch_unnamed(acm_snap_t *snap, const acm_cert_t *cert);
 static int acm_watch_absent(acm_snap_t *snap, acm_db_e db,
@@ -204,6 +208,8 @@ acm_watch_due(acm_watch_t *w, int64_t now, int64_t *next, acm_err_t *err)
 
     acm_batch_init(&group.batch);
     group.n = 0;
+    group.patrol = 0;
+    group.chained = 0;
     limit = w->single ? 1 : ACM_WATCH_GROUP;
 
     for (rc = acm_store_seek(snap, ACM_DB_WATCH, NULL, 0, &entry);
@@ -301,6 +307,8 @@ acm_watch_sweep(acm_watch_t *w, int64_t now, acm_err_t *err)
 
     acm_batch_init(&group.batch);
     group.n = 0;
+    group.patrol = 0;
+    group.chained = 0;
     n = 0;
 
     limit = w->single ? 1 : ACM_WATCH_GROUP;
@@ -439,6 +447,8 @@ acm_watch_patrol(acm_watch_t *w, int64_t now, acm_err_t *err)
 
     acm_batch_init(&group.batch);
     group.n = 0;
+    group.patrol = 1;
+    group.chained = 0;
 
     acm_watch_ends(w, snap, &group, now);
     acm_watch_endless(w, snap, &group, now);
@@ -577,7 +587,7 @@ static void
 acm_watch_one(acm_watch_t *w, acm_snap_t *snap, acm_watch_group_t *group,
     acm_cert_t *cert, uint64_t revision, int64_t now)
 {
-    int            ahead, early, missing, unasked;
+    int            ahead, broken, early, missing, unasked;
     acm_cert_t     next;
     acm_ladder_t   ladder;
 
@@ -593,7 +603,9 @@ acm_watch_one(acm_watch_t *w, acm_snap_t *snap, acm_watch_group_t *group,
 
     early = acm_watch_early(w, snap, &next, now);
 
-    if (early) {
+    broken = acm_watch_broken(snap, group, cert, now);
+
+    if (early || broken) {
         next.due = ACM_DUE_RENEW;
         next.due_at = now;
     }
@@ -608,7 +620,7 @@ acm_watch_one(acm_watch_t *w, acm_snap_t *snap, acm_watch_group_t *group,
 
     missing = acm_watch_missing(snap, cert);
 
-    if (!ahead && !early && !missing && !unasked
+    if (!ahead && !broken && !early && !missing && !unasked
         && next.watch_at == cert->watch_at
         && next.warned == cert->warned && next.overdue == cert->overdue
         && next.approached == cert->approached
@@ -642,6 +654,49 @@ acm_watch_early(acm_watch_t *w, acm_snap_t *snap, const acm_cert_t *cert,
     return w->early != NULL && now >= w->early_at
            && acm_ahead_early(cert, now)
            && w->early(w->engine, snap, cert, now);
+}
+
+
+/*
+ * 1: it cannot be served from the store any more, and a renewal would help.
+ * A chain certificate is that of many: who is renewed first writes it anew.
+ */
+
+static int
+acm_watch_broken(acm_snap_t *snap, acm_watch_group_t *group,
+    const acm_cert_t *cert, int64_t now)
+{
+    size_t           i;
+    acm_rc_t         rc;
+    acm_entry_t      entry;
+    acm_material_t   m;
+
+    if (!group->patrol || !acm_watch_renews(cert) || cert->version == 0
+        || cert->status != ACM_STATUS_ISSUED || cert->due_at <= now
+        || acm_put_off(cert, now))
+    {
+        return 0;
+    }
+
+    rc = acm_material_read(snap, cert->uuid, cert->version, &m, NULL);
+
+    if (rc != ACM_OK) {
+        return rc == ACM_CORRUPT;
+    }
+
+    for (i = 0; i < m.nchain && !group->chained; i++) {
+        if (acm_store_get(snap, ACM_DB_CHAIN, m.chain[i], ACM_HASH_LEN,
+                          &entry)
+            == ACM_CORRUPT)
+        {
+            group->chained = 1;
+            rc = ACM_CORRUPT;
+        }
+    }
+
+    acm_material_free(&m);
+
+    return rc == ACM_CORRUPT;
 }
 
 

@@ -579,6 +579,85 @@ test_indices(void **state)
 }
 
 
+/* What is served: it is renewed at once, but not before its CA lets it; and of
+   those with a chain in common one is. */
+
+static void
+test_broken(void **state)
+{
+    char          uuid[ACM_UUID_LEN + 1], *dir;
+    size_t        len;
+    test_t        t;
+    uint8_t       key[ACM_MAX_STORE_KEY], hash[ACM_HASH_LEN];
+    int64_t       now;
+    unsigned      i, n, due;
+    acm_cert_t    c, found;
+    acm_snap_t   *snap;
+
+    (void) state;
+
+    dir = test_disk(&t);
+    (void) test_run(&t, START);
+
+    for (i = 0; i < 5; i++) {
+        test_issued(&c, 90 * DAY, START);
+        snprintf(uuid, sizeof(uuid), "00000000-0000-4000-8000-%012x", i);
+        memcpy(c.uuid, uuid, sizeof(uuid));
+
+        if (i == 1) {
+            c.due_at = START + DAY;          /* it has failed */
+        }
+
+        if (i == 2) {
+            c.type = ACM_TYPE_IMPORTED;
+            c.due = ACM_DUE_NONE;
+            c.due_at = 0;
+        }
+
+        test_store(&t, &c, START);
+        test_put_material(&t, uuid, 1, (i < 3) ? 1 : 2);
+
+        if (i < 3) {
+            len = acm_material_key(key, uuid, 1);
+            test_spoil(t.store, ACM_DB_MATERIAL, key, len);
+        }
+    }
+
+    memset(hash, 2, sizeof(hash));
+    test_spoil(t.store, ACM_DB_CHAIN, hash, sizeof(hash));
+
+    now = START;
+
+    for (n = 1; n < 4; n++) {
+        now += 120;
+        (void) test_run(&t, now);
+
+        test_ok(acm_store_begin(t.store, &snap, NULL));
+
+        for (i = 0, due = 0; i < 5; i++) {
+            snprintf(uuid, sizeof(uuid), "00000000-0000-4000-8000-%012x", i);
+            test_ok(acm_cert_get(snap, "123456789012", "us-east-1", uuid,
+                                 &found, NULL));
+
+            if (i == 0 || i >= 3) {
+                due += (found.due == ACM_DUE_RENEW && found.due_at <= now);
+
+            } else {
+                assert_true(found.due == ACM_DUE_NONE || found.due_at > now);
+            }
+
+            acm_cert_free(&found);
+        }
+
+        acm_store_end(snap);
+
+        assert_int_equal(due, (n < 3) ? 1 + n : 3);
+    }
+
+    test_end(&t, dir);
+}
+
+
 /* When the index of states was emptied last: it is filled, and the rest of the
    watch does not wait for that. */
 
@@ -686,6 +765,7 @@ main(void)
         cmocka_unit_test(test_told),
         cmocka_unit_test(test_patrol),
         cmocka_unit_test(test_indices),
+        cmocka_unit_test(test_broken),
         cmocka_unit_test(test_mistrusted),
         cmocka_unit_test(test_days)
     };
