@@ -35,6 +35,7 @@ struct acm_keyring_s {
 
 static acm_rc_t acm_keyring_claim(acm_keyring_t *ring, int create,
     acm_err_t *err);
+static int acm_master_proven(acm_keyring_t *ring);
 static acm_rc_t acm_master_check(acm_keyring_t *ring, uint64_t *revision,
     acm_err_t *err);
 static acm_rc_t acm_master_read(acm_store_t *store,
@@ -115,6 +116,20 @@ acm_keyring_claim(acm_keyring_t *ring, int create, acm_err_t *err)
 
     rc = acm_master_check(ring, &revision, err);
 
+    if (rc == ACM_CORRUPT && acm_master_proven(ring)) {
+        acm_batch_init(&batch);
+
+        /* it is known all the same: whoever can write does */
+
+        if (acm_master_put(&batch, ring->id) == ACM_OK) {
+            (void) acm_store_commit(ring->store, &batch, NULL);
+        }
+
+        acm_batch_free(&batch);
+
+        return ACM_OK;
+    }
+
     if (rc != ACM_NOTFOUND || !create) {
         return rc;
     }
@@ -132,6 +147,57 @@ acm_keyring_claim(acm_keyring_t *ring, int create, acm_err_t *err)
     acm_batch_free(&batch);
 
     return rc;
+}
+
+
+/* 1: the master key of the ring opens a data key, and no other is under
+   another one. */
+
+static int
+acm_master_proven(acm_keyring_t *ring)
+{
+    int                proven;
+    char               name[ACM_MAX_STORE_KEY + 1], *region;
+    acm_rc_t           rc, code;
+    acm_snap_t        *snap;
+    acm_entry_t        entry;
+    acm_key_secret_t   key;
+
+    if (acm_store_begin(ring->store, &snap, NULL) != ACM_OK) {
+        return 0;
+    }
+
+    proven = 0;
+
+    for (rc = acm_store_seek(snap, ACM_DB_SEAL, NULL, 0, &entry);
+         rc == ACM_OK || (rc == ACM_CORRUPT && entry.key != NULL);
+         rc = acm_store_next(snap, ACM_DB_SEAL, &entry))
+    {
+        memcpy(name, entry.key, entry.key_len);
+        name[entry.key_len] = '\0';
+        region = strchr(name, '/');
+
+        if (rc != ACM_OK || region == NULL) {
+            continue;
+        }
+
+        *region++ = '\0';
+        code = acm_data_key_unwrap(&ring->master, ring->id, name, region,
+                                   &entry, &key, NULL);
+
+        if (code == ACM_OK) {
+            acm_key_wipe(&key);
+            proven = 1;
+
+        } else if (code != ACM_CORRUPT) {
+            proven = 0;
+            break;
+        }
+    }
+
+    acm_store_end(snap);
+
+    return proven && rc == ACM_NOTFOUND;
 }
 
 

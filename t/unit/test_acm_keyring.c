@@ -98,6 +98,68 @@ test_rekey_damaged(void **state)
 }
 
 
+/* Which master key it is, if that is damaged: the one that opens data keys. */
+
+static void
+test_master_damaged(void **state)
+{
+    char              *dir;
+    unsigned           damaged;
+    acm_err_t          err;
+    acm_store_t       *store;
+    acm_keyring_t     *ring;
+    acm_key_secret_t   right, wrong;
+
+    (void) state;
+
+    dir = test_mkdir();
+    store = test_open_at(dir, 0);
+    test_ok(acm_key_random(&right, &err));
+    test_ok(acm_key_random(&wrong, &err));
+    test_ok(acm_keyring_open(store, &right, 1, &ring, &err));
+
+    /* there is none: any key could be it */
+
+    test_spoil(store, ACM_DB_META, ACM_META_MASTER,
+               sizeof(ACM_META_MASTER) - 1);
+    acm_keyring_close(ring);
+    assert_int_equal(acm_keyring_open(store, &right, 1, &ring, &err),
+                     ACM_CORRUPT);
+
+    acm_store_close(store);
+    test_rmdir(dir);
+
+    dir = test_mkdir();
+    store = test_open_at(dir, 0);
+    test_ok(acm_keyring_open(store, &right, 1, &ring, &err));
+    test_ok(acm_keyring_ensure(ring, "1", "r", &err));
+    test_ok(acm_keyring_ensure(ring, "2", "r", &err));
+    acm_keyring_close(ring);
+
+    test_spoil(store, ACM_DB_META, ACM_META_MASTER,
+               sizeof(ACM_META_MASTER) - 1);
+    test_spoil(store, ACM_DB_SEAL, "1/r", 3);
+
+    assert_int_equal(acm_keyring_open(store, &wrong, 1, &ring, &err),
+                     ACM_CORRUPT);
+    test_ok(acm_keyring_open(store, &right, 0, &ring, &err));
+    test_ok(acm_keyring_ensure(ring, "2", "r", &err));
+    test_ok(acm_keyring_ensure(ring, "3", "r", &err));
+    acm_keyring_close(ring);
+
+    /* the record is there again */
+
+    assert_int_equal(acm_keyring_open(store, &wrong, 1, &ring, &err),
+                     ACM_DENIED);
+    test_ok(acm_keyring_rekey(store, &right, &wrong, &damaged, &err));
+    test_ok(acm_keyring_open(store, &wrong, 0, &ring, &err));
+    acm_keyring_close(ring);
+
+    acm_store_close(store);
+    test_rmdir(dir);
+}
+
+
 static void
 test_keyring(void **state)
 {
@@ -239,6 +301,7 @@ main(void)
         cmocka_unit_test(test_keyring),
         cmocka_unit_test(test_rekey_most),
         cmocka_unit_test(test_rekey_damaged),
+        cmocka_unit_test(test_master_damaged),
         cmocka_unit_test(test_swapped)
     };
 
