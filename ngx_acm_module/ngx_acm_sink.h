@@ -108,6 +108,9 @@ struct ngx_acm_sink_s {
     size_t                  n;               /* handed to it just now */
     acm_buf_t               text;            /* of the delivery */
     void                   *work;            /* of its kind, or NULL */
+    dev_t                   dev;             /* of the file looked at */
+    ino_t                   ino;
+    unsigned                looked:1;
     unsigned                torn:1;          /* half a line in the file */
 };
 

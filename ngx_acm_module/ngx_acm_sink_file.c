@@ -9,6 +9,8 @@
 #include "ngx_acm_sink.h"
 
 
+static void ngx_acm_sink_look(ngx_acm_sink_t *s);
+static ngx_uint_t ngx_acm_sink_whole(ngx_acm_sink_t *s, off_t size);
 static void ngx_acm_sink_short(ngx_acm_sink_t *s, size_t *ends, size_t skip,
     size_t n);
 static void ngx_acm_sink_errno(ngx_acm_sink_t *s, const char *what,
@@ -25,6 +27,8 @@ ngx_acm_sink_file(ngx_acm_sink_t *s)
     ssize_t  n;
 
     skip = 0;
+
+    ngx_acm_sink_look(s);
 
     if (s->torn) {
 
@@ -68,6 +72,80 @@ ngx_acm_sink_file(ngx_acm_sink_t *s)
     ngx_acm_sink_short(s, ends, skip, (size_t) n);
 
     return NGX_DONE;
+}
+
+
+/*
+ * A file that is new to this process: the one before may have been killed
+ * amid a line.  A pipe that nobody reads must not hold up the helper.
+ */
+
+static void
+ngx_acm_sink_look(ngx_acm_sink_t *s)
+{
+    int              flags;
+    ngx_fd_t         fd;
+    ngx_file_info_t  fi;
+
+    fd = s->conf->file->fd;
+
+    if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR) {
+        return;
+    }
+
+    if (S_ISFIFO(fi.st_mode)) {
+        flags = fcntl(fd, F_GETFL);
+
+        if (flags != -1 && !(flags & O_NONBLOCK)) {
+            (void) fcntl(fd, F_SETFL, flags|O_NONBLOCK);
+        }
+    }
+
+    if (s->looked && s->dev == fi.st_dev && s->ino == fi.st_ino) {
+        return;
+    }
+
+    s->dev = fi.st_dev;
+    s->ino = fi.st_ino;
+    s->looked = 1;
+    s->torn = ngx_is_file(&fi) && !ngx_acm_sink_whole(s, ngx_file_size(&fi));
+}
+
+
+/* Its descriptor is for writing only.  If it cannot be read, nobody knows. */
+
+static ngx_uint_t
+ngx_acm_sink_whole(ngx_acm_sink_t *s, off_t size)
+{
+    u_char           last;
+    ngx_fd_t         fd;
+    ngx_file_info_t  fi;
+
+    last = LF;
+
+    if (size == 0) {
+        return 1;
+    }
+
+    fd = ngx_open_file(s->conf->file->name.data,
+                       NGX_FILE_RDONLY|NGX_FILE_NONBLOCK|O_CLOEXEC,
+                       NGX_FILE_OPEN, 0);
+
+    if (fd == NGX_INVALID_FILE) {
+        return 1;
+    }
+
+    /* its name may be another file's by now */
+
+    if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR || fi.st_dev != s->dev
+        || fi.st_ino != s->ino || pread(fd, &last, 1, size - 1) != 1)
+    {
+        last = LF;
+    }
+
+    (void) ngx_close_file(fd);
+
+    return last == LF;
 }
 
 

@@ -99,6 +99,7 @@ package main;
 use Test::More;
 
 use Digest::SHA qw/ hmac_sha256_base64 /;
+use Fcntl ();
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use IO::Socket::INET;
@@ -477,6 +478,63 @@ $id = event();
 ok($t->wait_for(sub { $t->read_file('out/other.json') =~ /$id/ }),
     'gets what is new');
 is(scalar(split(/\n/, $t->read_file('out/other.json'))), 1, 'and no more');
+
+# half a line, as of a helper that was killed amid it, takes no other with it
+
+sub cut {
+    my ($file) = @_;
+    open(my $fh, '>>', "$t->{dir}/out/$file") or die $!;
+    print $fh '{"id":"ha';
+    close($fh);
+    return;
+}
+
+$t->wait_for(sub { sink("file:$t->{dir}/out/other.json")->{Backlog} == 0 });
+cut('other.json');
+($helper) = $t->helpers();
+kill('KILL', $helper);
+@ids = map { event() } 1 .. 2;
+ok($t->wait_for(sub { $t->read_file('out/other.json') =~ /$ids[1]/ }),
+    'goes on behind half a line');
+@lines = split(/\n/, $t->read_file('out/other.json'));
+is(splice(@lines, 1, 1), '{"id":"ha', 'which has ended');
+is_deeply([ map { decode_json($_)->{id} } @lines ], [ $id, @ids ],
+    'the others are whole');
+
+# a pipe whose reader has stopped holds up nothing
+
+SKIP: {
+    my $fifo = "$t->{dir}/out/fifo";
+    require POSIX;
+    POSIX::mkfifo($fifo, 0666) or skip('no FIFO', 4);
+    chmod(0666, $fifo);
+    sysopen(my $reader, $fifo, Fcntl::O_RDONLY() | Fcntl::O_NONBLOCK())
+        or die $!;
+
+    $t->write_config(config("event_sink file:$fifo name=pipe; "
+        . "event_sink file:%%DIR%%/out/last.json name=last;"));
+    $t->reload();
+    ok($t->wait_for(sub { sink('pipe')->{Name} && sink('last')->{Name} }),
+        'a pipe');
+    @ids = map { event() } 1 .. 200;
+    ok($t->wait_for(sub {
+        200 == split(/\n/, $t->read_file('out/last.json')) }, 60),
+        'a full one holds up no other sink') or diag(explain({ sinks() }));
+
+    my ($got, $part) = ('', '');
+    ok($t->wait_for(sub {
+        $got .= $part while sysread($reader, $part, 65536);
+        return sink('pipe')->{Backlog} == 0;
+    }, 60), 'read again, it takes the rest') or diag(explain({ sinks() }));
+    $got .= $part while sysread($reader, $part, 65536);
+
+    my %got;
+    for (split(/\n/, $got)) {
+        my $line = eval { decode_json($_) } or next;
+        $got{$line->{id}}++;
+    }
+    is(scalar(grep { $got{$_} } @ids), 200, 'and none is lost');
+}
 
 $t->write_config(config($sinks));
 $t->reload();
