@@ -31,11 +31,14 @@
     (FUZZ_POLLS + (FUZZ_POLLS / ACM_ORDER_POLLS + 3) * HOSTILE_AUTHZ          \
      + ACM_ORDER_FINALIZES + ACM_MAX_ALTERNATES + 20)
 
-/* in a second: all authorizations are read, and told to look at */
+/* of a process in a second: all authorizations are read, and told to look at */
 #define FUZZ_BURST     (FUZZ_JOBS * (2 * HOSTILE_AUTHZ + 30))
 
-/* badNonce in a row: of each order, and of the session */
-#define FUZZ_NONCES    ((FUZZ_JOBS + 1) * (ACM_MAX_NONCE_TRIES + 1))
+/* badNonce in a row: of each order and of the session, which ask so many times
+   later again; waits double, from a second until an order's life is over */
+#define FUZZ_TRIES     12
+#define FUZZ_NONCES    ((FUZZ_JOBS + 1) * FUZZ_TRIES                          \
+                        * (ACM_MAX_NONCE_TRIES + 1))
 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -190,11 +193,14 @@ fuzz_anew(void)
 static void
 fuzz_count(const sim_t *s, const acm_http_t *http)
 {
+    int               refused;
     const acm_buf_t  *body;
 
     body = &http->answer;
+    refused = (http->rc == ACM_OK && http->status / 100 != 2);
 
-    if (body->len != 0 && memmem(body->data, body->len, "badNonce", 8) != NULL)
+    if (refused && body->len != 0
+        && memmem(body->data, body->len, "badNonce", 8) != NULL)
     {
         hostile_that(++fuzz_nonces <= FUZZ_NONCES);
         return;
@@ -412,6 +418,7 @@ fuzz_die(void)
     acm_session_free(fuzz_session);
     hostile_that(fuzz_sim->npending == 0);
     fuzz_open();
+    fuzz_burst = 0;
 
     for (i = 0; i < FUZZ_JOBS; i++) {
         job = &fuzz_jobs[i];
