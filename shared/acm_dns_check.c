@@ -53,18 +53,22 @@ acm_dns_check_txt(acm_dns_check_t *check, const char *name,
     check->step = ACM_CHECK_CHAIN;
     check->value = value;
 
-    if (target != NULL) {
-        if (acm_dns_name(target, normal) != ACM_OK) {
-            return ACM_INVALID;
-        }
-
-        check->target = acm_strdup(normal);
-        if (check->target == NULL) {
-            return ACM_NOMEM;
-        }
+    if (target == NULL) {
+        return ACM_OK;
     }
 
-    return ACM_OK;
+    rc = acm_dns_name(target, normal);
+
+    if (rc == ACM_OK) {
+        check->target = acm_strdup(normal);
+        rc = (check->target == NULL) ? ACM_NOMEM : ACM_OK;
+    }
+
+    if (rc != ACM_OK) {
+        acm_dns_check_free(check);
+    }
+
+    return rc;
 }
 
 

@@ -91,7 +91,8 @@ typedef struct {
 /*
  * Is the TXT value visible at name, "_acme-challenge.www.example.com", on
  * all name servers that answer?  target: the name that a CNAME must lead
- * to, NULL if it does not matter.  value stays the caller's.  Free always.
+ * to, NULL if it does not matter.  value stays the caller's.  A failure leaves
+ * nothing to be freed.
  */
 acm_rc_t acm_dns_check_txt(acm_dns_check_t *check, const char *name,
     const char *target, const char *value);
@@ -99,7 +100,7 @@ acm_rc_t acm_dns_check_txt(acm_dns_check_t *check, const char *name,
 /*
  * Is there a TXT record of dns-persist-01 at name, "_validation-persist." and
  * so on?  value: the one to create, for the finding.  All texts stay the
- * caller's.  Free always.
+ * caller's.  A failure leaves nothing to be freed.
  */
 acm_rc_t acm_dns_check_persist(acm_dns_check_t *check, const char *name,
     const acm_persist_t *persist, const char *value);

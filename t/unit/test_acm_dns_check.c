@@ -238,12 +238,14 @@ test_failures(void **state)
     acm_dns_check_free(&check);
     acm_dns_check_free(&check);
 
+    /* a failure leaves nothing to be freed */
+
     assert_int_equal(acm_dns_check_txt(&check, "a..b", NULL, VALUE),
                      ACM_INVALID);
-    acm_dns_check_free(&check);
     assert_int_equal(acm_dns_check_txt(&check, NAME, "a..b", VALUE),
                      ACM_INVALID);
-    acm_dns_check_free(&check);
+    assert_int_equal(check.nchain, 0);
+    assert_null(check.chain[0]);
 }
 
 
@@ -402,7 +404,6 @@ test_addresses(void **state)
     }
 
     assert_int_equal(acm_dns_addresses(&check, ""), ACM_INVALID);
-    acm_dns_check_free(&check);
 }
 
 
