@@ -14,7 +14,6 @@
 #include "ngx_acm_curl_impl.h"
 
 
-#define NGX_ACM_CURL_SLOW         20         /* seconds without an octet */
 #define NGX_ACM_CURL_MAX_HEAD     65536      /* octets, 1xx answers too */
 #define NGX_ACM_CURL_MAX_FIELDS   256
 
@@ -190,9 +189,6 @@ ngx_acm_curl_limits(ngx_acm_curl_request_t *req)
     e = req->easy;
 
     rc = ngx_acm_curl_common(req, req->http->timeout);
-    rc |= curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    rc |= curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME,
-                           (long) NGX_ACM_CURL_SLOW);
     rc |= curl_easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE,
                            (curl_off_t) ACM_MAX_HTTP_BODY);
 

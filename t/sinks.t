@@ -138,6 +138,7 @@ system("openssl req -x509 -newkey rsa:2048 -nodes -days 10 "
 
 my $hook = Receiver->new();
 my $bus = Receiver->new();
+my $slow = Receiver->new();
 my $mail = Mail->new(cert => "$t->{dir}/mail.crt",
     key => "$t->{dir}/mail.key");
 my $syslog = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1')
@@ -201,6 +202,18 @@ $t->raw(SYSLOG => '127.0.0.1:' . $syslog->sockport());
 
 $t->write_config(config($sinks));
 $t->run();
+
+# a receiver that takes its time, which is looked at in the end
+
+my $other = Test::Nginx::ACM->new();
+
+$slow->answer(wait => 32000);
+$other->raw(SLOW => "127.0.0.1:$slow->{port}");
+$other->write_config(config('event_sink http://%%SLOW%%/ name=slow '
+    . 'timeout=120s;'));
+$other->run();
+$other->wait_for(sub { @{$other->status()->{Sinks} || []} });
+$other->acmctl('events', 'test');
 
 sub sinks { return map { $_->{Name} => $_ } @{$t->status()->{Sinks} || []} }
 sub sink { my %s = sinks(); return $s{$_[0]} || {} }
@@ -629,6 +642,18 @@ for (@bad) {
         or diag($out);
 }
 
+# "timeout=" is all that a receiver has to keep to
+
+ok($other->wait_for(sub {
+    my ($s) = @{$other->status()->{Sinks} || []};
+    return $s->{Delivered} || $s->{LastError};
+}, 60), 'a slow receiver');
+
+my ($last) = @{$other->status()->{Sinks} || []};
+is($last->{LastError}, undef, 'has as long as "timeout=" says');
+is(scalar(my @asked = $slow->requests()), 1, 'and is asked once');
+
+$other->finish();
 $t->finish();
 
 done_testing();
