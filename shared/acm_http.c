@@ -68,7 +68,7 @@ acm_http_new(acm_http_method_e method, const char *url)
     http->method = method;
     http->timeout = ACM_HTTP_TIMEOUT;
 
-    acm_buf_init(&http->body, ACM_MAX_JWS);
+    acm_buf_init(&http->body, ACM_MAX_HTTP_SENT);
     acm_buf_init(&http->answer, ACM_MAX_HTTP_BODY);
 
     return http;

@@ -18,6 +18,7 @@
 
 
 #define ACM_MAX_HTTP_BODY    1048576     /* octets of an answer */
+#define ACM_MAX_HTTP_SENT    1048576     /* octets of a request's body */
 #define ACM_MAX_HTTP_FIELD   2048        /* octets of a header field */
 #define ACM_MAX_HTTP_LINKS   8
 #define ACM_HTTP_TIMEOUT     30000       /* milliseconds, the whole of it */

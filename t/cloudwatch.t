@@ -163,6 +163,24 @@ if ($clock) {
         'and again, when it is right');
 }
 
+# more than go into one request: the most that one may have, and the rest
+
+SKIP: {
+    skip('no fill, see util/build', 3) unless -x "$t->{out}/fill";
+
+    is(system("$t->{out}/fill", "$t->{dir}/store", 0, 1200), 0, 'filled');
+
+    my %told;
+    ok($t->wait_for(sub {
+        $told{scalar(data($_))} = 1
+            for grep { $_->{status} == 200 } $cloud->requests();
+        return $told{1000} && grep { $_ > 2 && $_ < 1000 } keys %told;
+    }), 'told of all that are valid') or diag(explain(\%told), $t->tail('cloudwatch'));
+
+    unlike($t->read_file('error.log'), qr/did not take metrics.*too big/,
+        'at once');
+}
+
 # configuration
 
 for my $bad (

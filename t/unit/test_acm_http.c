@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 
+#include "acm_cloudwatch.h"
 #include "acm_http.h"
 #include "acm_jws.h"
 #include "test.h"
@@ -301,6 +302,33 @@ test_links(void **state)
 }
 
 
+/* A request takes what sinks put into one. */
+
+static void
+test_body(void **state)
+{
+    char        *text;
+    acm_http_t  *http;
+
+    (void) state;
+
+    assert_true(ACM_MAX_HTTP_SENT >= ACM_MAX_CLOUDWATCH_BODY);
+
+    text = malloc(ACM_MAX_HTTP_SENT);
+    assert_non_null(text);
+    memset(text, 'a', ACM_MAX_HTTP_SENT);
+
+    http = acm_http_new(ACM_HTTP_POST, "https://ca.example.net/");
+    acm_buf_add(&http->body, text, ACM_MAX_HTTP_SENT);
+    test_ok(acm_buf_rc(&http->body));
+    acm_buf_u8(&http->body, 'a');
+    assert_int_equal(acm_buf_rc(&http->body), ACM_TOOBIG);
+
+    acm_http_free(http);
+    free(text);
+}
+
+
 static void
 test_urls(void **state)
 {
@@ -498,6 +526,7 @@ main(void)
         cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_dates),
         cmocka_unit_test(test_links),
+        cmocka_unit_test(test_body),
         cmocka_unit_test(test_urls),
         cmocka_unit_test(test_origin),
         cmocka_unit_test(test_local),

@@ -8,6 +8,7 @@
 
 #include "test.h"
 #include <sys/stat.h>
+#include "acm_http.h"
 #include "acm_json.h"
 #include "acm_sink_format.h"
 
@@ -271,6 +272,7 @@ test_put_events(void **state)
     json_t       *json, *entry;
     acm_err_t     err, why;
     acm_buf_t     buf;
+    acm_http_t   *http;
     acm_event_t   e;
     acm_sink_e    results[ACM_MAX_PUT_EVENTS];
 
@@ -317,11 +319,12 @@ test_put_events(void **state)
     memcpy(detail + i, "1]}", 4);
     e.detail = detail;
     n = ACM_MAX_PUT_EVENTS;
-    acm_buf_init(&buf, ACM_MAX_SINK_BODY);
-    test_ok(acm_put_events_json(list, &n, "mine", NULL, &buf));
+    http = acm_http_new(ACM_HTTP_POST, "https://bus.example.net/");
+    assert_non_null(http);
+    test_ok(acm_put_events_json(list, &n, "mine", NULL, &http->body));
     assert_in_range(n, 1, ACM_MAX_PUT_EVENTS - 1);
-    assert_true(buf.len <= ACM_MAX_PUT_BODY + 20);
-    acm_buf_free(&buf);
+    assert_true(http->body.len <= ACM_MAX_PUT_BODY + 20);
+    acm_http_free(http);
 
     test_ok(acm_put_events_answer(answer, sizeof(answer) - 1, 4, results,
                                   &why, &err));
