@@ -227,7 +227,7 @@ sub tail {
 sub command {
     my ($self, @args) = @_;
 
-    return ($self->{nginx}, '-p', "$self->{dir}/", '-c',
+    return (@{$self->{under} || []}, $self->{nginx}, '-p', "$self->{dir}/", '-c',
         "$self->{dir}/nginx.conf", '-e', "$self->{dir}/error.log", @args);
 }
 

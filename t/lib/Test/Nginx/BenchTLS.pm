@@ -18,15 +18,15 @@ use Test::Nginx::Bench qw/ size memory median quantile tlsload
 our $ROWS = join(' ',
     'hot:1', 'hot:1:1.2', 'hot:1:rsa', 'hot:1:rsa:1.2',
     'hot:1k', 'hot:10k', 'hot:10k:1.2', 'hot:10k:rsa', 'servers:10k',
-    'hot:100k/1M', 'zipf:10k/1M', 'cold:1M', 'cold:1M:1.2', 'cold:100k:rsa',
+    'instructions:1', 'instructions:1k', 'hot:100k/1M', 'zipf:10k/1M', 'cold:1M', 'cold:1M:1.2', 'cold:100k:rsa',
     'memory:10k', 'store:1M', 'import:10k', 'start:1', 'start:1M',
     'reload:1', 'reload:1M');
 
-our $SMOKE = 'hot:1 hot:20:1.2 hot:20:rsa servers:20 zipf:10/100 cold:100 '
+our $SMOKE = 'hot:1 hot:20:1.2 hot:20:rsa servers:20 instructions:20 zipf:10/100 cold:100 '
     . 'memory:20 store:100 import:20 start:100 reload:100';
 
 my %do = (hot => \&handshakes, zipf => \&handshakes, cold => \&handshakes,
-    servers => \&handshakes, memory => \&memory_row, store => \&store_row,
+    servers => \&handshakes, instructions => \&counted, memory => \&memory_row, store => \&store_row,
     import => \&import_row, start => \&start_row, reload => \&reload_row);
 
 my %goals = ('hot:1' => 0.99, 'hot:10k' => 0.98, 'hot:100k/1M' => 0.96,
@@ -36,6 +36,7 @@ my @CLIENT = ('-x', '-c', 8);
 my $CACHE = 4096;                # as by default
 my $COLD = 4;                    # rows of cold names of one store
 my $FEW = 5;                     # rounds of what takes seconds each
+my $COUNTED = 500;               # handshakes, in valgrind
 my $BLOCKS = 10000;              # more server blocks than that take too long
 
 
@@ -278,6 +279,93 @@ sub handshakes {
     }
 
     return $self->compare($row, \@ours, \@theirs);
+}
+
+
+# Instructions of a handshake, which are the same on a busy machine: what is
+# left out is how long they wait for memory.
+
+sub counted {
+    my ($self, $row) = @_;
+
+    my ($n, $key, @args) = ($row->{n}, $row->{key}, @{$row->{args}});
+    my $cache = 2 * $n < $CACHE ? $CACHE : 2 * $n;
+    my $ours = $self->count($self->ours($n, $key, $cache), $n, @args);
+    my $static = delete $self->{statics}{"$key 1"};
+
+    $static->stop() if $static;
+    $static = $self->count($self->static(1, $key), 1, @args);
+    delete $self->{statics}{"$key 1"};
+
+    $self->say($row, 'instructions each', map({ sprintf('%.0f', $_) }
+        $ours, $static), [ $ours > 0 ? $static / $ours : undef ]);
+
+    return;
+}
+
+
+# What the worker takes in its life, with and without them.
+
+sub count {
+    my ($self, $t, $n, @args) = @_;
+
+    my @all = ('-c', 1, '-w', 0, '-d', 600, '-n', $n, @args);
+    my @warm = (@all, '-S', '-m', $n < 20 ? 20 : $n);
+    my @files = ("$t->{dir}/store", glob("$t->{dir}/store/*"));
+    my @owner = (stat("$t->{dir}/store/data.mdb"))[4, 5];
+
+    # all is root's, if it begins so: valgrind is, too; and the map is one that
+    # it has room for
+
+    $t->stop();
+    chown($>, (split(' ', $)))[0], @files);
+
+    (my $conf = $t->read_file('nginx.conf')) =~ s/^user .*;/user root;/m;
+    $conf =~ s/(store \S+);/$1 size=1g;/;
+    $t->write_file('nginx.conf', "daemon off;\n$conf");
+
+    my $without = $self->callgrind($t, \@warm);
+    my $with = $self->callgrind($t, \@warm, [@all, '-m', $COUNTED]);
+
+    chown(@owner, @files) if @owner;
+
+    return ($with - $without) / $COUNTED;
+}
+
+
+sub callgrind {
+    my ($self, $t, @loads) = @_;
+
+    my $file = "$t->{dir}/instructions";
+    my $name = sprintf($Test::Nginx::Bench::FORMAT, 0);
+
+    $t->{under} = ['valgrind', '-q', '--tool=callgrind',
+        "--callgrind-out-file=$file.%p"];
+    $t->run_foreground();
+    $t->{under} = undef;
+
+    $t->wait_for(sub {
+        $t->handshake(8443, $name)->{text} =~ /s:CN = \Q$name\E/
+    }, 120) or die 'no nginx in valgrind: ' . $t->read_file('error.log');
+
+    for (@loads) {
+        my $r = tlsload($t, @$_);
+
+        $self->{wrong} += $r->{mismatch};
+        $self->{errors} += $r->{errors};
+    }
+
+    # valgrind hides titles; the worker is started first
+
+    my $master = $t->pid();
+    my ($worker) = sort { $a <=> $b } split(' ', `pgrep -P $master`);
+
+    $t->stop();
+
+    my ($total) = Test::Nginx::ACM::slurp("$file.$worker")
+        =~ /^summary: (\d+)/m;
+
+    return $total // die "no instructions: is valgrind there?\n";
 }
 
 
